@@ -1,0 +1,393 @@
+"""Settings: defaults < config.toml < environment < flags. No configuration at all is one paper instance.
+
+Environment: `GUNBOT_MCP_HOME` (all state), `GUNBOT_MCP_CONFIG` (the TOML file), `GUNBOT_MCP_INSTANCE`,
+`GUNBOT_MCP_MODE`, `GUNBOT_MCP_APPROVAL_WAIT` (seconds), and `GUNBOT_URL` with `GUNBOT_TOKEN`, which alone make one
+live instance named `gunbot`. `config.example.toml` shows every key.
+"""
+
+import contextlib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gunbot_mcp.domain import Capability
+from gunbot_mcp.errors import ConfigInvalid, clean
+
+_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "GUNBOT_MCP_HOME": ("home",),
+    "GUNBOT_MCP_INSTANCE": ("instance",),
+    "GUNBOT_MCP_MODE": ("mode",),
+    "GUNBOT_MCP_APPROVAL_WAIT": ("approval", "wait"),
+    "GUNBOT_URL": ("instances", "gunbot", "url"),
+    "GUNBOT_TOKEN": ("instances", "gunbot", "token"),
+}
+CONFIG_VARIABLE = "GUNBOT_MCP_CONFIG"
+
+
+class Mode(StrEnum):
+    READ_ONLY = "read-only"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+    @classmethod
+    def parse(cls, value: object) -> "Mode":
+        """Return the mode; a value that cannot be understood means read-only."""
+        text = str(value).strip().lower().replace("_", "-")
+        return cls(text) if text in set(cls) else cls.READ_ONLY
+
+
+def _money(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise ValueError('must be decimal text, for example "250"')  # noqa: TRY004 - pydantic reads ValueError
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError('must be decimal text, for example "250"') from None
+    if not number.is_finite() or number < 0:
+        raise ValueError("must be finite and not negative")
+    return number
+
+
+Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})]
+ModeValue = Annotated[Mode, BeforeValidator(Mode.parse)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
+_DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "DAI", "EUR", "GBP")
+
+
+def _amounts(dollars: str, btc: str, eth: str, bnb: str) -> dict[str, Decimal]:
+    return {name: Decimal(dollars) for name in _DOLLARS} | {
+        "BTC": Decimal(btc),
+        "ETH": Decimal(eth),
+        "BNB": Decimal(bnb),
+    }
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Limits(_Section):
+    """What an order may be. Amounts are worst-case notionals, fees included, per paying asset."""
+
+    max_order: Annotated[
+        dict[str, Money],
+        Field(description="Largest worst-case notional of one order, per paying asset; an asset not named is refused."),
+    ] = Field(default_factory=lambda: _amounts("250", "0.005", "0.1", "0.5"))
+    max_day: Annotated[
+        dict[str, Money],
+        Field(description="Largest sum of worst-case notionals sent per UTC day, per paying asset."),
+    ] = Field(default_factory=lambda: _amounts("1000", "0.02", "0.4", "2"))
+    orders_per_day: Annotated[int, Field(ge=0, description="Orders sent per UTC day.")] = 200
+    orders_per_minute: Annotated[int, Field(ge=0, description="Orders proposed per minute.")] = 30
+    price_band_percent: Annotated[
+        Money, Field(description="How far every price of an order may lie from the book, in percent.")
+    ] = Decimal(20)
+    slippage_percent: Annotated[
+        Money, Field(description="Added to the book's price of orders that fill at the market, in percent.")
+    ] = Decimal(1)
+    fee_percent: Annotated[Money, Field(description="The exchange's fee, in percent, for worst cases.")] = Decimal(
+        "0.1"
+    )
+    duplicate_seconds: Annotated[
+        Seconds, Field(description="The same order again within this time needs repeat_of.")
+    ] = 60
+    code_above: Annotated[
+        dict[str, Money],
+        Field(description="Above this notional, a human who approves in the client's form also types a short code."),
+    ] = Field(default_factory=lambda: _amounts("100", "0.002", "0.04", "0.2"))
+    wrong_side: Annotated[
+        Literal["warn", "refuse"],
+        Field(
+            description="A stop or limit on the side of the market where it acts at once: warn the human, or refuse."
+        ),
+    ] = "warn"
+    exchanges: Annotated[list[str], Field(description="Allowed exchanges; empty allows all.")] = []
+    pairs: Annotated[
+        list[str], Field(description="Allowed pairs, `PAIR` or `EXCHANGE/PAIR`, `*` at the end; empty allows all.")
+    ] = []
+    without_market_data: Annotated[
+        Literal["refuse", "allow"],
+        Field(description="An order whose price cannot be compared with a book on a live instance: refuse, or allow."),
+    ] = "refuse"
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` can stand in an Authorization header: printable ASCII in one piece."""
+    return text.isascii() and text.isprintable() and text != "" and " " not in text
+
+
+class Instance(_Section):
+    """One Gunbot, or (without a `url`) one embedded paper gateway."""
+
+    url: Annotated[str, Field(description="Gunbot's address, e.g. https://host:3000; empty: the paper gateway.")] = ""
+    token: Annotated[SecretStr, Field(description="Gunbot's bearer token; better in GUNBOT_TOKEN or token_file.")] = (
+        SecretStr("")
+    )
+    token_file: Annotated[Path | None, Field(description="A file that holds the token.")] = None
+    password: Annotated[SecretStr, Field(description="Gunbot's GUI password, to log in instead of a token.")] = (
+        SecretStr("")
+    )
+    wallet: Annotated[
+        SecretStr, Field(description="bot.gunthy_wallet from Gunbot's config.js; its first 16 bytes encrypt the login.")
+    ] = SecretStr("")
+    mode: Annotated[
+        ModeValue, Field(description="read-only, approve or auto; what cannot be understood means read-only.")
+    ] = Mode.APPROVE
+    cancel: Annotated[
+        Literal["smart", "ask"],
+        Field(description="smart: cancelling an entry order that the server can see needs no approval; ask: all do."),
+    ] = "smart"
+    connect_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to reach Gunbot.")] = 5
+    read_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to wait for an answer.")] = 20
+    ca_file: Annotated[Path | None, Field(description="Certificate authority of a self-signed Gunbot.")] = None
+    insecure_skip_verify: Annotated[
+        bool, Field(description="Do not verify the certificate. Anyone in between can then read the token.")
+    ] = False
+    allow_insecure_http: Annotated[bool, Field(description="Allow plain http to a host that is not loopback.")] = False
+    seed: Annotated[int, Field(ge=0, description="Paper: the seed of the price path.")] = 1
+    market: Annotated[str, Field(description="Paper: walk, manual or replay:FILE.")] = "walk"
+    limits: Limits = Field(default_factory=Limits)
+
+    @property
+    def live(self) -> bool:
+        return bool(self.url)
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)  # its port is checked when it is asked for
+        if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.hostname or "") or parts.port == 0:
+            raise ValueError("must look like https://host:3000")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be an address only, without credentials, query or fragment")
+        return value.rstrip("/").removesuffix("/api/v1")
+
+    def secret(self) -> str:
+        """Return the bearer token, from the file if one is named, or "" where there is none.
+
+        Raises:
+            ConfigInvalid: the token file cannot be read or is empty, or what is there cannot be a token.
+        """
+        token = self.token.get_secret_value().strip()
+        if self.token_file is not None:
+            try:
+                token = self.token_file.expanduser().read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                raise ConfigInvalid(
+                    f"token_file cannot be read: {type(exc).__name__}", "check the path and its permissions"
+                ) from None
+        if not is_token(token) and (token or self.token_file is not None):
+            raise ConfigInvalid(
+                "the token is empty or has characters that no token has", "copy it again from Gunbot's GUI"
+            )
+        return token
+
+
+class Approval(_Section):
+    """How a human is asked."""
+
+    wait: Annotated[Seconds, Field(description="Seconds that a call waits for a human before it answers.")] = 25
+    ttl: Annotated[Seconds, Field(gt=0, description="Seconds until a ticket expires.")] = 120
+    elicitation: Annotated[bool, Field(description="Ask in the client's own form where it has one.")] = True
+    page: Annotated[bool, Field(description="Serve the approval page on loopback while tickets are open.")] = True
+    page_port: Annotated[
+        int, Field(ge=0, le=65_535, description="Port of the page; 0 or a taken one: any free one.")
+    ] = 8717
+    card_buttons: Annotated[
+        Literal["paper", "always", "never"],
+        Field(description="Where the ticket card in the client has its own approve and reject buttons."),
+    ] = "paper"
+
+
+class LedgerSettings(_Section):
+    url: Annotated[
+        SecretStr,
+        Field(description="sqlite:///PATH or postgresql://…; empty: ledger.sqlite3 in the state folder."),
+    ] = SecretStr("")
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The few variables above, nested to where they belong; all others are left alone."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - the base's signature
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for variable, path in _ENVIRONMENT.items():
+            value = os.environ.get(variable, "").strip()
+            if value:
+                place = found
+                for part in path[:-1]:
+                    place = place.setdefault(part, {})
+                place[path[-1]] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    home: SkipJsonSchema[Path | None] = None
+    mode: SkipJsonSchema[ModeValue | None] = None
+    instance: Annotated[
+        str | None, Field(description="The instance that this server serves; needed where there are several.")
+    ] = None
+    instances: dict[str, Instance] = Field(default_factory=dict[str, Instance])
+    approval: Approval = Field(default_factory=Approval)
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    capabilities: Annotated[
+        dict[str, list[Capability]], Field(description="What an exchange can do beyond what is documented.")
+    ] = Field(default_factory=dict[str, list[Capability]])
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del env_settings, dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=_toml_file())
+        return (init_settings, _Environment(settings_cls), toml)
+
+    @property
+    def folder(self) -> Path:
+        """The state folder: `GUNBOT_MCP_HOME`, or the platform's user-data folder."""
+        if self.home is not None:
+            return self.home.expanduser()
+        import platformdirs  # noqa: PLC0415 - not needed where a home is set
+
+        return platformdirs.user_data_path("gunbot-mcp", appauthor=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the instance that is served."""
+        if self.instance is not None:
+            return self.instance
+        return next(iter(self.instances))
+
+    @property
+    def served(self) -> Instance:
+        return self.instances[self.name]
+
+    @property
+    def effective_mode(self) -> Mode:
+        """Read-only wins over everything; else the environment's or flag's mode; else the instance's."""
+        if Mode.READ_ONLY in {self.mode, self.served.mode}:
+            return Mode.READ_ONLY
+        return self.mode or self.served.mode
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every configured secret, for scrubbing texts."""
+        found = [
+            secret.get_secret_value()
+            for instance in self.instances.values()
+            for secret in (instance.token, instance.password, instance.wallet)
+        ]
+        with contextlib.suppress(ConfigInvalid):
+            found.append(self.served.secret())  # the one that a file may hold
+        return tuple(dict.fromkeys(secret for secret in found if secret))
+
+
+def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
+    """Read the configuration; `flags` win over everything else.
+
+    Raises:
+        ConfigInvalid: names the key that is wrong and what it should be.
+    """
+    try:
+        settings = Settings(**{key: value for key, value in flags.items() if value is not None})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigInvalid(f"the config is not valid TOML: {clean(exc)}", "see config.example.toml") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "config"
+        what = (
+            "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        )
+        raise ConfigInvalid(f"{clean(key, 80)}: {clean(what)}", "config.example.toml shows every key") from None
+    if _read_only_anywhere(settings):
+        settings = settings.model_copy(update={"mode": Mode.READ_ONLY})
+    if not settings.instances:
+        settings = settings.model_copy(update={"instances": {"paper": Instance()}})
+    if settings.instance is None and os.environ.get("GUNBOT_URL", "").strip():
+        settings = settings.model_copy(update={"instance": "gunbot"})
+    _check(settings)
+    return settings
+
+
+def _read_only_anywhere(settings: Settings) -> bool:
+    """Return whether any source says read-only for the whole server: then no stronger source takes it back."""
+    sources = (_Environment(Settings)(), TomlConfigSettingsSource(Settings, toml_file=_toml_file())())
+    said = [settings.mode, *(Mode.parse(source["mode"]) for source in sources if "mode" in source)]
+    return Mode.READ_ONLY in said
+
+
+def _toml_file() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE, "").strip()
+    if not named:
+        return None
+    path = Path(named).expanduser()
+    # pydantic-settings passes silently over a file that is not there; a user who named one wants to know.
+    try:
+        path.open("rb").close()
+    except OSError as exc:
+        raise ConfigInvalid(
+            f"the file named by {CONFIG_VARIABLE} cannot be read: {clean(path)}", "check the path and its permissions"
+        ) from exc
+    return path
+
+
+def _check(settings: Settings) -> None:
+    names = ", ".join(clean(name, 40) for name in settings.instances)
+    if settings.instance is None and len(settings.instances) > 1:
+        raise ConfigInvalid(
+            f"there are several instances ({names}) and none is chosen",
+            "set `instance` in the config, GUNBOT_MCP_INSTANCE, or --instance; add the server once per instance",
+        )
+    if settings.instance is not None and settings.instance not in settings.instances:
+        raise ConfigInvalid(f"there is no instance {clean(settings.instance, 40)!r}", f"there is: {names}")
+    served = settings.served
+    can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
+    has_token = bool(served.token_file or served.token.get_secret_value())
+    if served.live and not (has_token or can_log_in):
+        raise ConfigInvalid(
+            f"instance {clean(settings.name, 40)!r} has a url but no token",
+            "set GUNBOT_TOKEN, token or token_file, or password and wallet",
+        )
+    if urlsplit(served.url).scheme == "http" and not served.allow_insecure_http and not _loopback(served.url):
+        raise ConfigInvalid(
+            "plain http to a host that is not loopback would show the token to the network",
+            "use https, or set allow_insecure_http = true for this instance",
+        )
+
+
+def _loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

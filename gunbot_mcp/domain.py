@@ -1,0 +1,184 @@
+"""The words of the product: sides, legs, intents, effects, capabilities. No I/O, no wire names.
+
+An order is *legs*: market = `Leg()`, limit = `Leg(limit)`, stop-limit = `Leg(stop, limit)`, trailing stop =
+`Leg(trail)`, one-cancels-the-other = two legs. All prices are in the pair's paying asset per unit of its traded asset;
+all amounts are in the traded asset. Money is `Decimal`.
+"""
+
+import math
+from dataclasses import dataclass
+from decimal import Context, Decimal, InvalidOperation
+from enum import StrEnum
+
+EXACT = Context(prec=200)
+"""For money: every product of an amount, a price and a percentage keeps all its digits."""
+
+MIN_NUMBER = Decimal("1e-18")
+MAX_NUMBER = Decimal("1e18")
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Effect(StrEnum):
+    """What a tool can do to the world; decides annotations and whether a human is asked."""
+
+    READ = "read"
+    ORDER = "order"  # can spend money
+    CANCEL = "cancel"  # takes risk off or puts it on, see the guard's smart rule
+    LOCAL = "local"  # changes only this server's own records (withdrawing a ticket)
+
+
+class Capability(StrEnum):
+    """What an exchange must be able to do for an endpoint to make sense there."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    CANCEL = "cancel"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+    OCO = "oco"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One way in which an order can fill.
+
+    `limit`: never worse than this price. `stop`: sleeps until the market touches this price. `trail`: a stop that
+    follows the market at this distance (in the paying asset) and never moves back.
+    """
+
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    trail: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Buy or sell `amount` of the pair's traded asset. Several legs: the first to act cancels the others.
+
+    `reference` is a price that the caller named without it being a limit or a stop (a market order's optional price,
+    a trailing stop's reference price).
+    """
+
+    side: Side
+    exchange: str
+    pair: str
+    amount: Decimal
+    legs: tuple[Leg, ...]
+    reference: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """Close `amount` of the open position of a futures pair (`USDT-BTC-LONG` by selling, `…-SHORT` by buying)."""
+
+    exchange: str
+    pair: str
+    amount: Decimal
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Cancel the order `order_id`, which was placed at `price` as `order_type` (`limit` or `market`)."""
+
+    exchange: str
+    pair: str
+    order_id: str
+    price: Decimal
+    order_type: str
+
+
+Intent = Place | Close | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A Gunbot pair, `PAYING-TRADED` or `PAYING-TRADED-LONG|SHORT`: the reverse of the market's own convention.
+
+    In `USDT-BTC` you pay with USDT (`paying`) and trade BTC (`traded`).
+    """
+
+    paying: str
+    traded: str
+    hedge: str | None = None
+
+    @classmethod
+    def parse(cls, name: str) -> "Pair | None":
+        """Return the assets of a pair name, or None for names of another form (Bitmex has its own, e.g. XBTUSD)."""
+        parts = name.split("-")
+        if len(parts) == 2 and all(parts):  # noqa: PLR2004 - PAYING-TRADED
+            return cls(parts[0], parts[1])
+        if len(parts) == 3 and all(parts) and parts[2] in {"LONG", "SHORT"}:  # noqa: PLR2004 - hedge pair
+            return cls(parts[0], parts[1], parts[2])
+        return None
+
+
+def side_of(intent: Place | Close) -> Side:
+    """Return the side on which the intent trades: closing a long position sells, closing a short one buys."""
+    if isinstance(intent, Place):
+        return intent.side
+    pair = Pair.parse(intent.pair)
+    return Side.BUY if pair is not None and pair.hedge == "SHORT" else Side.SELL
+
+
+def exact_number(value: object) -> Decimal:
+    """Return a JSON number as the `Decimal` of its shortest decimal text.
+
+    Raises:
+        ValueError: not a number (strings and booleans are not), not finite, zero, negative, or outside 1e-18 … 1e18.
+    """
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a JSON number, not " + _json_kind(value))  # noqa: TRY004 - pydantic reads ValueError
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    else:
+        # str() of a huge int is refused by Python itself; compare before converting.
+        if isinstance(value, int) and abs(value) > int(MAX_NUMBER):
+            raise ValueError("must be at most 1e18")
+        number = Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError("must be a finite number")
+    if number <= 0:
+        raise ValueError("must be greater than 0")
+    if not MIN_NUMBER <= number <= MAX_NUMBER:
+        raise ValueError("must be between 1e-18 and 1e18")
+    return number
+
+
+def decimal_text(number: Decimal) -> str:
+    """Return plain digits, without an exponent: what goes on the wire and into tickets."""
+    return format(number, "f")
+
+
+def plain_text(number: Decimal) -> str:
+    """Return plain digits without trailing zeros: how people write a price that came from somewhere as a double."""
+    return format(number.normalize(), "f")
+
+
+def to_decimal(value: object) -> Decimal | None:
+    """Return a gateway's number (which may arrive as a string) as `Decimal`, or None where it is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def _json_kind(value: object) -> str:
+    kinds = (
+        (type(None), "null"),
+        (bool, "a boolean"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
+    return next((kind for cls, kind in kinds if isinstance(value, cls)), "this")

@@ -1,0 +1,381 @@
+"""THE TABLE: Gunbot's seventeen trading and order endpoints, one row each. Read this first.
+
+From a row derive the MCP tool with its schema and annotations, the command line's `call`, the capability check, the
+confirmation policy and the ticket's sentence, the adapter's HTTP call, the paper gateway's route and fill, the file in
+`schemas/` and the row of the README's table. Adding an endpoint means adding a row here.
+
+Source of every path and field: gunbot.com, API reference, *Trading and Orders*.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal
+
+from pydantic import Field, model_validator
+
+from gunbot_mcp.arguments import (
+    AnyArgs,
+    Args,
+    Exchange,
+    Fields,
+    Key,
+    Keys,
+    Number,
+    Page,
+    PageSize,
+    PairName,
+    RepeatOf,
+    Text,
+    Timezone,
+)
+from gunbot_mcp.domain import Cancel, Capability, Close, Effect, Intent, Leg, Place, Side
+
+
+class Result(StrEnum):
+    """What Gunbot answers: the shape that the adapter parses and the tool returns."""
+
+    SENT = "sent"  # {"status": "success", "message": "Order sent"}: handed off, neither accepted nor filled
+    ORDERS = "orders"  # {"data": [record…]}
+    DAYS = "days"  # {"days": […], "orders": […], "closeOrders": […]}
+    PAGE = "page"  # {"total", "page", "data": [record…]}, and totalCount where several keys are asked for
+
+
+class _Trade(Args):
+    exchange: Annotated[Exchange, Field(serialization_alias="exch")]
+    pair: PairName
+
+
+class _Sized(_Trade):
+    amount: Annotated[Number, Field(serialization_alias="amt", description="of BTC in USDT-BTC")]
+
+
+class LimitArgs(_Sized):
+    price: Number
+    repeat_of: RepeatOf = None
+
+
+class MarketArgs(_Sized):
+    price: Annotated[Number | None, Field(description="for Gunbot's simulator")] = None
+    repeat_of: RepeatOf = None
+
+
+class CancelArgs(_Trade):
+    order_id: Annotated[Text, Field(serialization_alias="id")]
+    price: Annotated[Number, Field(description="the order's own")]
+    order_type: Annotated[Literal["limit", "market"], Field(serialization_alias="type")]
+
+
+class StopLimitArgs(_Sized):
+    stop_price: Annotated[Number, Field(serialization_alias="stopPrice")]
+    limit_price: Annotated[Number, Field(serialization_alias="limitPrice")]
+    repeat_of: RepeatOf = None
+
+
+class TrailingStopArgs(_Sized):
+    price: Annotated[Number, Field(description="reference")]
+    stop_price: Annotated[Number, Field(serialization_alias="stopPrice")]
+    repeat_of: RepeatOf = None
+
+    @model_validator(mode="after")
+    def _a_trail_has_a_distance(self) -> "TrailingStopArgs":
+        if self.price == self.stop_price:
+            raise ValueError("price and stop_price must differ: their distance is the trail")
+        return self
+
+
+class OcoArgs(_Sized):
+    price: Annotated[Number, Field(description="limit leg")]
+    stop_price: Annotated[Number, Field(serialization_alias="stopPrice", description="stop leg trigger")]
+    limit_price: Annotated[Number, Field(serialization_alias="limit", description="stop leg limit")]
+    repeat_of: RepeatOf = None
+
+
+class CloseLimitArgs(_Sized):
+    price: Number
+    repeat_of: RepeatOf = None
+
+
+class CloseMarketArgs(_Sized):
+    repeat_of: RepeatOf = None
+
+
+class OrdersArgs(Args):
+    key: Key
+    fields: Fields = None
+
+
+class OrdersTodayArgs(Args):
+    timezone: Timezone
+    keys: Annotated[Keys, Field(serialization_alias="keys[]")]
+
+
+class OrdersPageArgs(Args):
+    key: Key
+    page: Page
+    page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
+    fields: Fields = None
+
+
+class OrdersPageMultiArgs(Args):
+    page: Page
+    page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
+    keys: Annotated[Keys, Field(serialization_alias="keys[]")]
+    fields: Fields = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(Generic[AnyArgs]):
+    """One row: `path` is below `/api/v1`; `effect` has no default; `intent` turns arguments into the order's legs."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    args: type[AnyArgs]
+    result: Result
+    effect: Effect
+    intent: Callable[[AnyArgs], Intent] | None
+    needs: Capability | None
+    about: str
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ").capitalize().replace("oco", "OCO")
+
+
+def _limit(side: Side) -> Callable[[LimitArgs], Place]:
+    return lambda a: Place(side=side, exchange=a.exchange, pair=a.pair, amount=a.amount, legs=(Leg(limit=a.price),))
+
+
+def _market(side: Side) -> Callable[[MarketArgs], Place]:
+    return lambda a: Place(
+        side=side, exchange=a.exchange, pair=a.pair, amount=a.amount, legs=(Leg(),), reference=a.price
+    )
+
+
+def _stop_limit(side: Side) -> Callable[[StopLimitArgs], Place]:
+    return lambda a: Place(
+        side=side,
+        exchange=a.exchange,
+        pair=a.pair,
+        amount=a.amount,
+        legs=(Leg(stop=a.stop_price, limit=a.limit_price),),
+    )
+
+
+def _trailing_stop(side: Side) -> Callable[[TrailingStopArgs], Place]:
+    return lambda a: Place(
+        side=side,
+        exchange=a.exchange,
+        pair=a.pair,
+        amount=a.amount,
+        legs=(Leg(trail=abs(a.price - a.stop_price)),),
+        reference=a.price,
+    )
+
+
+def _oco(side: Side) -> Callable[[OcoArgs], Place]:
+    return lambda a: Place(
+        side=side,
+        exchange=a.exchange,
+        pair=a.pair,
+        amount=a.amount,
+        legs=(Leg(limit=a.price), Leg(stop=a.stop_price, limit=a.limit_price)),
+    )
+
+
+# Unannotated on purpose: strict typing then sees each row's own argument model through its lambda.
+ENDPOINTS = (
+    Endpoint(
+        name="buy_limit",
+        method="POST",
+        path="/trade/buy",
+        args=LimitArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_limit(Side.BUY),
+        needs=Capability.LIMIT,
+        about="Buy at price or better.",
+    ),
+    Endpoint(
+        name="buy_market",
+        method="POST",
+        path="/trade/buy/market",
+        args=MarketArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_market(Side.BUY),
+        needs=Capability.MARKET,
+        about="Buy now at the market price.",
+    ),
+    Endpoint(
+        name="sell_limit",
+        method="POST",
+        path="/trade/sell",
+        args=LimitArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_limit(Side.SELL),
+        needs=Capability.LIMIT,
+        about="Sell at price or better.",
+    ),
+    Endpoint(
+        name="sell_market",
+        method="POST",
+        path="/trade/sell/market",
+        args=MarketArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_market(Side.SELL),
+        needs=Capability.MARKET,
+        about="Sell now at the market price.",
+    ),
+    Endpoint(
+        name="cancel_order",
+        method="POST",
+        path="/trade/cancel",
+        args=CancelArgs,
+        result=Result.SENT,
+        effect=Effect.CANCEL,
+        intent=lambda a: Cancel(
+            exchange=a.exchange, pair=a.pair, order_id=a.order_id, price=a.price, order_type=a.order_type
+        ),
+        needs=Capability.CANCEL,
+        about="Cancel an open order; list_open_orders has its id, price and type.",
+    ),
+    Endpoint(
+        name="list_orders",
+        method="GET",
+        path="/orders",
+        args=OrdersArgs,
+        result=Result.ORDERS,
+        effect=Effect.READ,
+        intent=None,
+        needs=None,
+        about="All stored filled orders of a pair; prefer list_orders_page.",
+    ),
+    Endpoint(
+        name="list_orders_today",
+        method="GET",
+        path="/orders/day",
+        args=OrdersTodayArgs,
+        result=Result.DAYS,
+        effect=Effect.READ,
+        intent=None,
+        needs=None,
+        about="Today's order and close-order counts of several pairs.",
+    ),
+    Endpoint(
+        name="list_orders_page",
+        method="GET",
+        path="/orders/page",
+        args=OrdersPageArgs,
+        result=Result.PAGE,
+        effect=Effect.READ,
+        intent=None,
+        needs=None,
+        about="One page of one pair's filled orders, newest first.",
+    ),
+    Endpoint(
+        name="list_orders_page_multi",
+        method="GET",
+        path="/orders/page/multi",
+        args=OrdersPageMultiArgs,
+        result=Result.PAGE,
+        effect=Effect.READ,
+        intent=None,
+        needs=None,
+        about="One page of several pairs' filled orders.",
+    ),
+    Endpoint(
+        name="buy_stop_limit",
+        method="POST",
+        path="/trade/buy/stoplimit",
+        args=StopLimitArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_stop_limit(Side.BUY),
+        needs=Capability.STOP_LIMIT,
+        about="Binance: once stop_price trades, buy at limit_price or better.",
+    ),
+    Endpoint(
+        name="sell_stop_limit",
+        method="POST",
+        path="/trade/sell/stoplimit",
+        args=StopLimitArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_stop_limit(Side.SELL),
+        needs=Capability.STOP_LIMIT,
+        about="Binance: once stop_price trades, sell at limit_price or better.",
+    ),
+    Endpoint(
+        name="buy_trailing_stop",
+        method="POST",
+        path="/trade/buy/trailingstop",
+        args=TrailingStopArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_trailing_stop(Side.BUY),
+        needs=Capability.TRAILING_STOP,
+        about="Binance: buy when the price recovers from its low by |price - stop_price|.",
+    ),
+    Endpoint(
+        name="sell_trailing_stop",
+        method="POST",
+        path="/trade/sell/trailingstop",
+        args=TrailingStopArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_trailing_stop(Side.SELL),
+        needs=Capability.TRAILING_STOP,
+        about="Binance: sell when the price falls from its high by |price - stop_price|.",
+    ),
+    Endpoint(
+        name="buy_oco",
+        method="POST",
+        path="/trade/buy/oco",
+        args=OcoArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_oco(Side.BUY),
+        needs=Capability.OCO,
+        about="Binance: limit plus stop-limit buy; one fill cancels the other.",
+    ),
+    Endpoint(
+        name="sell_oco",
+        method="POST",
+        path="/trade/sell/oco",
+        args=OcoArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=_oco(Side.SELL),
+        needs=Capability.OCO,
+        about="Binance: limit plus stop-limit sell; one fill cancels the other.",
+    ),
+    Endpoint(
+        name="close_limit",
+        method="POST",
+        path="/trade/close",
+        args=CloseLimitArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=lambda a: Close(exchange=a.exchange, pair=a.pair, amount=a.amount, leg=Leg(limit=a.price)),
+        needs=Capability.CLOSE,
+        about="Bybit futures: close a position at price or better.",
+    ),
+    Endpoint(
+        name="close_market",
+        method="POST",
+        path="/trade/close/market",
+        args=CloseMarketArgs,
+        result=Result.SENT,
+        effect=Effect.ORDER,
+        intent=lambda a: Close(exchange=a.exchange, pair=a.pair, amount=a.amount, leg=Leg()),
+        needs=Capability.CLOSE,
+        about="Bybit futures: close a position at the market price.",
+    ),
+)
+
+AnyEndpoint = Endpoint[Any]
+BY_NAME: Mapping[str, AnyEndpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
