@@ -1,0 +1,1 @@
+"""The async HTTP adapter: the only code that calls Gunbot."""

@@ -1,0 +1,244 @@
+"""What Gunbot's reads say, parsed tolerantly: numbers may be strings or null, fields may be new, nothing is lost.
+
+Gunbot is JavaScript: its numbers are IEEE doubles, so reading them as `float` and writing the shortest text keeps
+every digit. Where a number arrives as text, it becomes a number only if no digit is lost by it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
+from typing import Any, cast
+
+from gunbot_mcp.domain import Side, to_decimal
+from gunbot_mcp.errors import GatewayInvalidResponse
+
+Record = dict[str, Any]
+
+RECORD_FIELDS = (
+    "time",
+    "pair",
+    "type",
+    "rate",
+    "amount",
+    "id",
+    "cost",
+    "toCancel",
+    "fees",
+    "baseValue",
+    "costProceed",
+    "averagePrice",
+    "pnlPrice",
+    "balance",
+    "baseBalance",
+    "inventory_cost",
+    "ABP",
+    "pnl",
+)
+"""The eighteen documented fields of an order record, in the order of the page's samples."""
+
+_NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
+_STOP_WORDS = ("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "closepos")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Records with their names said once. A field that a record lacks is `None` in its row."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """The top of an order book, prices in the paying asset; `None` where a side is empty."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_amount: Decimal | None = None
+    ask_amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    exchange: str
+    asset: str
+    available: Decimal | None
+    on_order: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """One resting order as Gunbot's core memory shows it; `raw` keeps every field of it.
+
+    `plain` is True only if nothing in the record hints at a stop, a trail, a linked order or an exit.
+    """
+
+    id: str
+    exchange: str
+    pair: str
+    side: Side | None
+    order_type: str
+    kind: str
+    price: Decimal | None
+    amount: Decimal | None
+    plain: bool
+    raw: Mapping[str, Any]
+
+
+def record_list(body: Mapping[str, Any]) -> list[Record]:
+    """Return `body["data"]`.
+
+    Raises:
+        GatewayInvalidResponse: it is not a list of objects.
+    """
+    data = body.get("data")
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in cast("list[Any]", data)):
+        raise GatewayInvalidResponse(
+            "Gunbot's answer has no list of orders in `data`", "check that the url is Gunbot's"
+        )
+    return cast("list[Record]", data)
+
+
+def to_table(records: Sequence[Mapping[str, Any]], fields: Sequence[str] | None = None) -> Table:
+    """Return the records as a table: all fields in the order in which they first appear, or just `fields`."""
+    columns = list(fields) if fields else list(dict.fromkeys(chain.from_iterable(records)))
+    rows = [list(map(record.get, columns)) for record in records]
+    for index, (name, cells) in enumerate(zip(columns, zip(*rows, strict=True), strict=False)):
+        # Almost always nothing to do; looking costs one pass per column, not a call per cell.
+        if name in _NUMBER_FIELDS and str in set(map(type, cells)):
+            for row in rows:
+                row[index] = _number_from_text(row[index])
+    return Table(columns, rows)
+
+
+def _number_from_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    number = to_decimal(value) if isinstance(value, str) else None
+    if number is None:
+        return value
+    if number == number.to_integral_value() and "." not in value and "e" not in value.lower():
+        return int(number)
+    return float(number) if Decimal(repr(float(number))) == number else value
+
+
+def book(body: Mapping[str, Any]) -> Book:
+    """Return the best bid and ask of `{"data": {"ask": [[price, amount]…], "bid": […]}}`, whatever the levels' order.
+
+    Raises:
+        GatewayInvalidResponse: there is no book in the answer.
+    """
+    data = body.get("data")
+    if not isinstance(data, dict):
+        raise GatewayInvalidResponse("Gunbot's answer has no order book", "the pair must be active in Gunbot")
+    sides = cast("dict[str, Any]", data)
+    bids, asks = _levels(sides.get("bid")), _levels(sides.get("ask"))
+    bid = max(bids, default=None)
+    ask = min(asks, default=None)
+    return Book(
+        bid=bid[0] if bid else None,
+        ask=ask[0] if ask else None,
+        bid_amount=bid[1] if bid else None,
+        ask_amount=ask[1] if ask else None,
+    )
+
+
+def _levels(side: object) -> list[tuple[Decimal, Decimal]]:
+    levels: list[tuple[Decimal, Decimal]] = []
+    for level in cast("list[Any]", side) if isinstance(side, list) else []:
+        if isinstance(level, list) and len(cast("list[Any]", level)) >= 2:  # noqa: PLR2004 - price, amount
+            price, amount = (to_decimal(part) for part in cast("list[Any]", level)[:2])
+            if price is not None and price > 0:
+                levels.append((price, amount if amount is not None else Decimal(0)))
+    return levels
+
+
+def balances(body: object) -> list[Balance]:
+    """Return `[{"Asset", "Exchange", "Available Qty", "On Order"}]`, amounts as Decimals.
+
+    Raises:
+        GatewayInvalidResponse: the answer is not a list of objects.
+    """
+    if not isinstance(body, list) or not all(isinstance(item, dict) for item in cast("list[Any]", body)):
+        raise GatewayInvalidResponse("Gunbot's answer has no list of balances", "check that the url is Gunbot's")
+    return [
+        Balance(
+            exchange=str(item.get("Exchange", "")),
+            asset=str(item.get("Asset", "")),
+            available=to_decimal(item.get("Available Qty")),
+            on_order=to_decimal(item.get("On Order")),
+        )
+        for item in cast("list[dict[str, Any]]", body)
+    ]
+
+
+def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder]:
+    """Return `memory[key].openOrders` of a core-memory answer; no such pair or no list means no open orders.
+
+    Raises:
+        GatewayInvalidResponse: `openOrders` is there but is not a list of objects.
+    """
+    memory = _members(body.get("memory", body))
+    return _orders_of(_members(memory.get(key, memory)), key)
+
+
+def shows_pair(body: Mapping[str, Any], key: str) -> bool:
+    """Return whether a core-memory answer holds the pair at all; if not, its lack of open orders says nothing."""
+    memory = _members(body.get("memory", body))
+    return bool(_members(memory.get(key, memory)))
+
+
+def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
+    """Return the open orders of every `exchange/pair` in a core-memory answer."""
+    memory = _members(body.get("memory", body))
+    return [order for key, pair in memory.items() if "/" in key for order in _orders_of(_members(pair), key)]
+
+
+def _members(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
+    found = memory.get("openOrders")
+    if found is None:
+        return []
+    items: object = list(_members(found).values()) if isinstance(found, dict) else found  # pyright: ignore[reportUnknownArgumentType] - any JSON value
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast("list[Any]", items)):
+        raise GatewayInvalidResponse(
+            "Gunbot's open orders are not a list", "this version of Gunbot answers differently"
+        )
+    exchange, _, pair = key.partition("/")
+    return [_open_order(item, exchange, pair) for item in cast("list[dict[str, Any]]", items)]
+
+
+def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
+    side = next((Side(text) for text in _texts(raw, "type", "side") if text in set(Side)), None)
+    kind = next(iter(_texts(raw, "kind", "orderType", "order_type")), "limit")
+    return OpenOrder(
+        id=str(_first(raw, "id", "orderId", "orderid", "OrderUuid") or ""),
+        exchange=exchange,
+        pair=str(raw.get("pair") or pair),
+        side=side,
+        order_type="market" if "market" in _texts(raw, "orderType", "order_type") else "limit",
+        kind=kind,
+        price=to_decimal(_first(raw, "rate", "price", "limitPrice", "stopPrice")),
+        amount=to_decimal(_first(raw, "amount", "quantity", "amt", "origQty")),
+        plain=not _hints_at_a_stop(raw),
+        raw=raw,
+    )
+
+
+def _hints_at_a_stop(raw: Mapping[str, Any]) -> bool:
+    for name, value in raw.items():
+        text = value.lower() if isinstance(value, str) and name not in {"id", "pair"} else ""
+        named = any(word in name.lower() for word in _STOP_WORDS)
+        if (named and value not in (None, "", 0, False, "0")) or any(word in text for word in _STOP_WORDS):
+            return True
+    return False
+
+
+def _first(raw: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - any JSON value
+    return next((raw[name] for name in names if raw.get(name) is not None), None)
+
+
+def _texts(raw: Mapping[str, Any], *names: str) -> Iterable[str]:
+    return [str(raw[name]).strip().lower() for name in names if isinstance(raw.get(name), str)]
