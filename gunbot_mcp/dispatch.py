@@ -1,0 +1,250 @@
+"""The one path of every call, whoever calls: parse → policy → ticket → approval → claim → send → record → observe.
+
+The MCP server and the command line differ only in their `Caller`: its name for the records, and the form (if any) in
+which it can ask a human. No caller has a way to say that a human approved.
+"""
+
+import contextlib
+import difflib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+
+from gunbot_mcp import companions, endpoints, exchanges
+from gunbot_mcp.arguments import Args, parse_arguments
+from gunbot_mcp.config import Mode, Settings
+from gunbot_mcp.domain import Effect
+from gunbot_mcp.endpoints import AnyEndpoint
+from gunbot_mcp.errors import GunbotMcpError, Internal, ReadOnly, TicketClosed, TicketNotFound, UnknownTool, clean
+from gunbot_mcp.guard.content import stored_arguments
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.forms import Form, Reply, form_for, read_reply
+from gunbot_mcp.guard.proposing import Proposal
+from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.guard.view import ticket_answer
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.orders import orders_answer
+from gunbot_mcp.render import Answer, error_answer
+
+logger = logging.getLogger(__name__)
+
+TOOL_NAMES = (*endpoints.BY_NAME, *(row.name for row in companions.COMPANIONS if not row.for_app))
+TICKET_META = "gunbot-mcp/ticket"
+
+Ask = Callable[[Form], Awaitable[tuple[str, Mapping[str, Any] | None]]]
+"""Shows a form to the human and returns (action, content): accept, decline or cancel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterReply:
+    """The client's second call with a human's answer (protocol 2026-07-28). All of it is under the client's control."""
+
+    state: str = field(repr=False)
+    action: str
+    content: Mapping[str, Any] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, for the records, and how it can show a form to its human."""
+
+    name: str
+    ask: Ask | None = None
+    asks_later: bool = False
+    reply: LaterReply | None = None
+    shows_card: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The call waits for the client to show `form` and to call again with `state`."""
+
+    form: Form
+    state: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the dispatcher needs from whoever runs it. `page_url` starts the approval page, if there is one."""
+
+    settings: Settings
+    gunbot: Gunbot
+    desk: Callable[[], Awaitable[Desk]]
+    page_url: Callable[[], Awaitable[str | None]]
+
+
+class Dispatcher:
+    """Answers every call of one instance."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._settings = around.settings
+        self._limits = around.settings.served.limits
+        matrix = exchanges.CapabilityMatrix(around.settings.capabilities)
+        self._context = companions.Context(
+            gunbot=around.gunbot, matrix=matrix, desk=around.desk, how_to_approve=self._how_to_approve
+        )
+
+    async def call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
+        """Answer one call, or ask the client to ask. Never raises: what went wrong is an error answer with a code."""
+        try:
+            return await self._call(name, arguments, caller)
+        except GunbotMcpError as exc:
+            return error_answer(exc, self._settings.secrets())
+        except Exception:  # the top edge: a caller gets a code, the log gets the traceback
+            logger.exception("%s failed", clean(name, 64))
+            fault = Internal("this is a fault of gunbot-mcp", "its log on stderr says more; please report it")
+            return error_answer(fault)
+
+    async def _call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
+        endpoint = endpoints.BY_NAME.get(name)
+        if endpoint is not None and endpoint.effect is Effect.READ:
+            args = parse_arguments(endpoint.args, arguments)
+            return orders_answer(endpoint, args, await self._around.gunbot.read(endpoint, args))
+        if endpoint is not None:
+            self._check_mode()
+            return await self._order(endpoint, parse_arguments(endpoint.args, arguments), caller)
+        companion = companions.BY_NAME.get(name)
+        if companion is not None and (not companion.for_app or self.card_buttons(caller)):
+            if companion.effect is not Effect.READ:
+                self._check_mode()
+            context = replace(self._context, who=caller.name)
+            answer = await companion.run(context, parse_arguments(companion.args, arguments))
+            return self._with_card(answer, caller, None)
+        near = difflib.get_close_matches(name[:64], TOOL_NAMES, n=1)
+        raise UnknownTool(
+            f"there is no tool {clean(name, 64)!r}",
+            f"did you mean {near[0]}?" if near else "tools/list names all tools",
+        )
+
+    def card_buttons(self, caller: Caller) -> bool:
+        """Return whether this client's ticket card has its own approve and reject buttons."""
+        where = self._settings.approval.card_buttons
+        return caller.shows_card and (where == "always" or (where == "paper" and not self._settings.served.live))
+
+    def _check_mode(self) -> None:
+        if self._settings.effective_mode is Mode.READ_ONLY:
+            raise ReadOnly("this server is read-only: it places and cancels nothing", "a human can set mode = approve")
+
+    # Orders
+
+    async def _order(self, endpoint: AnyEndpoint, args: Args, caller: Caller) -> Answer | Question:
+        desk = await self._around.desk()
+        if caller.reply is not None:
+            return await self._replied(desk, endpoint, args, caller, caller.reply)
+        proposal = await desk.propose(endpoint, args, client=caller.name)
+        ticket = proposal.ticket
+        if proposal.grant is not None:
+            try:
+                ticket = await desk.approve(ticket.id, by=proposal.grant, mandate=proposal.mandate)
+            except TicketClosed:
+                # The rule no longer covers it; then a human decides, as for every other order.
+                ticket = await desk.get(ticket.id)
+        if ticket.state is not State.PENDING:
+            return await self._answer(ticket, caller, proposal)
+        if caller.asks_later:
+            form = form_for(ticket, proposal.nonce, self._limits)
+            return Question(form=form, state=f"{ticket.id}.{proposal.nonce}")
+        return await self._ask_and_wait(desk, proposal, caller)
+
+    async def _ask_and_wait(self, desk: Desk, proposal: Proposal, caller: Caller) -> Answer:
+        """Wait for whichever channel decides first, but not longer than the client tolerates."""
+        notes: list[str] = []
+        async with anyio.create_task_group() as tasks:
+            if caller.ask is not None:
+                tasks.start_soon(self._ask, desk, proposal, caller, tasks.cancel_scope, notes)
+            # Raised in here, it would leave as a group; and if the ledger is still away below, it is said there.
+            with contextlib.suppress(GunbotMcpError):
+                await desk.wait(proposal.ticket.id, self._settings.approval.wait)
+            tasks.cancel_scope.cancel()
+        return await self._answer(await desk.get(proposal.ticket.id), caller, proposal, " ".join(notes))
+
+    async def _ask(
+        self, desk: Desk, proposal: Proposal, caller: Caller, scope: anyio.CancelScope, notes: list[str]
+    ) -> None:
+        """Show the client's form; what a human decided there ends the waiting."""
+        if caller.ask is None:
+            return
+        form = form_for(proposal.ticket, proposal.nonce, self._limits)
+        asked = desk.clock.monotonic()
+        action, content = await caller.ask(form)
+        reply = read_reply(form, action, content, desk.clock.monotonic() - asked)
+        # A human has answered: that the waiting ends at this very moment must not undo it.
+        with anyio.CancelScope(shield=True):
+            try:
+                notes.append(await self._decide(desk, proposal.ticket, reply, caller))
+            except GunbotMcpError as exc:
+                notes.append(f"{exc.message}.")
+        if reply in {Reply.APPROVE, Reply.REJECT}:
+            scope.cancel()
+
+    async def _decide(self, desk: Desk, ticket: Ticket, reply: Reply, caller: Caller) -> str:
+        by = f"form in {caller.name}"
+        if reply is Reply.APPROVE:
+            await desk.approve(ticket.id, by=by)
+        elif reply is Reply.REJECT:
+            await desk.decline(ticket.id, by=by)
+        return _NOTES[reply]
+
+    async def _replied(
+        self, desk: Desk, endpoint: AnyEndpoint, args: Args, caller: Caller, reply: LaterReply
+    ) -> Answer:
+        """Take the second call of a question. A replay finds its ticket decided, and sends nothing."""
+        ticket_id, _, nonce = reply.state.partition(".")
+        ticket = await desk.check_key(ticket_id, nonce)
+        if ticket.tool != endpoint.name or ticket.arguments != stored_arguments(args):
+            raise TicketNotFound("the answer belongs to another order", "call the tool again without request_state")
+        note = ""
+        if ticket.state is State.PENDING:
+            form = form_for(ticket, nonce, self._limits)
+            seconds = (desk.clock.now() - ticket.created_at).total_seconds()
+            decision = read_reply(form, reply.action, reply.content, seconds)
+            note = await self._decide(desk, ticket, decision, caller)
+            if decision in {Reply.APPROVE, Reply.REJECT}:
+                ticket = await desk.get(ticket_id)
+            else:
+                ticket = await desk.wait(ticket_id, self._settings.approval.wait)
+        return await self._answer(ticket, caller, Proposal(ticket=ticket, nonce=nonce), note)
+
+    # Answers
+
+    async def _answer(self, ticket: Ticket, caller: Caller, proposal: Proposal, note: str = "") -> Answer:
+        answer = ticket_answer(ticket, approve=await self._how_to_approve(ticket), note=note)
+        return self._with_card(answer, caller, proposal)
+
+    async def _how_to_approve(self, ticket: Ticket) -> dict[str, Any] | None:
+        if ticket.state is not State.PENDING:
+            return None
+        base = await self._around.page_url()
+        page = None if base is None else f"{base}/tickets/{ticket.id}"
+        command = f"gunbot-mcp approve {ticket.id}"
+        how = f"the human opens {page} or runs `{command}` in a terminal" if page else f"the human runs `{command}`"
+        return {"page": page, "command": command, "how": how}
+
+    def _with_card(self, answer: Answer, caller: Caller, proposal: Proposal | None) -> Answer:
+        """Add what only the human's card needs; no client shows `_meta` to its model."""
+        ticket: dict[str, Any] | None = answer.structured.get("ticket")
+        if not caller.shows_card or ticket is None:
+            return answer
+        buttons = self.card_buttons(caller) and answer.structured.get("status") == "awaiting_approval"
+        approve: dict[str, Any] = answer.structured.get("approve", {})
+        card = {
+            "ticket": ticket,
+            "quote": None if proposal is None else proposal.ticket.quote,
+            "page_url": approve.get("page"),
+            "buttons": buttons and proposal is not None,
+            "key": proposal.nonce if buttons and proposal is not None else None,
+        }
+        return replace(answer, meta={TICKET_META: card})
+
+
+_NOTES: Mapping[Reply, str] = {
+    Reply.APPROVE: "",
+    Reply.REJECT: "",
+    Reply.NOT_SHOWN: "The client's form was not answered by a human.",
+    Reply.WRONG_CODE: "The code that was typed is not the one in the form; the order is not approved.",
+    Reply.UNCLEAR: "The form's answer was unclear; the order is not approved.",
+}

@@ -1,0 +1,1 @@
+"""The guard: everything between a model's wish and an order that is sent."""

@@ -1,0 +1,48 @@
+"""Small private files, written so that a crash leaves the old one or the new one, never half of one."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def private_folder(folder: Path) -> None:
+    """Create the folder and its missing parents, each 0700. Folders that exist keep their permissions."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        # Another process may create it at the same instant.
+        parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file by `text`, UTF-8, 0600, on disk when this returns.
+
+    Raises:
+        OSError: the old file is untouched.
+    """
+    private_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a created, renamed or removed name durable, where the system can (Windows cannot open folders)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

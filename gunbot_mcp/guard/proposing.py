@@ -1,0 +1,161 @@
+"""Proposing: an order is checked on fresh facts and written down as a ticket. Nothing is sent here."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gunbot_mcp.config import Mode, Settings
+from gunbot_mcp.domain import Cancel, Intent, side_of
+from gunbot_mcp.guard import cancels, facts
+from gunbot_mcp.guard.content import fingerprint, hash_nonce, intent_of, new_id, quote_of, stored_arguments
+from gunbot_mcp.guard.mandates import covers
+from gunbot_mcp.guard.pace import Pace
+from gunbot_mcp.guard.policy import check_all, check_static
+from gunbot_mcp.guard.sentences import sentence
+from gunbot_mcp.guard.tickets import Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gunbot_mcp.arguments import Args
+    from gunbot_mcp.endpoints import AnyEndpoint
+    from gunbot_mcp.guard.checks import Checks
+    from gunbot_mcp.guard.clock import Clock
+    from gunbot_mcp.guard.ledger import Ledger
+    from gunbot_mcp.guard.write import Write
+    from gunbot_mcp.gunbot.client import Gunbot
+    from gunbot_mcp.gunbot.records import Book, OpenOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A new ticket. `nonce` proves, to the human's own channel only, which proposal an answer belongs to.
+
+    `grant` names the standing rule that lets this order go without asking (None: a human must approve).
+    `mandate` is the id of the mandate that covers it.
+    """
+
+    ticket: Ticket
+    nonce: str = field(repr=False)
+    grant: str | None = None
+    mandate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the market showed: the book for an order, the order itself for a cancel."""
+
+    book: Book | None = None
+    order: OpenOrder | None = None
+
+
+class Proposer:
+    """Makes one instance's tickets."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        gunbot: Gunbot,
+        ledger: Ledger,
+        checks: Checks,
+        clock: Clock,
+        tidy: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`tidy` settles what dead processes left half-way, so that it counts."""
+        self._settings = settings
+        self._instance = settings.served
+        self._gunbot = gunbot
+        self._ledger = ledger
+        self._checks = checks
+        self._clock = clock
+        self._tidy = tidy
+        self._pace = {"orders": Pace(clock.monotonic), "cancels": Pace(clock.monotonic)}
+
+    async def propose(self, endpoint: AnyEndpoint, args: Args, *, client: str) -> Proposal:
+        """Check an order and make its ticket.
+
+        Raises:
+            Refused: a check failed. GatewayError: the market cannot be asked. LedgerUnavailable: no ticket can be kept.
+        """
+        intent = intent_of(endpoint, args)
+        check_static(self._checks.case(endpoint, intent))
+        what = "cancels" if isinstance(intent, Cancel) else "orders"
+        with self._pace[what].place(self._instance.limits.orders_per_minute, what):
+            await self._tidy()
+            seen = await self._look(intent)
+            nonce = secrets.token_urlsafe(24)
+            async with self._ledger.write() as write:
+                ticket = await self._write_down(write, endpoint, args, seen, client=client, nonce=nonce)
+                grant, mandate = await self._grant(write, ticket, intent, seen.order)
+        return Proposal(ticket=ticket, nonce=nonce, grant=grant, mandate=mandate)
+
+    async def _look(self, intent: Intent) -> _Seen:
+        if isinstance(intent, Cancel):
+            return _Seen(order=cancels.find(intent, await facts.open_orders_of(self._gunbot, intent)))
+        return _Seen(book=await facts.book_of(self._gunbot, intent))
+
+    async def _write_down(
+        self, write: Write, endpoint: AnyEndpoint, args: Args, seen: _Seen, *, client: str, nonce: str
+    ) -> Ticket:
+        intent = intent_of(endpoint, args)
+        mark = fingerprint(self._settings.name, endpoint.name, args)
+        repeat_of: str | None = getattr(args, "repeat_of", None)
+        case = await self._checks.facts(write, endpoint, intent, seen.book, mark=mark, repeat_of=repeat_of)
+        verdict = check_all(case)
+        now, ttl = self._clock.now(), self._settings.approval.ttl
+        worst = verdict.notional
+        ticket = Ticket(
+            id=new_id(),
+            instance=self._settings.name,
+            live=self._instance.live,
+            tool=endpoint.name,
+            arguments=stored_arguments(args),
+            exchange=intent.exchange,
+            pair=intent.pair,
+            side="cancel" if isinstance(intent, Cancel) else side_of(intent).value,
+            summary=sentence(intent, worst, seen.order),
+            notional=None if worst is None else worst.amount,
+            asset=None if worst is None else worst.asset,
+            quote=quote_of(seen.book, now),
+            checks=verdict.checks,
+            warnings=verdict.warnings,
+            client=client,
+            fingerprint=mark,
+            repeat_of=repeat_of,
+            created_at=now,
+            expires_at=now + timedelta(seconds=ttl),
+            boot=self._clock.boot_id(),
+            deadline=self._clock.monotonic() + ttl,
+            nonce_hash=hash_nonce(nonce),
+        )
+        await write.add(ticket, client)
+        return ticket
+
+    async def _grant(
+        self, write: Write, ticket: Ticket, intent: Intent, seen: OpenOrder | None
+    ) -> tuple[str | None, str | None]:
+        """Return the standing rule of the human's that covers this ticket, if there is one."""
+        mode = self._settings.effective_mode
+        if mode is Mode.AUTO and not self._instance.live:
+            return "mode auto (paper)", None
+        if isinstance(intent, Cancel):
+            smart = self._instance.cancel == "smart" and cancels.is_entry(intent, seen)
+            return ("smart cancel rule (a visible entry order)", None) if smart else (None, None)
+        if mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
+            return None, None
+        now = self._clock.now()
+        for mandate in await write.mandates(self._settings.name, active_at=now):
+            if covers(
+                mandate,
+                exchange=ticket.exchange,
+                pair=ticket.pair,
+                asset=ticket.asset,
+                notional=ticket.notional,
+                now=now,
+            ):
+                return f"mandate {mandate.id}", mandate.id
+        return None, None

@@ -1,0 +1,95 @@
+"""Serving an ASGI application on loopback with uvicorn, quietly, until told to stop."""
+
+import contextlib
+import errno
+import functools
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+from typing import Any
+
+import anyio
+import uvicorn
+
+from gunbot_mcp.errors import ConfigInvalid, clean
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 picks a free one.
+
+    Raises:
+        ConfigInvalid: the port is taken, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as exc:
+        listener.close()
+        taken = isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE
+        reason = "the port is taken" if taken else clean(exc)
+        raise ConfigInvalid(
+            f"cannot listen on {clean(host)}:{port}: {reason}", "choose another port, or 0 for a free one"
+        ) from exc
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Announces itself when it can be called and stopped; a signal ends it like any other end, with all clean-up."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._announce()
+
+    async def main_loop(self) -> None:
+        try:
+            await super().main_loop()
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self.shutdown()
+            raise
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        # uvicorn's own raises the signal once more when it has stopped, which would kill us amid our clean-up.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[str], None]) -> None:  # noqa: ANN401 - any ASGI application
+    """Serve until SIGINT, SIGTERM or cancellation; `announce` gets the address once connections are accepted."""
+    listener = bind(host, port)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+    server = _Server(config, functools.partial(announce, url_of(listener)))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        listener.close()

@@ -1,0 +1,156 @@
+"""One running instance: the settings, the way to Gunbot (a network, or the embedded paper gateway), the dispatcher."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Protocol, Self
+
+import anyio
+import httpx2
+
+from gunbot_mcp.dispatch import Dispatcher, Surroundings
+from gunbot_mcp.errors import ConfigInvalid
+from gunbot_mcp.exchanges import CapabilityMatrix
+from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.owners import Owner
+from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.gunbot.client import Gunbot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from gunbot_mcp.config import Settings
+    from gunbot_mcp.paper.app import PaperGateway
+
+
+class PaperTransport(httpx2.AsyncBaseTransport):
+    """Reaches the embedded paper gateway in this process, with no port; starts it when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._gateway: PaperGateway | None = None
+        self._inner: httpx2.ASGITransport | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await self._start().handle_async_request(request)
+
+    def _start(self) -> httpx2.ASGITransport:
+        if self._inner is None:
+            from gunbot_mcp.paper.app import PaperGateway  # noqa: PLC0415 - started when first needed
+
+            served = self._settings.served
+            self._gateway = PaperGateway(
+                data=state_folder(self._settings) / "paper" / self._settings.name,
+                seed=served.seed,
+                market=served.market,
+            )
+            # A fault of the gateway is its answer 500, as over a network, not an exception of the one who asks.
+            self._inner = httpx2.ASGITransport(app=self._gateway.app, raise_app_exceptions=False)
+        return self._inner
+
+    async def aclose(self) -> None:
+        if self._gateway is not None:
+            await self._gateway.aclose()
+
+
+class Runtime:
+    """Use as an async context manager. The guard, its ledger and the paper gateway open when they are first needed.
+
+    `page` makes the approval page of a server that lives long enough to show one.
+    """
+
+    def __init__(self, settings: Settings, *, page: Callable[[Runtime, Desk], Page] | None = None) -> None:
+        self.settings = settings
+        self.gunbot = Gunbot(settings.served, transport=None if settings.served.live else PaperTransport(settings))
+        self.dispatcher = Dispatcher(
+            Surroundings(settings=settings, gunbot=self.gunbot, desk=self.desk, page_url=self.page_url)
+        )
+        self._make_page = page if settings.approval.page else None
+        self._page: Page | None = None
+        self._open = anyio.Lock()
+        self._desk: Desk | None = None
+        self._owner: Owner | None = None
+        self._tasks = AsyncExitStack()
+
+    async def desk(self) -> Desk:
+        """Return the desk, opening the ledger and settling what an earlier process left behind.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be opened; then nothing is sent.
+        """
+        async with self._open:
+            if self._desk is None:
+                self._desk = await self._open_desk()
+        return self._desk
+
+    async def _open_desk(self) -> Desk:
+        from gunbot_mcp.guard.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy is loaded when it is first needed
+
+        settings, folder, clock = self.settings, state_folder(self.settings), Clock()
+        url = settings.ledger.url.get_secret_value() or f"sqlite:///{folder / 'ledger.sqlite3'}"
+        ledger = await Ledger.open(url, clock=clock)
+        self._tasks.push_async_callback(ledger.aclose)
+        self._owner = self._owner or Owner.start(folder)
+        desk = Desk(
+            settings=settings,
+            gunbot=self.gunbot,
+            ledger=ledger,
+            matrix=CapabilityMatrix(settings.capabilities),
+            clock=clock,
+            owner=self._owner.id,
+            folder=folder,
+        )
+        await desk.recover()
+        for ticket in await desk.list(states={State.UNKNOWN}):
+            await desk.get(ticket.id, look=True)
+        return desk
+
+    async def page_url(self) -> str | None:
+        """Return the approval page's address, starting it if need be; None where there is none."""
+        if self._make_page is None:
+            return None
+        desk = await self.desk()
+        async with self._open:
+            if self._page is None:
+                self._page = self._make_page(self, desk)
+                self._tasks.push_async_callback(self._page.aclose)
+        return await self._page.ensure_started()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._tasks.aclose()
+            await self.gunbot.aclose()
+            if self._owner is not None:
+                self._owner.stop()
+
+
+class Page(Protocol):
+    """The approval page, which is served by a layer above this one."""
+
+    async def ensure_started(self) -> str: ...
+    async def aclose(self) -> None: ...
+
+
+def state_folder(settings: Settings) -> Path:
+    """Return the state folder, made for its owner alone.
+
+    Raises:
+        ConfigInvalid: it cannot be made.
+    """
+    folder = settings.folder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigInvalid(f"the state folder {folder} cannot be made: {exc.strerror}", "set GUNBOT_MCP_HOME") from exc
+    return folder
