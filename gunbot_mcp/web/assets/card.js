@@ -1,0 +1,370 @@
+"use strict";
+(() => {
+  const META = "gunbot-mcp/ticket";
+  const PAGE = /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/tickets\/[0-9A-Za-z_-]{1,40}$/;
+  const OPEN = new Set(["pending", "approved", "sending"]);
+  const OUTCOMES = {
+    approved: ["unsure", "Approved, about to be sent"],
+    sending: ["unsure", "On its way to Gunbot"],
+    accepted: ["good", "Accepted by Gunbot"],
+    rejected: ["bad", "Rejected by Gunbot"],
+    unknown: ["unsure", "Unknown: the order may exist"],
+    declined: ["calm", "Rejected by you"],
+    expired: ["calm", "Expired: nothing was sent"],
+    withdrawn: ["calm", "Withdrawn: nothing was sent"],
+    void: ["bad", "Void: this order did not happen"],
+  };
+  const POLL_MS = 4000;
+  const MOST_POLLS = 60;
+  const UNPRINTABLE =
+    /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/g;
+
+  const byId = (id) => document.getElementById(id);
+  const clean = (text, limit = 400) => {
+    const shown = String(text).replace(UNPRINTABLE, " ");
+    return shown.length <= limit ? shown : shown.slice(0, limit - 1) + "…";
+  };
+  const put = (id, text, limit) => (byId(id).textContent = clean(text, limit));
+  const show = (id, visible) => (byId(id).hidden = !visible);
+  const lines = (id, texts) =>
+    byId(id).replaceChildren(
+      ...texts.map((text) => {
+        const line = document.createElement(byId(id).tagName === "UL" ? "li" : "p");
+        line.textContent = clean(text, 600);
+        return line;
+      }),
+    );
+  const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+  // JSON-RPC with the host, which is whoever embeds this page.
+
+  const pending = new Map();
+  let lastId = 0;
+  const post = (message) => window.parent.postMessage({ jsonrpc: "2.0", ...message }, "*");
+  const notify = (method, params) => post({ method, params });
+  const request = (method, params, seconds = 30) =>
+    new Promise((resolve, reject) => {
+      const id = ++lastId;
+      const late = setTimeout(() => {
+        pending.delete(id);
+        reject(new Error("the client did not answer"));
+      }, seconds * 1000);
+      pending.set(id, { resolve, reject, late });
+      post({ id, method, params });
+    });
+  const answered = (message) => {
+    const waiting = pending.get(message.id);
+    if (!waiting) return;
+    pending.delete(message.id);
+    clearTimeout(waiting.late);
+    if (isObject(message.error)) waiting.reject(new Error(clean(message.error.message || "refused", 200)));
+    else waiting.resolve(isObject(message.result) ? message.result : {});
+  };
+
+  addEventListener("message", (event) => {
+    const message = event.data;
+    if (event.source !== window.parent || !isObject(message) || message.jsonrpc !== "2.0") return;
+    if (message.method === undefined) return answered(message);
+    const params = isObject(message.params) ? message.params : {};
+    if (message.id !== undefined) {
+      if (message.method === "ui/resource-teardown") clearTimeout(timer);
+      const known = message.method === "ping" || message.method === "ui/resource-teardown";
+      const error = { code: -32601, message: "Method not found" };
+      return post(known ? { id: message.id, result: {} } : { id: message.id, error });
+    }
+    if (message.method === "ui/notifications/tool-result") take(params, true);
+    else if (message.method === "ui/notifications/tool-cancelled") cancelled();
+    else if (message.method === "ui/notifications/host-context-changed") dress(params);
+  });
+
+  // What the ticket is, from whichever part of a result the host passed on.
+
+  let card = null; // {ticket, quote, page_url, buttons, key}
+  let said = []; // the answer's text, without what the card shows anyway
+
+  const fromText = (text) => {
+    const rows = text.split("\n");
+    const last = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/.exec(rows.at(-1));
+    if (!last) return null;
+    const until = /decides until (\S+?Z)\./.exec(text);
+    const page = rows.map((row) => /^To approve: .*?(http:\/\/\S+)/.exec(row)).find(Boolean);
+    const first = /^[a-z_]+: (.*)$/.exec(rows[0]);
+    const ticket = {
+      id: last[1],
+      kind: last[2],
+      instance: last[3],
+      state: last[4],
+      summary: first ? first[1] : rows[0],
+      expires_at: until ? until[1] : null,
+      warnings: rows.filter((row) => row.startsWith("Warning: ")).map((row) => row.slice(9)),
+    };
+    return { ticket, page_url: page ? page[1] : null };
+  };
+
+  const take = (result, fromHost = false) => {
+    const blocks = Array.isArray(result.content) ? result.content : [];
+    const text = blocks
+      .filter((block) => isObject(block) && block.type === "text")
+      .map((block) => String(block.text))
+      .join("\n");
+    const meta = isObject(result._meta) ? result._meta[META] : undefined;
+    const structured = isObject(result.structuredContent) ? result.structuredContent : {};
+    let found = isObject(meta) && isObject(meta.ticket) ? meta : null;
+    if (!found && isObject(structured.ticket))
+      found = { ticket: structured.ticket, page_url: isObject(structured.approve) ? structured.approve.page : null };
+    if (!found && !result.isError) found = fromText(text);
+    if (!found) {
+      const rows = text.split("\n").filter(Boolean);
+      if (result.isError) fail(rows.length ? rows : ["The server answered with an error."]);
+      else if (!card) tell(rows.length ? rows : ["The answer holds no ticket."]);
+      return;
+    }
+    // Only the first answer about a ticket carries what deciding needs; later ones carry what became of it.
+    const before = card && card.ticket.id === found.ticket.id ? card : {};
+    const kept = Object.entries(found).filter(([, value]) => value !== null && value !== undefined && value !== false);
+    const ticket = { ...before.ticket, ...found.ticket };
+    card = { ...before, ...Object.fromEntries(kept), ticket };
+    said = text.split("\n").slice(1, -1).filter((row) => row && !row.startsWith("Warning: ") && !row.startsWith("To approve: "));
+    show("failure", false);
+    draw();
+    // An old conversation shows an old answer; the desk knows better.
+    if (fromHost && OPEN.has(ticket.state)) refresh();
+  };
+
+  // Drawing. Text only ever goes in as text.
+
+  const draw = () => {
+    const { ticket, quote } = card;
+    const live = ticket.kind !== "PAPER";
+    const waits = ticket.state === "pending";
+    document.body.classList.toggle("live", live);
+    show("waiting", false);
+    show("band", true);
+    put("kind", live ? "LIVE" : "PAPER");
+    put("money", live ? "Real money" : "Practice money");
+    put("instance", ticket.instance || "", 60);
+    show("summary", true);
+    put("summary", ticket.summary || "");
+    show("figures", waits);
+    show("worst", ticket.worst_case !== undefined);
+    const amount = ticket.worst_case;
+    put("worst-word", amount ? "Worst case" : "Spends");
+    put("worst-case", amount || "Nothing", 60);
+    put("worst-note", amount ? "fees included" : "it only cancels");
+    const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
+    lines("warnings", warnings.map((warning) => "Warning: " + warning));
+    show("warnings", warnings.length > 0);
+    show("quote", waits && isObject(quote));
+    if (isObject(quote)) {
+      const at = new Date(quote.at);
+      const when = Number.isNaN(at.getTime()) ? "" : " at " + clock(at);
+      put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask + when);
+    }
+    show("origin", true);
+    put("ticket-id", ticket.id, 40);
+    put("client", ticket.proposed_by || "an MCP client", 80);
+    if (!waits) show("told", false);
+    drawDecision(ticket, live, waits);
+    drawOutcome(ticket, waits);
+    schedule();
+    count();
+  };
+
+  const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
+
+  const drawDecision = (ticket, live, waits) => {
+    const page = typeof card.page_url === "string" && PAGE.test(card.page_url) ? card.page_url : null;
+    const buttons = card.buttons === true && typeof card.key === "string";
+    show("decision", waits);
+    show("approve", buttons);
+    show("reject", buttons);
+    show("open", page !== null);
+    byId("open").className = buttons ? "plain" : "approve";
+    put("approve", live ? "Approve and send for real" : "Approve and send");
+    const or = page || buttons ? "Or run " : "To approve, run ";
+    put("how", or + "gunbot-mcp approve " + clean(ticket.id, 40) + " in a terminal.");
+  };
+
+  const drawOutcome = (ticket, waits) => {
+    const [tone, title] = OUTCOMES[ticket.state] || ["unsure", "State: " + ticket.state];
+    byId("outcome").className = "outcome " + tone;
+    put("outcome-title", title);
+    lines("outcome-lines", said.length ? said : [ticket.reason || "No reason was recorded."]);
+    show("outcome", !waits);
+  };
+
+  const fail = (rows) => {
+    lines("failure", rows);
+    show("failure", true);
+    show("waiting", false);
+  };
+  const tell = (rows) => {
+    show("waiting", false);
+    put("told", rows.join(" "), 600);
+    show("told", true);
+  };
+  const cancelled = () => {
+    if (!card) tell(["The client stopped waiting. If there is a ticket, it still waits for you: gunbot-mcp tickets shows it."]);
+  };
+
+  // Time. The server decides what is too late; the countdown only shows it.
+
+  let ticking;
+  const count = () => {
+    clearTimeout(ticking);
+    const end = card ? Date.parse(card.ticket.expires_at) : NaN;
+    show("expiry", !Number.isNaN(end));
+    if (Number.isNaN(end) || card.ticket.state !== "pending") return;
+    const seconds = Math.max(0, Math.floor((end - Date.now()) / 1000));
+    put("expires-at", clock(new Date(end)));
+    put("countdown", Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0"));
+    byId("countdown").classList.toggle("soon", seconds <= 20);
+    if (end > Date.now()) {
+      ticking = setTimeout(count, 250);
+      return;
+    }
+    put("countdown", "Expired");
+    if (lastLook !== card.ticket.id) {
+      lastLook = card.ticket.id;
+      put("announcement", "The ticket has expired.");
+      refresh();
+    }
+    enable();
+  };
+  let lastLook = null;
+
+  // Acting.
+
+  let busy = false;
+  let armed = false;
+  const expired = () => Date.parse(card.ticket.expires_at) <= Date.now();
+  const enable = () => {
+    for (const id of ["approve", "reject", "open"]) byId(id).disabled = busy || (id === "approve" && (!armed || expired()));
+    byId("again").disabled = busy;
+  };
+
+  const decide = async (decision) => {
+    if (busy || !card) return;
+    const { ticket, key } = card;
+    busy = true;
+    enable();
+    put(decision === "approve" ? "approve" : "reject", decision === "approve" ? "Sending…" : "Rejecting…");
+    try {
+      const result = await request("tools/call", {
+        name: "decide_ticket",
+        arguments: { ticket_id: ticket.id, decision, key },
+      }, 180);
+      busy = false;
+      take(result);
+      if (result.isError) await refresh({ keepFailure: true });
+    } catch (error) {
+      busy = false;
+      fail(["The client did not pass your decision on: " + error.message + ".", "Look again before you decide anew."]);
+      await refresh({ keepFailure: true });
+    }
+    put("reject", "Reject");
+    if (card) draw();
+    enable();
+    put("announcement", byId("outcome").hidden ? "Not decided." : byId("outcome-title").textContent);
+  };
+
+  let looking = false;
+  const refresh = async ({ keepFailure = false, asked = false } = {}) => {
+    if (looking || busy || !card) return;
+    looking = true;
+    const failure = keepFailure ? [...byId("failure").children].map((row) => row.textContent) : [];
+    try {
+      const result = await request("tools/call", { name: "get_ticket", arguments: { ticket_id: card.ticket.id } }, 60);
+      if (!busy) take(result);
+      if (failure.length) fail(failure);
+      misses = 0;
+    } catch (error) {
+      misses += 1;
+      if (asked) fail(["The client did not let the card look: " + error.message + "."]);
+    }
+    looking = false;
+    schedule();
+  };
+
+  // Looking by itself: while an order is under way, and once the human has gone to the page to decide.
+  let timer;
+  let polls = 0;
+  let misses = 0;
+  let gone = false;
+  const schedule = () => {
+    clearTimeout(timer);
+    const state = card && card.ticket.state;
+    const due = state === "approved" || state === "sending" || (state === "pending" && gone && !expired());
+    if (!due || misses > 1 || polls >= MOST_POLLS) return;
+    timer = setTimeout(() => {
+      polls += 1;
+      refresh();
+    }, POLL_MS);
+  };
+
+  const open = async () => {
+    const url = card.page_url;
+    gone = true;
+    schedule();
+    try {
+      const result = await request("ui/open-link", { url }, 60);
+      if (result.isError) throw new Error("refused");
+    } catch {
+      tell(["The client does not open it. Open this address in a browser on this machine: " + url]);
+    }
+  };
+
+  byId("approve").addEventListener("click", () => decide("approve"));
+  byId("reject").addEventListener("click", () => decide("reject"));
+  byId("open").addEventListener("click", open);
+  byId("again").addEventListener("click", () => refresh({ asked: true }));
+  const back = () => {
+    if (!document.hidden && card && OPEN.has(card.ticket.state)) refresh();
+  };
+  document.addEventListener("visibilitychange", back);
+  addEventListener("focus", () => gone && back());
+
+  // The host's look, and its room for us.
+
+  const dress = (context) => {
+    if (context.theme === "light" || context.theme === "dark") document.documentElement.dataset.theme = context.theme;
+    const variables = isObject(context.styles) && isObject(context.styles.variables) ? context.styles.variables : {};
+    const font = variables["--font-sans"];
+    if (typeof font === "string") document.documentElement.style.setProperty("--font-sans", font);
+  };
+
+  let height = 0;
+  const measure = () => {
+    const now = Math.ceil(byId("card").getBoundingClientRect().height) + 2;
+    if (now === height) return;
+    height = now;
+    notify("ui/notifications/size-changed", { width: Math.ceil(window.innerWidth), height });
+  };
+
+  const start = async () => {
+    try {
+      const result = await request("ui/initialize", {
+        protocolVersion: "2026-01-26",
+        appInfo: { name: "gunbot-mcp ticket", version: "VERSION" },
+        appCapabilities: { availableDisplayModes: ["inline"] },
+      });
+      if (isObject(result.hostContext)) dress(result.hostContext);
+      notify("ui/notifications/initialized", {});
+      new ResizeObserver(measure).observe(byId("card"));
+    } catch (error) {
+      fail(["This client does not speak with the card: " + error.message + "."]);
+    }
+  };
+
+  // A button that appears under a moving finger must not be pressed by it.
+  const arm = () => {
+    armed = false;
+    setTimeout(() => {
+      armed = true;
+      if (card) enable();
+    }, 500);
+  };
+  new MutationObserver(() => byId("approve").hidden || arm()).observe(byId("approve"), { attributeFilter: ["hidden"] });
+  byId("approve").disabled = true;
+  start();
+})();

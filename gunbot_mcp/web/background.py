@@ -1,0 +1,100 @@
+"""uvicorn on loopback beside the owner's own work: started once, stopped by the owner, no signals taken."""
+
+import asyncio
+import contextlib
+import contextvars
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import anyio
+import uvicorn
+
+from gunbot_mcp.errors import ConfigInvalid
+from gunbot_mcp.loopback import bind, url_of
+
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process's signals to its owner, and tells when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class Background:
+    """Serves one application. Belongs to the event loop in which it was started."""
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
+        self._app = app
+        self._turn = anyio.Lock()
+        self._listener: socket.socket | None = None
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int | None:
+        """The port, or None while nothing is served."""
+        return None if self._listener is None else int(self._listener.getsockname()[1])
+
+    async def start(self, port: int) -> str:
+        """Serve at that port, or at any free one if it is taken; return the address. Starts only once.
+
+        Raises:
+            ConfigInvalid: no port at all can be listened on.
+        """
+        async with self._turn:
+            if self._listener is None or self._task is None or self._task.done():
+                self._close()
+                await self._start(port)
+            assert self._listener is not None  # noqa: S101 - `_start` set it
+            return url_of(self._listener)
+
+    async def _start(self, port: int) -> None:
+        try:
+            self._listener = bind(HOST, port)
+        except ConfigInvalid:
+            self._listener = bind(HOST, 0)
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            # Nobody stands in between, so nobody may say whom he speaks for.
+            proxy_headers=False,
+            limit_concurrency=64,
+        )
+        self._server = _Server(config)
+        # A task of its own, in a context of its own: whichever call came first must not take the page with it.
+        self._task = asyncio.create_task(
+            self._server.serve(sockets=[self._listener]), name="approval page", context=contextvars.Context()
+        )
+        await self._server.ready.wait()
+
+    async def aclose(self) -> None:
+        """Stop; an order that is on its way to Gunbot is waited for. Safe to call twice."""
+        async with self._turn:
+            if self._server is not None and self._task is not None:
+                self._server.should_exit = True
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait([self._task])
+            self._close()
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = self._server = self._task = None

@@ -1,0 +1,104 @@
+"""The market beside an order, read while the human looks: the top of the book, and how far the order's prices lie."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import anyio
+
+from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, side_of
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import GatewayError, clean
+from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.guard.content import intent_of, parse_stored
+from gunbot_mcp.guard.notional import legs_of, named_prices
+from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.records import Book
+
+PATIENCE = 3.0
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    """Texts to show. `note` says why there is no book; then the prices are None and there are no distances."""
+
+    bid: str | None = None
+    ask: str | None = None
+    at: str
+    distances: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "bid": self.bid,
+            "ask": self.ask,
+            "at": self.at,
+            "distances": [list(pair) for pair in self.distances],
+            "note": self.note,
+        }
+
+
+async def look(gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = PATIENCE) -> BookView:
+    """Read the book for a ticket. Never raises for want of a market, and never keeps the human waiting for long."""
+    note = "Gunbot did not answer in time."
+    book: Book | None = None
+    with anyio.move_on_after(patience):
+        try:
+            book = await gunbot.order_book(f"{ticket.exchange}/{ticket.pair}")
+        except GatewayError as exc:
+            note = f"{clean(exc.message)}."
+    at = f"{clock.now():%H:%M:%S} UTC"
+    if book is not None and book.bid is None and book.ask is None:
+        book, note = None, "The order book is empty."
+    if book is None:
+        return BookView(at=at, note=note)
+    intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, distances=tuple(distances(intent, book)))
+
+
+def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
+    """Yield each of the order's prices with its distance from the side of the book that it meets."""
+    if isinstance(intent, Cancel):
+        yield f"Its price {decimal_text(intent.price)}", _from(intent.price, *_nearest(intent.price, book))
+        return
+    price, side = _met(side_of(intent), book)
+    named = list(named_prices(intent))
+    for word, value in named:
+        yield f"{word.capitalize()} {decimal_text(value)}", _from(value, price, side)
+    for leg in legs_of(intent):
+        if leg.trail is not None:
+            yield f"Trails by {decimal_text(leg.trail)}", f"{_percent(leg.trail, price)} of the {side}"
+    if not named:
+        yield "Market order", f"fills near the {side}, {decimal_text(price)}"
+
+
+def _met(side: Side, book: Book) -> tuple[Decimal, str]:
+    """Return the side of the book that an order trades against; where that is empty, the other."""
+    ask = (book.ask, "ask")
+    bid = (book.bid, "bid")
+    for price, word in (ask, bid) if side is Side.BUY else (bid, ask):
+        if price is not None:
+            return price, word
+    raise ValueError("an empty book has no side")
+
+
+def _nearest(price: Decimal, book: Book) -> tuple[Decimal, str]:
+    sides = [(value, word) for value, word in ((book.bid, "bid"), (book.ask, "ask")) if value is not None]
+    return min(sides, key=lambda side: abs(side[0] - price))
+
+
+def _from(value: Decimal, reference: Decimal, word: str) -> str:
+    if value == reference:
+        return f"exactly at the {word}"
+    return f"{_percent(abs(value - reference), reference)} {'above' if value > reference else 'below'} the {word}"
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    percent = part / whole * 100
+    return f"{decimal_text(percent.quantize(_CENT))} %" if percent >= _CENT else "less than 0.01 %"
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else decimal_text(price)

@@ -1,0 +1,154 @@
+"""Whose request it is. Every check fails closed, and all of them run before a ticket is touched.
+
+1. Host is `127.0.0.1:PORT` or `localhost:PORT`, on every request: a foreign name that resolves to this machine
+   (DNS rebinding) reaches nothing.
+2. A GET that a browser marks as coming from elsewhere must be a plain visit: no frame, image, script or fetch.
+3. A POST names our own origin in Origin, and does not say otherwise in Sec-Fetch-Site.
+4. Its body is a small, complete, urlencoded form with known fields, each once.
+5. Its token fits the cookie of that ticket's page and the ticket's digest: a form that was made for another ticket,
+   another content or another browser is refused. The key of the tokens lives and dies with the process.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from typing import ClassVar
+from urllib.parse import parse_qsl
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gunbot_mcp.errors import GunbotMcpError, InvalidArguments, Unauthorized
+from gunbot_mcp.guard.tickets import Ticket
+
+MAX_FORM = 4096
+FORM_SECONDS = 10.0
+COOKIE = "gunbot-mcp-form"
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+_AGAIN = "open the ticket's page again and decide there"
+
+
+class NotOurs(GunbotMcpError):
+    """The request did not come from a page of ours."""
+
+    code: ClassVar[str] = Unauthorized.code
+    status: ClassVar[int] = 403
+
+
+class Misdirected(NotOurs):
+    status: ClassVar[int] = 421
+
+
+class BadForm(GunbotMcpError):
+    """The request is not a form of ours."""
+
+    code: ClassVar[str] = InvalidArguments.code
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message, _AGAIN)
+        self.status = status
+
+
+def check_host(request: Request, port: int | None) -> None:
+    """Check 1.
+
+    Raises:
+        Misdirected: the request is for another host or port.
+    """
+    named = request.headers.getlist("host")
+    if port is None or named not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
+        raise Misdirected("this page answers to its own address on this machine only", "use the address as it was told")
+
+
+def check_visit(request: Request) -> None:
+    """Check 2. Browsers without these headers are let through: a GET shows, it does not decide.
+
+    Raises:
+        NotOurs: another site embeds or fetches the page.
+    """
+    headers = request.headers
+    foreign = headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+    visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    if foreign and not visit:
+        raise NotOurs("another site asked for this page", "open it in a tab of its own")
+
+
+def check_origin(request: Request) -> None:
+    """Check 3.
+
+    Raises:
+        NotOurs: the form was not sent by our own page.
+    """
+    ours = f"http://{request.headers.get('host', '')}"
+    if request.headers.getlist("origin") != [ours]:
+        raise NotOurs("the decision was not sent by this page", _AGAIN)
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise NotOurs("the decision came from another site", _AGAIN)
+
+
+async def read_form(request: Request, fields: Collection[str]) -> Mapping[str, str]:
+    """Check 4, and return the form.
+
+    Raises:
+        BadForm: too large, too slow, of another type, or not these fields.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _FORM_TYPE:
+        raise BadForm("a decision is sent as a form", 415)
+    body = bytearray()
+    try:
+        with anyio.fail_after(FORM_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_FORM:
+                    raise BadForm("the form is too large", 413)
+    except TimeoutError:
+        raise BadForm("the form did not arrive in time", 408) from None
+    try:
+        found = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=8
+        )
+    except ValueError:
+        raise BadForm("the form cannot be read") from None
+    form = dict(found)
+    if len(form) != len(found) or not set(form) <= set(fields):
+        raise BadForm("the form has fields that it should not have")
+    return form
+
+
+class Tokens:
+    """Check 5: makes and checks the tokens of forms."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def issue(self, request: Request, ticket: Ticket) -> tuple[str, str]:
+        """Return (cookie, token) for a ticket's page; a good cookie is kept, so that two tabs agree."""
+        cookie = request.cookies.get(COOKIE, "")
+        if not _COOKIE_VALUE.fullmatch(cookie):
+            cookie = secrets.token_urlsafe(32)
+        return cookie, self._token(cookie, ticket)
+
+    def check(self, request: Request, ticket: Ticket, token: str) -> None:
+        """Check a form's token.
+
+        Raises:
+            NotOurs: it is not the token of this ticket in this browser.
+        """
+        cookie = request.cookies.get(COOKIE, "")
+        ours = _COOKIE_VALUE.fullmatch(cookie) is not None
+        if not hmac.compare_digest(self._token(cookie, ticket).encode(), token.encode()) or not ours:
+            raise NotOurs("this form is out of date or was made elsewhere; nothing was decided", _AGAIN)
+
+    def _token(self, cookie: str, ticket: Ticket) -> str:
+        content = f"{cookie}\n{ticket.instance}\n{ticket.id}\n{ticket.digest}"
+        return hmac.new(self._key, content.encode(), hashlib.sha256).hexdigest()
+
+
+def keep_cookie(response: Response, ticket: Ticket, cookie: str) -> None:
+    """Bind the browser to this ticket's forms; cookies know no ports, but paths keep the pages of tickets apart."""
+    response.set_cookie(COOKIE, cookie, path=f"/tickets/{ticket.id}", httponly=True, samesite="strict")

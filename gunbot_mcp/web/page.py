@@ -1,0 +1,291 @@
+"""The approval page: a human looks at a ticket on loopback and decides. See `gate` for whose requests are heard.
+
+    GET  /                     open tickets
+    GET  /live                 a word that changes when that list does
+    GET  /tickets/ID           one ticket: what, how much, where, PAPER or LIVE; what became of it
+    GET  /tickets/ID/live      its state, the seconds left and the book, for the open page
+    POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
+    POST /tickets/ID/reject    token
+
+A GET decides nothing. No address carries a secret.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gunbot_mcp import errors
+from gunbot_mcp.config import Settings
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
+from gunbot_mcp.guard.desk import OPEN_STATES, Desk
+from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.pin import has_pin
+from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.web import gate, views
+from gunbot_mcp.web.background import Background
+from gunbot_mcp.web.book import look
+
+ACTOR = "approval page"
+LOOK_SECONDS = 4.0
+_RECENT = 5
+
+_STATUS: Mapping[str, int] = {
+    errors.InvalidArguments.code: 400,
+    errors.Unauthorized.code: 403,
+    errors.ConfigInvalid.code: 403,
+    errors.TicketNotFound.code: 404,
+    errors.TicketClosed.code: 409,
+    errors.LedgerUnavailable.code: 503,
+}
+_HEADERS = {
+    "Content-Security-Policy": views.POLICY,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: with it, browsers send `Origin: null` with our own forms. Nothing goes to other origins.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Gate(Protocol):
+    """What checks a PIN: `guard.pin.PinGate`."""
+
+    async def verify(self, pin: str, *, actor: str, ticket: str | None) -> None: ...
+
+
+class ApprovalPage:
+    """The page of one instance. `app` is the application; `ensure_started` serves it on loopback, `aclose` stops it."""
+
+    def __init__(self, *, desk: Desk, gunbot: Gunbot, settings: Settings, folder: Path, pin_gate: Gate) -> None:
+        self._desk = desk
+        self._gunbot = gunbot
+        self._settings = settings
+        self._folder = folder
+        self._pin_gate = pin_gate
+        self._tokens = gate.Tokens()
+        self.app = Starlette(
+            routes=[
+                Route("/", self._tickets, methods=["GET"]),
+                Route("/live", self._tickets_live, methods=["GET"]),
+                Route("/tickets/{id}", self._ticket, methods=["GET"]),
+                Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
+                Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
+                Route("/tickets/{id}/reject", self._reject, methods=["POST"]),
+            ],
+            middleware=[Middleware(_Guarded, check=self._check_host)],
+            exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
+        )
+        self.app.router.redirect_slashes = False
+        self._background = Background(self.app)
+
+    async def ensure_started(self) -> str:
+        """Serve at the configured port, or at any free one where that is taken; return the base address.
+
+        Safe to call at the same time and again: the page starts once.
+
+        Raises:
+            ConfigInvalid: no port on loopback can be listened on.
+        """
+        return await self._background.start(self._settings.approval.page_port)
+
+    async def aclose(self) -> None:
+        """Stop serving; an order that is on its way is waited for."""
+        await self._background.aclose()
+
+    # Looking
+
+    async def _tickets(self, request: Request) -> Response:
+        gate.check_visit(request)
+        waiting, recent = await self._lists()
+        now = self._desk.clock.now()
+        return _html(views.list_page(self._kind(), waiting, recent, now, version=_version(waiting, recent)))
+
+    async def _tickets_live(self, request: Request) -> Response:
+        gate.check_visit(request)
+        return _json({"version": _version(*await self._lists())})
+
+    async def _lists(self) -> tuple[list[Ticket], list[Ticket]]:
+        waiting = await self._desk.list(states=OPEN_STATES)
+        recent = await self._desk.list(states=set(State) - OPEN_STATES, limit=_RECENT)
+        return waiting, recent
+
+    async def _ticket(self, request: Request) -> Response:
+        gate.check_visit(request)
+        ticket = await self._found(request)
+        if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
+            with anyio.move_on_after(LOOK_SECONDS):
+                ticket = await self._desk.get(ticket.id, look=True)
+        return await self._show(request, ticket)
+
+    async def _ticket_live(self, request: Request) -> Response:
+        gate.check_visit(request)
+        ticket = await self._found(request)
+        waits = ticket.state is State.PENDING
+        book = (await look(self._gunbot, ticket, self._desk.clock)).as_dict() if waits else None
+        return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book})
+
+    async def _show(
+        self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
+    ) -> Response:
+        """Return the ticket's page; `failure` stands at its top: what the last try to decide came to."""
+        if ticket.state is not State.PENDING:
+            return _html(views.closed_page(self._kind(), ticket, failure), status)
+        book = await look(self._gunbot, ticket, self._desk.clock)
+        cookie, token = self._tokens.issue(request, ticket)
+        form = views.Form(token=token, pin=self._needs_pin(ticket), obstacle=self._obstacle(ticket))
+        left = self._left(ticket)
+        response = _html(views.open_page(self._kind(), ticket, book, form, left=left, failure=failure), status)
+        gate.keep_cookie(response, ticket, cookie)
+        return response
+
+    # Deciding
+
+    async def _approve(self, request: Request) -> Response:
+        async def decide(ticket: Ticket, pin: str) -> Ticket:
+            if (obstacle := self._obstacle(ticket)) is not None:
+                raise obstacle
+            if self._needs_pin(ticket):
+                if not pin:
+                    raise gate.NotOurs("approving needs your PIN; nothing was approved", "type it and press Approve")
+                await self._pin_gate.verify(pin, actor=ACTOR, ticket=ticket.id)
+            return await self._desk.approve(ticket.id, by=ACTOR)
+
+        return await self._decide(request, {"token", "pin"}, decide)
+
+    async def _reject(self, request: Request) -> Response:
+        async def decide(ticket: Ticket, _: str) -> Ticket:
+            return await self._desk.decline(ticket.id, by=ACTOR)
+
+        return await self._decide(request, {"token"}, decide)
+
+    async def _decide(
+        self, request: Request, fields: set[str], decide: Callable[[Ticket, str], Awaitable[Ticket]]
+    ) -> Response:
+        gate.check_origin(request)
+        form = await gate.read_form(request, fields)
+        ticket = await self._found(request)
+        try:
+            self._tokens.check(request, ticket, form.get("token", ""))
+            if ticket.state is not State.PENDING:
+                raise TicketClosed(
+                    f"this ticket is already {ticket.state.value}; your decision changed nothing",
+                    "below is what became of it",
+                )
+            await decide(ticket, form.get("pin", ""))
+        except GunbotMcpError as exc:
+            # What the human must know stands beside what the ticket is by now.
+            return await self._show(request, await self._found(request), status=_status(exc), failure=exc)
+        return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=_HEADERS)
+
+    def _needs_pin(self, ticket: Ticket) -> bool:
+        return ticket.live or self._settings.served.live or has_pin(self._folder)
+
+    def _obstacle(self, ticket: Ticket) -> GunbotMcpError | None:
+        """Return why nobody can approve this ticket here and now, whatever he types."""
+        if ticket.live is not self._settings.served.live:
+            return ConfigInvalid(
+                f"this ticket is for a {views.kind(live=ticket.live)} instance, and {ticket.instance} is now "
+                f"{views.kind(live=not ticket.live)}",
+                "reject it and let it be proposed again",
+            )
+        if ticket.live and not has_pin(self._folder):
+            return ConfigInvalid("approving live orders here needs a PIN, and none is set", "gunbot-mcp pin")
+        if (reason := halted(self._folder)) is not None:
+            return Halted(f"trading is halted: {reason}", "gunbot-mcp resume")
+        return None
+
+    # Answers
+
+    async def _found(self, request: Request) -> Ticket:
+        ticket_id = str(request.path_params["id"])
+        if not views.TICKET_ID.fullmatch(ticket_id):
+            raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
+        return await self._desk.get(ticket_id)
+
+    def _left(self, ticket: Ticket) -> float:
+        """Return the seconds left, by whichever clock ends it first."""
+        clock = self._desk.clock
+        left = (ticket.expires_at - clock.now()).total_seconds()
+        if ticket.boot == clock.boot_id():
+            left = min(left, ticket.deadline - clock.monotonic())
+        return max(0.0, left)
+
+    def _kind(self) -> views.Kind:
+        return views.Kind(
+            instance=self._settings.name, live=self._settings.served.live, secrets=self._settings.secrets()
+        )
+
+    def _check_host(self, request: Request) -> Response | None:
+        try:
+            gate.check_host(request, self._background.port)
+        except gate.Misdirected as exc:
+            return self._error(exc)
+        return None
+
+    def _error(self, exc: GunbotMcpError) -> Response:
+        return _html(views.error_page(self._kind(), exc), _status(exc))
+
+    async def _failed(self, _: Request, exc: Exception) -> Response:
+        assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
+        return self._error(exc)
+
+    async def _strange(self, _: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for nothing else
+        error = TicketNotFound("there is no such page", "the front page lists the open tickets")
+        if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            error = gate.BadForm("this address is not asked in this way", exc.status_code)
+        response = self._error(error)
+        response.headers.update(exc.headers or {})
+        return response
+
+    async def _broken(self, _: Request, exc: Exception) -> Response:  # noqa: ARG002 - its text is for the log only
+        fault = errors.Internal("this is a fault of gunbot-mcp", "look at the ticket again before you do anything else")
+        return self._error(fault)
+
+
+class _Guarded:
+    """Refuses what is not for this host, before any route is looked at."""
+
+    def __init__(self, app: ASGIApp, check: Callable[[Request], Response | None]) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._check(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+
+def _status(exc: GunbotMcpError) -> int:
+    found = getattr(exc, "status", None)
+    if isinstance(found, int):
+        return found
+    if isinstance(exc, errors.Refused):
+        return 403
+    return _STATUS.get(exc.code, 502 if isinstance(exc, errors.GatewayError) else 500)
+
+
+def _version(*lists: list[Ticket]) -> str:
+    states = "\n".join(f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets)
+    return hashlib.sha256(states.encode()).hexdigest()[:16]
+
+
+def _html(text: str, status: int = 200) -> Response:
+    return Response(text, status, headers=_HEADERS, media_type="text/html")
+
+
+def _json(value: object) -> Response:
+    return JSONResponse(value, headers=_HEADERS)
