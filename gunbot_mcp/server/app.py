@@ -1,0 +1,147 @@
+"""One low-level SDK server over the tables; it serves both protocol generations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp import types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+from gunbot_mcp import __version__
+from gunbot_mcp.dispatch import Caller, LaterReply, Question
+from gunbot_mcp.errors import clean
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.forms import Form
+from gunbot_mcp.render import Answer
+from gunbot_mcp.runtime import Page, Runtime, state_folder
+from gunbot_mcp.server.clients import ClientFacts, remember
+from gunbot_mcp.server.resources import get_prompt, list_prompts, list_resources, read_resource
+from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, tools
+
+INSTRUCTIONS = """\
+Gunbot trades on crypto exchanges. Pairs name the paying asset first: in USDT-BTC you pay with USDT and trade BTC; \
+amounts are in BTC, prices in USDT. An order becomes a ticket that only a human can approve; you cannot. \
+"accepted" means handed to the exchange, not filled: look with list_open_orders and list_orders_page. \
+If an answer says "unknown", never send the order again: look with get_ticket, or ask the human."""
+
+_FORM_KEY = "approval"
+_FIRST_STATELESS = "2026-07-28"
+
+Context = ServerRequestContext[Any, Any]
+
+
+def build_server(runtime: Runtime) -> Server[Any]:
+    """Return the server of one running instance."""
+    settings = runtime.settings
+    mode = settings.effective_mode
+    dispatcher = runtime.dispatcher
+    kind = "LIVE" if settings.served.live else "PAPER"
+    for_models = tools(mode)
+    with_card = tools(mode, for_app=True)
+
+    async def list_tools(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        del params
+        facts = client_facts(ctx)
+        remember(settings, facts)
+        buttons = dispatcher.card_buttons(Caller(name=facts.name, shows_card=facts.shows_card))
+        return types.ListToolsResult(tools=with_card if buttons else for_models)
+
+    async def call_tool(
+        ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        caller = _caller(ctx, params, may_ask=settings.approval.elicitation)
+        answer = await dispatcher.call(params.name, params.arguments or {}, caller)
+        return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
+
+    server: Server[Any] = Server(
+        "gunbot-mcp",
+        version=__version__,
+        title=f"Gunbot ({settings.name}, {kind})",
+        instructions=f"{INSTRUCTIONS} This instance is {settings.name}: {kind}, mode {mode.value}.",
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+    )
+    server.extensions[UI_EXTENSION] = {"mimeTypes": [UI_MIME]}
+    return server
+
+
+def to_result(answer: Answer) -> types.CallToolResult:
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=answer.text)],
+        structured_content=answer.structured,
+        is_error=answer.is_error,
+        _meta=answer.meta or None,
+    )
+
+
+def to_input_required(question: Question) -> types.InputRequiredResult:
+    form = types.ElicitRequestFormParams(message=question.form.message, requested_schema=question.form.schema)
+    return types.InputRequiredResult(
+        input_requests={_FORM_KEY: types.ElicitRequest(params=form)}, request_state=question.state
+    )
+
+
+def client_facts(ctx: Context) -> ClientFacts:
+    """Return what the client declared about itself, in either protocol generation."""
+    params = ctx.session.client_params
+    declared = ctx.session.client_capabilities
+    elicitation = declared.elicitation if declared is not None else None
+    # An empty elicitation capability is the form kind; `url` alone is not enough to show a form.
+    shows_forms = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    extensions: Mapping[str, Any] = (declared.extensions if declared is not None else None) or {}
+    return ClientFacts(
+        name=clean(params.client_info.name, 80) if params is not None else "unknown client",
+        version=clean(params.client_info.version, 40) if params is not None else "",
+        protocol=ctx.protocol_version,
+        shows_forms=shows_forms,
+        shows_card=UI_EXTENSION in extensions,
+    )
+
+
+def _caller(ctx: Context, params: types.CallToolRequestParams, *, may_ask: bool) -> Caller:
+    facts = client_facts(ctx)
+    forms = may_ask and facts.shows_forms
+    stateless = facts.protocol >= _FIRST_STATELESS
+    reply = None
+    if params.request_state is not None:
+        action, content = _reply(params)
+        reply = LaterReply(state=params.request_state, action=action, content=content)
+
+    async def ask(form: Form) -> tuple[str, Mapping[str, Any] | None]:
+        try:
+            result = await ctx.session.elicit_form(form.message, form.schema)
+        except (MCPError, ValidationError):
+            # A client that cannot show its form, or answers what is no answer, has not asked anybody.
+            return "cancel", None
+        return result.action, result.content
+
+    return Caller(
+        name=facts.name,
+        ask=ask if forms and not stateless and ctx.session.can_send_request else None,
+        asks_later=forms and stateless,
+        reply=reply,
+        shows_card=facts.shows_card,
+    )
+
+
+def _reply(params: types.CallToolRequestParams) -> tuple[str, Mapping[str, Any] | None]:
+    answer = (params.input_responses or {}).get(_FORM_KEY)
+    if not isinstance(answer, types.ElicitResult):
+        return "cancel", None
+    return answer.action, answer.content
+
+
+def approval_page(runtime: Runtime, desk: Desk) -> Page:
+    """Make the approval page that a running server shows its human."""
+    from gunbot_mcp.guard.pin import PinGate  # noqa: PLC0415 - needed when the first ticket waits
+    from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - likewise
+
+    folder = state_folder(runtime.settings)
+    gate = PinGate(desk.ledger, folder, desk.clock)
+    return ApprovalPage(desk=desk, gunbot=runtime.gunbot, settings=runtime.settings, folder=folder, pin_gate=gate)
