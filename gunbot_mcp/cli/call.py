@@ -1,0 +1,52 @@
+"""`gunbot-mcp call TOOL '{json}'`: one tool call, through the same checks as everybody else's."""
+
+import json
+import sys
+from typing import Any
+
+import anyio
+import click
+
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.dispatch import Caller, Question
+from gunbot_mcp.errors import Internal, InvalidArguments
+from gunbot_mcp.render import Answer
+from gunbot_mcp.runtime import Runtime
+
+_WELL = frozenset({"accepted", "awaiting_approval", None})
+
+
+@click.command()
+@click.argument("tool")
+@click.argument("arguments", default="{}")
+@click.option("--text", is_flag=True, help="Print the answer as text instead of JSON.")
+@click.option("--instance", help="The instance to use, where the config has several.")
+def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
+    """Call TOOL with a JSON object of ARGUMENTS and print its answer as JSON.
+
+    Exit code 0 means that the call succeeded or waits for a human's approval.
+    """
+    settings = load(instance=instance)
+    try:
+        parsed = json.loads(arguments)
+    except (json.JSONDecodeError, RecursionError) as exc:
+        raise InvalidArguments("the arguments are not JSON", 'for example \'{"key": "binance/USDT-BTC"}\'') from exc
+    except ValueError as exc:  # Python refuses integers of thousands of digits
+        raise InvalidArguments("a number among the arguments is too long", "numbers are at most 1e18") from exc
+    answer = anyio.run(_call, settings, tool, parsed)
+    click.echo(answer.text if text else json.dumps(answer.structured, indent=2, ensure_ascii=False))
+    if answer.is_error:
+        error = answer.structured["error"]
+        hint = f" ({error['hint']})" if error["hint"] else ""
+        sys.stderr.write(f"gunbot-mcp: {error['code']}: {error['message']}{hint}\n")
+        return 1
+    return 0 if answer.structured.get("status") in _WELL else 1
+
+
+async def _call(settings: Settings, tool: str, arguments: Any) -> Answer:  # noqa: ANN401 - any JSON value
+    async with Runtime(settings) as runtime:
+        answer = await runtime.dispatcher.call(tool, arguments, Caller(name="gunbot-mcp call"))
+    # Only callers that can show a form later are asked to; this one cannot.
+    if isinstance(answer, Question):
+        raise Internal("a form was asked for where none can be shown")
+    return answer

@@ -1,0 +1,274 @@
+"""`gunbot-mcp demo`: the whole job on a bare machine, narrated, in well under twenty seconds.
+
+A real MCP client (the SDK's own) starts `gunbot-mcp serve` as a child over stdio, on a paper instance in a temporary
+folder. The demo plays both the assistant, which proposes, and the human, who decides in the client's form. Every step
+is checked; a step that does not do what it says ends the demo with an exit code that is not 0.
+"""
+
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+import httpx2
+from mcp import Client, StdioServerParameters, types
+from rich.console import Console
+from rich.markup import escape
+
+from gunbot_mcp import __version__
+from gunbot_mcp.config import Instance, Settings
+from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.guard import halt
+from gunbot_mcp.runtime import PaperTransport
+
+CONFIG = """\
+# made by gunbot-mcp demo
+instance = "paper"
+
+[approval]
+wait = 10
+
+[instances.paper]
+market = "manual"
+"""
+BTC = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001}
+LONG = {"exchange": "bybit", "pair": "USDT-BTC-LONG", "amount": 0.001}
+KEY = "binance/USDT-BTC"
+ME = types.Implementation(name="the demo's assistant", version=__version__)
+Context = Any  # the SDK's client context, which the form does not need
+
+
+class DemoFailed(GunbotMcpError):
+    """A step did not do what it says."""
+
+
+@dataclass
+class Human:
+    """The human of the demo: decides in the form as the story wants, and remembers what the form said."""
+
+    decisions: list[str] = field(default_factory=list[str])
+    read: list[str] = field(default_factory=list[str])
+
+    async def answer(self, context: Context, params: types.ElicitRequestParams) -> types.ElicitResult:
+        del context
+        self.read.append(params.message)
+        decision = self.decisions.pop(0) if self.decisions else "approve"
+        return types.ElicitResult(action="accept", content={"decision": decision})
+
+
+@dataclass
+class Story:
+    """Tells what happens, and stops at the first step that is not so."""
+
+    client: Client
+    human: Human
+    console: Console
+    gateway: httpx2.AsyncClient
+
+    def chapter(self, title: str) -> None:
+        self.console.print(f"\n[bold cyan]{escape(title)}[/]")
+
+    def line(self, text: str, style: str = "") -> None:
+        for part in text.splitlines():
+            self.console.print(f"  {escape(part)}", style=style, soft_wrap=True, highlight=False)
+
+    def check(self, holds: bool, what: str) -> None:
+        self.console.print(f"  [{'green' if holds else 'red'}]{'✓' if holds else '✗'}[/] {escape(what)}")
+        if not holds:
+            raise DemoFailed(f"the demo expected: {what}", "please report it with the lines above")
+
+    async def call(self, tool: str, **arguments: Any) -> types.CallToolResult:  # noqa: ANN401 - any argument
+        result = await self.client.call_tool(tool, arguments)
+        given = ", ".join(f"{name}={value}" for name, value in arguments.items())
+        self.console.print(f"  [dim]assistant →[/] {tool}({escape(given)})", highlight=False, soft_wrap=True)
+        return result
+
+    async def order(self, tool: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any argument
+        """Place one order of which the human approves."""
+        result = await self.call(tool, **arguments)
+        answer: Mapping[str, Any] = result.structured_content
+        status = answer.get("status")
+        self.line(text_of(result).splitlines()[1] if status == "accepted" else text_of(result))
+        self.check(status == "accepted", f"the human approved, and {tool} was accepted")
+        return answer
+
+    async def move_price(self, price: float) -> None:
+        """Move the paper market, as the exchange would."""
+        body = {"data": {"exch": "binance", "pair": "USDT-BTC", "price": price}}
+        response = await self.gateway.post("/api/v1/paper/price", json=body)
+        self.console.print(f"  [magenta]the market moves[/] BTC now {price:g} USDT")
+        self.check(response.is_success, "the paper market moved")
+
+    async def open_orders(self) -> list[dict[str, Any]]:
+        result = await self.client.call_tool("list_open_orders", {"exchange": "binance", "pair": "USDT-BTC"})
+        found: Mapping[str, Any] = result.structured_content
+        return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+
+    async def fills(self) -> int:
+        result = await self.client.call_tool("list_orders_page", {"key": KEY, "page": 0, "page_size": 1})
+        return int(result.structured_content["total"])
+
+
+@click.command()
+def demo() -> None:
+    """Watch an assistant propose, a human decide, and orders fill, on the paper gateway."""
+    with tempfile.TemporaryDirectory(prefix="gunbot-mcp-demo-") as home:
+        config = Path(home) / "config.toml"
+        config.write_text(CONFIG, encoding="utf-8")
+        try:
+            anyio.run(_demo, Path(home), config)
+        except ExceptionGroup as group:
+            # The client's tasks wrap what ended them; the first clear error is the one to tell.
+            found = group.subgroup(GunbotMcpError)
+            while isinstance(found, ExceptionGroup):
+                found = found.exceptions[0]
+            raise found or group from None
+
+
+@asynccontextmanager
+async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GUNBOT_")}
+    environment = {**own, "GUNBOT_MCP_HOME": str(home), "GUNBOT_MCP_CONFIG": str(config)}
+    server = StdioServerParameters(command=sys.executable, args=["-m", "gunbot_mcp", "serve"], env=environment)
+    settings = Settings.model_construct(home=home, instances={"paper": Instance(market="manual")}, instance="paper")
+    human = Human()
+    async with (
+        httpx2.AsyncClient(transport=PaperTransport(settings), base_url="http://paper.invalid") as gateway,
+        Client(server, mode="legacy", elicitation_callback=human.answer, client_info=ME) as client,
+    ):
+        yield Story(client=client, human=human, console=Console(), gateway=gateway)
+
+
+async def _demo(home: Path, config: Path) -> None:
+    async with _story(home, config) as story:
+        story.console.print("[bold]gunbot-mcp demo[/]: a paper gateway, a real MCP client, and you would be the human.")
+        await _look_around(story)
+        await _first_order(story)
+        await _refusals(story, home)
+        await _every_kind(story)
+        await _market_moves(story)
+        await _history(story)
+        story.console.print("\n[bold green]Everything did what it says.[/] Next: gunbot-mcp install claude-desktop")
+
+
+async def _look_around(story: Story) -> None:
+    story.chapter("1. What the assistant can do")
+    tools = (await story.client.list_tools()).tools
+    story.line(", ".join(tool.name for tool in tools))
+    trades = sum(1 for tool in tools if tool.annotations and tool.annotations.destructive_hint)
+    story.check(trades == 13, f"{len(tools)} tools, of which {trades} can trade or cancel")  # noqa: PLR2004 - Gunbot's
+    quote = await story.call("get_quote", exchange="binance", pair="USDT-BTC")
+    story.line(text_of(quote))
+    story.check(quote.structured_content["ask"] > quote.structured_content["bid"] > 0, "there is a market")
+
+
+async def _first_order(story: Story) -> None:
+    story.chapter("2. The assistant proposes, the human decides")
+    answer = await story.order("buy_limit", **BTC, price=50000)
+    story.line("The form that the human saw:", style="dim")
+    story.line(story.human.read[-1], style="yellow")
+    story.check("at most 50.05 USDT" in story.human.read[-1], "the form names the assets and the worst case")
+    observed = answer["observed"]
+    story.check(observed is not None, f"the order rests on the exchange as {observed and observed['order_id']}")
+    story.human.decisions = ["reject"]
+    declined = await story.call("buy_limit", **{**BTC, "amount": 0.002}, price=50000)
+    story.line(text_of(declined).splitlines()[0])
+    story.check(declined.structured_content["status"] == "declined", "the human said no, and nothing was sent")
+    cancelled = await story.call(
+        "cancel_order",
+        exchange="binance",
+        pair="USDT-BTC",
+        order_id=observed["order_id"],
+        price=50000,
+        order_type="limit",
+    )
+    story.line(text_of(cancelled).splitlines()[0])
+    story.check(cancelled.structured_content["status"] == "accepted", "an entry order is cancelled without asking")
+    story.check(not await story.open_orders(), "no order is open any more")
+
+
+async def _refusals(story: Story, home: Path) -> None:
+    story.chapter("3. What is refused before anybody is asked")
+    asked = len(story.human.read)
+    refused = functools.partial(_refused, story)
+    await refused("limit_exceeded", "buy_limit", **{**BTC, "amount": 0.1}, price=50000)
+    await refused("price_out_of_band", "buy_limit", **BTC, price=90000)
+    kraken = {**BTC, "exchange": "kraken"}
+    await refused("not_supported", "sell_oco", **kraken, price=52000, stop_price=50000, limit_price=49900)
+    await refused("invalid_arguments", "buy_limit", **{**BTC, "amount": "lots"}, price=50000)
+    await refused("invalid_arguments", "sell_limit", **BTC, prise=52000)
+    await anyio.to_thread.run_sync(halt.halt, home, "the demo pulls the switch")
+    await refused("halted", "buy_market", **BTC)
+    await anyio.to_thread.run_sync(halt.resume, home)
+    story.check(len(story.human.read) == asked, "nobody was asked, and nothing was sent")
+
+
+async def _refused(story: Story, code: str, tool: str, **arguments: Any) -> None:  # noqa: ANN401 - any argument
+    result = await story.call(tool, **arguments)
+    answer: Mapping[str, Any] = result.structured_content or {}
+    error: Mapping[str, Any] = answer.get("error", {})
+    story.line(f"{error.get('message')}", style="dim")
+    story.check(bool(result.is_error) and error.get("code") == code, f"refused: {code}")
+
+
+async def _every_kind(story: Story) -> None:
+    story.chapter("4. One order of each kind, each approved by the human")
+    await story.order("buy_market", **BTC)
+    await story.order("sell_market", **BTC)
+    await story.order("buy_limit", **BTC, price=50500)
+    await story.order("sell_limit", **BTC, price=51800)
+    await story.order("buy_stop_limit", **BTC, stop_price=51500, limit_price=51600)
+    await story.order("sell_stop_limit", **BTC, stop_price=50000, limit_price=49900)
+    await story.order("buy_trailing_stop", **BTC, price=51000, stop_price=51300)
+    await story.order("sell_trailing_stop", **BTC, price=51000, stop_price=50600)
+    await story.order("buy_oco", **BTC, price=49000, stop_price=52500, limit_price=52600)
+    await story.order("sell_oco", **BTC, price=52000, stop_price=49000, limit_price=48900)
+    await story.order("close_limit", **LONG, price=51500)
+    await story.order("close_market", **LONG)
+
+
+async def _market_moves(story: Story) -> None:
+    story.chapter("5. The market moves, and orders fill")
+    before, resting = await story.fills(), len(await story.open_orders())
+    story.line(f"{resting} orders rest, {before} have filled")
+    for price in (50400, 51900, 52100, 51600):
+        await story.move_price(price)
+        open_now, filled = await story.open_orders(), await story.fills()
+        story.line(f"{len(open_now)} rest, {filled} have filled")
+    left = await story.open_orders()
+    story.check(await story.fills() > before, "orders filled as the price reached them")
+    groups = [order for order in left if order["side"] == "sell" and order["price"] in {52000, 48900}]
+    story.check(not groups, "one leg of the OCO filled, and the other was cancelled")
+    kinds = {order["kind"] for order in left}
+    story.check("trailing_stop" not in kinds, "the trailing stops followed the market, turned, and filled")
+
+
+async def _history(story: Story) -> None:
+    story.chapter("6. What happened?")
+    fields = ["time", "type", "rate", "amount", "fees", "pnl"]
+    page = await story.call("list_orders_page", key=KEY, page=0, page_size=5, fields=fields)
+    story.line(text_of(page))
+    story.check(len(page.structured_content["rows"]) == 5, "a page of the newest five orders")  # noqa: PLR2004 - asked for
+    whole = await story.call("list_orders", key=KEY, fields=["id"])
+    story.check(len(whole.structured_content["rows"]) == page.structured_content["total"], "all orders of the pair")
+    today = await story.call("list_orders_today", timezone="Europe/Berlin", keys=[KEY])
+    story.line(text_of(today))
+    story.check(not today.is_error, "today's counts")
+    keys = [KEY, "bybit/USDT-BTC-LONG"]
+    multi = await story.call("list_orders_page_multi", keys=keys, page=0, page_size=3, fields=["pair", "type", "rate"])
+    story.line(text_of(multi))
+    story.check(len(multi.structured_content["rows"]) == 3, "a page over two pairs")  # noqa: PLR2004 - asked for
+    tickets = await story.call("list_tickets", count=100)
+    states = [row[1] for row in tickets.structured_content["rows"]]
+    story.check(states.count("accepted") == 14, "the ledger has every order, and who approved it")  # noqa: PLR2004 - as told
+
+
+def text_of(result: types.CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))

@@ -1,0 +1,203 @@
+"""`gunbot-mcp pin | halt | resume | mandate | ledger`: the human's controls of the guard."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.domain import Pair, decimal_text
+from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
+from gunbot_mcp.guard import halt as switch
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.pin import has_pin, set_pin
+from gunbot_mcp.render import instant
+from gunbot_mcp.runtime import state_folder
+
+ACTOR = "terminal"
+_instance = click.option("--instance", help="The instance to use, where the config has several.")
+_UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST = timedelta(days=7)
+
+
+@click.command()
+@_instance
+def pin(instance: str | None) -> None:
+    """Set the PIN that approving live orders asks for."""
+    require_terminal("setting a PIN")
+    settings = load(instance=instance)
+    folder = state_folder(settings)
+    if has_pin(folder):
+        click.echo("There is a PIN already; type it first.")
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=ACTOR))
+    set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
+    click.echo("The PIN is set.")
+
+
+@click.command()
+@click.argument("reason", default="halted by a human")
+def halt(reason: str) -> None:
+    """Stop all trading of every instance at once, whoever asks."""
+    switch.halt(state_folder(load()), clean(reason))
+    click.echo("Trading is halted. Nothing is sent until gunbot-mcp resume.")
+
+
+@click.command()
+def resume() -> None:
+    """Allow trading again after a halt."""
+    require_terminal("resuming")
+    settings = load()
+    folder = state_folder(settings)
+    if switch.halted(folder) is None:
+        click.echo("Trading is not halted.")
+        return
+    if has_pin(folder):
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=ACTOR))
+    switch.resume(folder)
+    click.echo("Trading may go on.")
+
+
+@click.group()
+def mandate() -> None:
+    """Standing permissions for mode auto on a live instance: time-boxed and capped."""
+
+
+@mandate.command("create")
+@click.option("--exchange", required=True, help="e.g. binance")
+@click.option("--pairs", required=True, help="Comma-separated, one paying asset, e.g. USDT-BTC,USDT-ETH")
+@click.option("--max-order", required=True, help="Largest worst case of one order, in the paying asset.")
+@click.option("--max-total", required=True, help="Largest sum of worst cases.")
+@click.option("--for", "duration", required=True, help="How long: 30m, 2h, 1d (at most 7d).")
+@_instance
+def mandate_create(
+    exchange: str, pairs: str, max_order: str, max_total: str, duration: str, instance: str | None
+) -> None:
+    """Allow orders within these bounds without asking."""
+    require_terminal("creating a mandate")
+    settings = load(instance=instance)
+    names = tuple(name.strip() for name in pairs.split(",") if name.strip())
+    paying = {pair.paying if pair else None for pair in map(Pair.parse, names)}
+    asset = paying.pop() if len(paying) == 1 else None
+    if asset is None:
+        raise InvalidArguments("--pairs must be pairs with one paying asset", "for example USDT-BTC,USDT-ETH")
+    order, total, length = _amount("--max-order", max_order), _amount("--max-total", max_total), _duration(duration)
+    click.echo(
+        f"{'LIVE' if settings.served.live else 'PAPER'} instance {settings.name}: orders of up to "
+        f"{decimal_text(order)} {asset}, {decimal_text(total)} {asset} in all, on {exchange} ({', '.join(names)}), "
+        f"for {duration}, without asking you."
+    )
+
+    async def create(desk: Desk) -> Mandate:
+        await ask_pin(settings, desk, actor=ACTOR)
+        now = desk.clock.now()
+        made = Mandate(
+            id=secrets.token_hex(4),
+            instance=settings.name,
+            exchange=exchange,
+            pairs=names,
+            asset=asset,
+            max_order=order,
+            max_total=total,
+            spent=Decimal(0),
+            created_at=now,
+            expires_at=now + length,
+            revoked_at=None,
+            created_by=ACTOR,
+        )
+        if not click.confirm("Create this mandate?", default=False):
+            raise click.Abort
+        async with desk.ledger.write() as write:
+            await write.add_mandate(made)
+        return made
+
+    made = with_desk(settings, create)
+    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. It takes effect in mode auto.")
+
+
+@mandate.command("list")
+@_instance
+def mandate_list(instance: str | None) -> None:
+    """List mandates with what they have spent."""
+    settings = load(instance=instance)
+
+    async def find(desk: Desk) -> list[tuple[Mandate, bool]]:
+        now = desk.clock.now()
+        return [(one, one.active(now)) for one in await desk.ledger.mandates(settings.name)]
+
+    found = with_desk(settings, find)
+    if not found:
+        click.echo("no mandates")
+    for one, active in found:
+        state = "revoked" if one.revoked_at else ("active" if active else "expired")
+        click.echo(
+            f"{one.id}  {state}  {one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
+            f"{decimal_text(one.max_total)} {one.asset}, {decimal_text(one.max_order)} per order, "
+            f"until {instant(one.expires_at)}"
+        )
+
+
+@mandate.command("revoke")
+@click.argument("mandate_id", metavar="ID")
+@_instance
+def mandate_revoke(mandate_id: str, instance: str | None) -> None:
+    """End a mandate now."""
+    settings = load(instance=instance)
+
+    async def revoke(desk: Desk) -> bool:
+        async with desk.ledger.write() as write:
+            return await write.revoke_mandate(mandate_id, ACTOR)
+
+    if not with_desk(settings, revoke):
+        raise TicketNotFound(f"there is no active mandate {clean(mandate_id, 40)!r}", "gunbot-mcp mandate list")
+    click.echo(f"Mandate {mandate_id} is revoked.")
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Check the whole chain instead of showing it.")
+@click.option("--ticket", help="Only the steps of one ticket.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@_instance
+def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None) -> int:
+    """Show every step of every ticket, or verify that none was changed, removed or reordered."""
+    settings = load(instance=instance)
+    return with_desk(settings, _verify if verify else lambda desk: _show(settings, desk, ticket, limit))
+
+
+async def _verify(desk: Desk) -> int:
+    problems = await desk.ledger.verify()
+    for problem in problems:
+        click.echo(problem, err=True)
+    click.echo(f"{len(problems)} problems" if problems else "The ledger is sound.")
+    return 1 if problems else 0
+
+
+async def _show(settings: Settings, desk: Desk, ticket: str | None, limit: int) -> int:
+    del settings
+    for event in await desk.ledger.events(ticket=ticket, limit=limit):
+        facts: list[Any] = [event.seq, instant(event.at), event.instance or "-", event.ticket or "-", event.kind]
+        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, event.detail_text)))
+    return 0
+
+
+def _amount(option: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value <= 0:
+        raise InvalidArguments(f"{option} must be an amount greater than 0", "for example 50")
+    return value
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    length = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta(0)
+    if not timedelta(0) < length <= _LONGEST:
+        raise InvalidArguments("--for must be a time of at most 7 days", "for example 30m, 2h or 1d")
+    return length

@@ -1,0 +1,62 @@
+"""What commands that speak for a human share: a terminal, the PIN, and the desk."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import click
+
+from gunbot_mcp.config import Settings
+from gunbot_mcp.errors import GunbotMcpError, Refused
+from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.pin import PinGate, has_pin
+from gunbot_mcp.runtime import Runtime, state_folder
+
+Result = TypeVar("Result")
+
+
+class NoTerminal(Refused):
+    """A decision that only a human may take was asked for where no human types."""
+
+    code = "read_only"
+
+
+def require_terminal(what: str) -> None:
+    """Refuse where nobody can be asked: a pipe, a script, an assistant's shell tool.
+
+    Raises:
+        NoTerminal: stdin or stdout is not a terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NoTerminal(f"{what} needs a human at a terminal", "run it yourself in a terminal window")
+
+
+def with_desk(settings: Settings, work: Callable[[Desk], Awaitable[Result]]) -> Result:
+    """Run `work` with the instance's desk, and close everything afterwards."""
+
+    async def run() -> Result:
+        async with Runtime(settings) as runtime:
+            return await work(await runtime.desk())
+
+    return anyio.run(run)
+
+
+async def ask_pin(settings: Settings, desk: Desk, *, actor: str, ticket: str | None = None) -> None:
+    """Ask for the PIN and check it. A paper instance without a PIN asks for none.
+
+    Raises:
+        GunbotMcpError: it is wrong, there were too many wrong ones, or a live instance has none.
+    """
+    folder = state_folder(settings)
+    if not has_pin(folder):
+        if settings.served.live:
+            raise NoTerminal("a live instance needs a PIN, and none is set", "run gunbot-mcp pin first")
+        return
+    typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
+    await PinGate(desk.ledger, folder, Clock()).verify(typed, actor=actor, ticket=ticket)
+
+
+def fail_line(exc: GunbotMcpError) -> None:
+    sys.stderr.write(f"gunbot-mcp: {exc}\n")

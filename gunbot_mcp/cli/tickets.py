@@ -1,0 +1,110 @@
+"""`gunbot-mcp tickets | approve | reject | resolve`: a human's decisions, in a terminal."""
+
+import click
+
+from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.guard.desk import OPEN_STATES, Desk
+from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.guard.view import kind_of, seconds_left, ticket_answer
+
+ACTOR = "terminal"
+_instance = click.option("--instance", help="The instance to use, where the config has several.")
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Closed tickets, too.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@_instance
+def tickets(everything: bool, limit: int, instance: str | None) -> None:
+    """List orders that wait for a decision, newest first."""
+    settings = load(instance=instance)
+    states = None if everything else OPEN_STATES | {State.UNKNOWN}
+    found, now = with_desk(settings, lambda desk: _list(desk, states, limit))
+    if not found:
+        click.echo("no tickets" if everything else "nothing waits for a decision")
+    for ticket in found:
+        left = f", {seconds_left(ticket, now)} s left" if ticket.state is State.PENDING else ""
+        click.echo(f"{ticket.id}  {ticket.state.value}{left}  {kind_of(ticket)}  {ticket.summary}")
+
+
+async def _list(desk: Desk, states: frozenset[State] | None, limit: int):  # noqa: ANN202 - read off the line below
+    return await desk.list(states=states, limit=limit), desk.clock.now()
+
+
+@click.command()
+@click.argument("ticket_id", metavar="ID")
+@_instance
+def approve(ticket_id: str, instance: str | None) -> int:
+    """Approve ticket ID: the order is sent at once."""
+    require_terminal("approving")
+    settings = load(instance=instance)
+    ticket = with_desk(settings, lambda desk: _approve(settings, desk, ticket_id))
+    return _report(ticket)
+
+
+async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
+    ticket = await desk.get(ticket_id)
+    if ticket.state is not State.PENDING:
+        raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
+    _show(ticket, desk)
+    await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
+    if not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
+        raise click.Abort
+    return await desk.approve(ticket.id, by=ACTOR)
+
+
+@click.command()
+@click.argument("ticket_id", metavar="ID")
+@_instance
+def reject(ticket_id: str, instance: str | None) -> int:
+    """Decline ticket ID: nothing is sent."""
+    settings = load(instance=instance)
+    ticket = with_desk(settings, lambda desk: desk.decline(ticket_id, by=ACTOR))
+    click.echo(ticket_answer(ticket).text)
+    return 0
+
+
+@click.command()
+@click.argument("ticket_id", metavar="ID")
+@click.option("--placed/--not-placed", "placed", default=None, help="What you found at the exchange.")
+@click.option("--order-id", help="The order's id at the exchange, with --placed.")
+@_instance
+def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance: str | None) -> int:
+    """Settle ticket ID of unknown fate: look for its order, or say what you found."""
+    settings = load(instance=instance)
+    if placed is None:
+        ticket = with_desk(settings, lambda desk: desk.get(ticket_id, look=True))
+        click.echo(ticket_answer(ticket).text)
+        if ticket.state is State.UNKNOWN:
+            click.echo("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
+        return 0 if ticket.state is not State.UNKNOWN else 1
+    require_terminal("settling a ticket by your word")
+    ticket = with_desk(settings, lambda desk: _resolve(settings, desk, ticket_id, placed=placed, order_id=order_id))
+    click.echo(ticket_answer(ticket).text)
+    return 0
+
+
+async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bool, order_id: str | None) -> Ticket:
+    ticket = await desk.get(ticket_id)
+    if ticket.state is not State.UNKNOWN:
+        raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, not unknown", "there is nothing to resolve")
+    _show(ticket, desk)
+    await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
+    return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=ACTOR)
+
+
+def _show(ticket: Ticket, desk: Desk) -> None:
+    click.echo(f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
+    click.secho(ticket.summary, bold=True)
+    if ticket.quote:
+        click.echo(f"The book when it was proposed: bid {ticket.quote.get('bid')}, ask {ticket.quote.get('ask')}")
+    for warning in ticket.warnings:
+        click.secho(f"Warning: {warning}", fg="yellow")
+    click.echo(f"Proposed by {ticket.client}; {seconds_left(ticket, desk.clock.now())} s left")
+
+
+def _report(ticket: Ticket) -> int:
+    click.echo(ticket_answer(ticket).text)
+    return 0 if ticket.state is State.ACCEPTED else 1
