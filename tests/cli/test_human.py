@@ -1,0 +1,304 @@
+"""A human's commands: in a real terminal they decide, in a pipe they refuse."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from gunbot_mcp.cli import run
+from gunbot_mcp.config import load
+from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.guard.pin import set_pin
+from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.render import Answer
+from gunbot_mcp.runtime import Runtime, state_folder
+
+ORDER = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_APPROVAL_WAIT", "0.1")
+
+
+def propose(**changes: object) -> str:
+    """Propose an order on the paper instance, and return its ticket."""
+
+    async def call() -> Answer:
+        async with Runtime(load()) as runtime:
+            answer = await runtime.dispatcher.call("buy_limit", {**ORDER, **changes}, Caller(name="tests"))
+        assert isinstance(answer, Answer)
+        return answer
+
+    answer = anyio.run(call)
+    assert answer.structured["status"] == "awaiting_approval", answer.text
+    ticket_id: str = answer.structured["ticket"]["id"]
+    return ticket_id
+
+
+def state_of(ticket_id: str) -> State:
+    async def find() -> State:
+        async with Runtime(load()) as runtime:
+            return (await (await runtime.desk()).get(ticket_id)).state
+
+    return anyio.run(find)
+
+
+class Terminal:
+    """A child with a terminal of its own; what is typed goes in when its prompt has appeared."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._screen, inner = pty.openpty()
+        command = [sys.executable, "-m", "gunbot_mcp", *arguments]
+        self._child = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+        os.close(inner)
+        self.shown = ""
+
+    def answer(self, prompt: str, typed: str) -> None:
+        self._read_until(prompt)
+        os.write(self._screen, typed.encode() + b"\n")
+        self.shown += "\n"
+
+    def end(self) -> int:
+        self._read_until(None)
+        os.close(self._screen)
+        return self._child.wait(60)
+
+    def _read_until(self, text: str | None) -> None:
+        seen = ""
+        while text is None or text not in seen:
+            ready, _, _ = select.select([self._screen], [], [], 60)
+            assert ready, f"waited for {text!r}, saw {self.shown + seen!r}"
+            try:
+                chunk = os.read(self._screen, 4096).decode(errors="replace")
+            except OSError:  # the child has gone, and its terminal with it
+                chunk = ""
+            if not chunk:
+                assert text is None, f"ended before {text!r}: {self.shown + seen!r}"
+                break
+            seen += chunk
+        self.shown += seen
+
+
+def test_a_human_approves_in_a_terminal_and_the_order_goes_at_once() -> None:
+    ticket = propose()
+    terminal = Terminal("approve", ticket)
+    terminal.answer("Send this PAPER order now?", "y")
+    assert terminal.end() == 0
+    assert "Buy 0.001 BTC at 50000 USDT on binance" in terminal.shown
+    assert f"Ticket {ticket}, PAPER instance paper, state accepted" in terminal.shown
+    assert state_of(ticket) is State.ACCEPTED
+
+
+def test_a_human_who_does_not_confirm_has_not_approved() -> None:
+    ticket = propose()
+    terminal = Terminal("approve", ticket)
+    terminal.answer("Send this PAPER order now?", "")
+    assert terminal.end() == 130
+    assert state_of(ticket) is State.PENDING
+
+
+def test_a_pin_that_was_set_is_asked_for_and_a_wrong_one_sends_nothing(clean_environment: Path) -> None:
+    ticket = propose()
+    set_pin(state_folder(load()), "271828")
+    wrong = Terminal("approve", ticket)
+    wrong.answer("PIN:", "314159")
+    assert wrong.end() == 1
+    assert "the PIN is wrong" in wrong.shown
+    assert state_of(ticket) is State.PENDING
+
+    right = Terminal("approve", ticket)
+    right.answer("PIN:", "271828")
+    right.answer("Send this PAPER order now?", "y")
+    assert right.end() == 0
+    assert "271828" not in right.shown
+    assert clean_environment.exists()
+
+
+def test_approving_without_a_terminal_is_refused(command: list[str], child_environment: dict[str, str]) -> None:
+    ticket = propose()
+    done = subprocess.run(
+        [*command, "approve", ticket], input="y\n", capture_output=True, text=True, env=child_environment, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "approving needs a human at a terminal" in done.stderr
+    assert state_of(ticket) is State.PENDING
+
+
+@pytest.mark.parametrize("arguments", [["pin"], ["resume"], ["resolve", "abc", "--placed"], ["mandate", "create"]])
+def test_the_human_s_other_powers_need_a_terminal_too(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    if arguments == ["mandate", "create"]:
+        bounds = [
+            "--exchange",
+            "binance",
+            "--pairs",
+            "USDT-BTC",
+            "--max-order",
+            "50",
+            "--max-total",
+            "200",
+            "--for",
+            "2h",
+        ]
+        arguments = [*arguments, *bounds]
+    assert run(arguments) == 1
+    assert "needs a human at a terminal" in capsys.readouterr().err
+
+
+def test_a_live_instance_without_a_pin_cannot_be_approved_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    terminal = Terminal(
+        *("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC"),
+        *("--max-order", "50", "--max-total", "200", "--for", "2h"),
+    )
+    assert terminal.end() == 1
+    assert "a live instance needs a PIN" in terminal.shown
+
+
+def test_setting_a_pin_asks_twice_and_changing_it_asks_for_the_old_one() -> None:
+    first = Terminal("pin")
+    first.answer("New PIN:", "271828")
+    first.answer("Repeat for confirmation:", "271828")
+    assert first.end() == 0
+
+    stranger = Terminal("pin")
+    stranger.answer("PIN:", "000000")
+    assert stranger.end() == 1
+
+    owner = Terminal("pin")
+    owner.answer("PIN:", "271828")
+    owner.answer("New PIN:", "141421")
+    owner.answer("Repeat for confirmation:", "141421")
+    assert owner.end() == 0
+    assert "141421" not in owner.shown
+
+
+def test_rejecting_declines_and_a_second_word_comes_too_late(capsys: pytest.CaptureFixture[str]) -> None:
+    ticket = propose()
+    assert run(["reject", ticket]) == 0
+    assert run(["reject", ticket]) == 1
+    assert "ticket_closed" in capsys.readouterr().err
+    assert state_of(ticket) is State.DECLINED
+    late = Terminal("approve", ticket)
+    assert late.end() == 1
+    assert "already declined" in late.shown
+
+
+def test_an_unknown_ticket_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reject", "nosuch1"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_open_tickets_are_listed_and_closed_ones_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tickets"]) == 0
+    assert capsys.readouterr().out == "nothing waits for a decision\n"
+    waiting, declined = propose(), propose(amount=0.002)
+    assert run(["reject", declined]) == 0
+    capsys.readouterr()
+
+    assert run(["tickets"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(rf"^{waiting}  pending, \d+ s left  PAPER  Buy 0.001 BTC", shown)
+    assert declined not in shown
+    assert run(["tickets", "--all"]) == 0
+    assert declined in capsys.readouterr().out
+
+
+def test_resolving_a_ticket_whose_fate_is_known_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    ticket = propose()
+    assert run(["resolve", ticket]) == 0
+    assert "awaiting_approval" in capsys.readouterr().out
+    terminal = Terminal("resolve", ticket, "--not-placed")
+    assert terminal.end() == 1
+    assert "not unknown" in terminal.shown
+
+
+def test_halting_stops_orders_until_a_human_resumes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["halt", "lunch"]) == 0
+    assert run(["call", "buy_limit", json.dumps(ORDER)]) == 1
+    assert json.loads(capsys.readouterr().out.partition("\n")[2])["error"]["code"] == "halted"
+    terminal = Terminal("resume")
+    assert terminal.end() == 0
+    assert run(["call", "buy_limit", json.dumps(ORDER)]) == 0
+
+
+def test_resuming_when_nothing_is_halted_says_so() -> None:
+    terminal = Terminal("resume")
+    assert terminal.end() == 0
+    assert "not halted" in terminal.shown
+
+
+def test_a_mandate_is_created_listed_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(
+        *("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC,USDT-ETH"),
+        *("--max-order", "50", "--max-total", "200", "--for", "2h"),
+    )
+    terminal.answer("Create this mandate?", "y")
+    assert terminal.end() == 0
+    found = re.search(r"Mandate (\w+) holds until", terminal.shown)
+    assert found is not None
+    assert run(["mandate", "list"]) == 0
+    assert "active  binance USDT-BTC,USDT-ETH  spent 0 of 200 USDT, 50 per order" in capsys.readouterr().out
+    assert run(["mandate", "revoke", found[1]]) == 0
+    assert run(["mandate", "revoke", found[1]]) == 1
+    capsys.readouterr()
+    assert run(["mandate", "list"]) == 0
+    assert "revoked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [
+        ("--pairs", "USDT-BTC,BTC-ETH", "one paying asset"),
+        ("--pairs", "XBTUSD", "one paying asset"),
+        ("--max-order", "lots", "--max-order must be an amount"),
+        ("--max-total", "-5", "--max-total must be an amount"),
+        ("--for", "8d", "at most 7 days"),
+        ("--for", "soon", "at most 7 days"),
+    ],
+)
+def test_a_mandate_without_clear_bounds_is_refused(option: str, value: str, word: str) -> None:
+    bounds = {
+        "--exchange": "binance",
+        "--pairs": "USDT-BTC",
+        "--max-order": "50",
+        "--max-total": "200",
+        "--for": "2h",
+        option: value,
+    }
+    terminal = Terminal("mandate", "create", *(part for item in bounds.items() for part in item))
+    assert terminal.end() == 1
+    assert word in terminal.shown
+
+
+def test_the_ledger_shows_who_did_what_and_verifies(capsys: pytest.CaptureFixture[str]) -> None:
+    ticket = propose()
+    assert run(["reject", ticket]) == 0
+    capsys.readouterr()
+    assert run(["ledger", "--ticket", ticket]) == 0
+    kinds = [line.split("  ")[4] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == ["created", "declined"]
+    assert run(["ledger", "--verify"]) == 0
+    assert capsys.readouterr().out == "The ledger is sound.\n"
+
+
+def test_a_ledger_that_was_edited_is_told_with_an_exit_code(
+    capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    import sqlite3  # noqa: PLC0415 - only this test edits the file by hand
+
+    ticket = propose()
+    with sqlite3.connect(clean_environment / "ledger.sqlite3") as file:
+        file.execute("UPDATE tickets SET summary = 'Buy nothing' WHERE id = ?", (ticket,))
+    file.close()
+    assert run(["ledger", "--verify"]) == 1
+    captured = capsys.readouterr()
+    assert ticket in captured.err

@@ -1,0 +1,225 @@
+"""Setting up: doctor, install, schemas, demo."""
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gunbot_mcp.cli import run
+from gunbot_mcp.config import load
+from gunbot_mcp.guard.halt import halt
+from gunbot_mcp.runtime import state_folder
+from gunbot_mcp.server.clients import ClientFacts, recall, remember
+
+if TYPE_CHECKING:
+    from support.recorder import Recorder
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_doctor_finds_a_fresh_paper_instance_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "instance: paper (PAPER, embedded), mode approve" in shown
+    assert "gateway: answers" in shown
+    assert "ledger: sound" in shown
+    assert "no client has connected yet" in shown
+
+
+def test_doctor_says_what_is_broken_with_an_exit_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, refusing_url: str
+) -> None:
+    monkeypatch.setenv("GUNBOT_URL", refusing_url)
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    assert run(["doctor"]) == 1
+    shown = capsys.readouterr().out
+    assert "FAIL  gateway: gateway_unreachable" in shown
+    assert "PIN: none is set" in shown
+
+
+def test_doctor_tells_a_live_instance_and_a_halt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, recorder: "Recorder"
+) -> None:
+    monkeypatch.setenv("GUNBOT_URL", recorder.url)
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    halt(state_folder(load()), "lunch")
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert f"gunbot (LIVE at {recorder.url})" in shown
+    assert "trading is halted (lunch)" in shown
+
+
+@pytest.mark.parametrize(
+    ("forms", "card", "offers", "asked"),
+    [
+        (True, False, "offers forms", "its form first, then the approval page"),
+        (False, True, "offers ticket cards", "its ticket card, then the approval page"),
+        (False, False, "offers neither forms nor cards", "asked in the approval page"),
+        (True, True, "offers forms and ticket cards", "its form first"),
+    ],
+)
+def test_doctor_says_how_each_client_s_human_would_be_asked(
+    capsys: pytest.CaptureFixture[str], *, forms: bool, card: bool, offers: str, asked: str
+) -> None:
+    settings = load()
+    state_folder(settings)
+    facts = ClientFacts(name="a client", version="1", protocol="2025-11-25", shows_forms=forms, shows_card=card)
+    remember(settings, facts)
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert offers in shown
+    assert asked in shown
+
+
+def test_only_the_clients_seen_last_are_kept_and_a_damaged_note_is_none() -> None:
+    settings = load()
+    folder = state_folder(settings)
+    for number in range(30):
+        name = f"client {number}"
+        remember(settings, ClientFacts(name=name, version="", protocol="x", shows_forms=False, shows_card=False))
+    assert list(recall(settings)) == [f"client {number}" for number in range(10, 30)]
+    (folder / "clients.json").write_text("[1", encoding="utf-8")
+    assert recall(settings) == {}
+
+
+def test_doctor_in_read_only_mode_needs_no_approval(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "read-only")
+    assert run(["doctor"]) == 0
+    assert "not needed: the server is read-only" in capsys.readouterr().out
+
+
+def test_installing_adds_the_server_and_leaves_the_rest_of_the_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / ".cursor" / "mcp.json"
+    file.parent.mkdir()
+    before = {"mcpServers": {"other": {"command": "x"}}, "theme": "ünï"}
+    file.write_text(json.dumps(before), encoding="utf-8")
+    assert run(["install", "cursor", "--name", "mine"]) == 0
+    after = json.loads(file.read_text(encoding="utf-8"))
+    assert after["theme"] == "ünï"
+    assert after["mcpServers"]["other"] == {"command": "x"}
+    assert after["mcpServers"]["mine"]["args"] == ["-m", "gunbot_mcp", "serve"]
+    kept = file.with_suffix(".json.before-gunbot-mcp")
+    assert json.loads(kept.read_text(encoding="utf-8")) == before
+    assert "Restart cursor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["{not json", "[1, 2]", '{"mcpServers": 5}'])
+def test_a_client_s_file_of_another_form_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / ".cursor" / "mcp.json"
+    file.parent.mkdir()
+    file.write_text(content, encoding="utf-8")
+    assert run(["install", "cursor"]) == 1
+    assert file.read_text(encoding="utf-8") == content
+    assert "config_invalid" in capsys.readouterr().err
+
+
+def test_installing_writes_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GUNBOT_URL", "http://127.0.0.1:3000")
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    assert run(["install", "claude-desktop"]) == 1
+    assert "token_file" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if "laude" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "place"),
+    [
+        ("darwin", "Library/Application Support/Claude/claude_desktop_config.json"),
+        ("linux", ".config/Claude/claude_desktop_config.json"),
+        ("win32", "Claude/claude_desktop_config.json"),
+    ],
+)
+def test_claude_desktop_s_file_is_where_each_system_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, place: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("APPDATA", str(tmp_path))
+    monkeypatch.setattr("gunbot_mcp.cli.install.sys.platform", platform)
+    assert run(["install", "claude-desktop"]) == 0
+    assert (tmp_path / place).exists()
+
+
+def test_claude_code_gets_one_line_to_type(capsys: pytest.CaptureFixture[str], clean_environment: Path) -> None:
+    assert run(["install", "claude-code"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith(f"claude mcp add gunbot -e GUNBOT_MCP_HOME={clean_environment}")
+    assert line.endswith(f"-- {sys.executable} -m gunbot_mcp serve")
+
+
+def test_printing_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["install", "vscode", "--print"]) == 0
+    assert "servers" in json.loads(capsys.readouterr().out)
+    assert not (tmp_path / ".vscode").exists()
+
+
+def test_generated_files_agree_with_the_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schemas", "--check", "--root", str(ROOT)]) == 0, capsys.readouterr().err
+
+
+def test_schemas_are_written_and_what_is_stale_is_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "schemas" / "tools").mkdir(parents=True)
+    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
+    stale = tmp_path / "schemas" / "tools" / "sell_everything.json"
+    stale.write_text("{}", encoding="utf-8")
+    assert run(["schemas", "--check", "--root", str(tmp_path)]) == 1
+    assert "sell_everything.json does not agree" in capsys.readouterr().err
+    assert run(["schemas", "--root", str(tmp_path)]) == 0
+    assert not stale.exists()
+    assert run(["schemas", "--check", "--root", str(tmp_path)]) == 0
+
+
+def test_a_readme_without_its_markers_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "README.md").write_text("# nothing\n", encoding="utf-8")
+    assert run(["schemas", "--root", str(tmp_path)]) == 1
+    assert "no markers" in capsys.readouterr().err
+
+
+def test_the_demo_does_what_it_says_without_colour_in_a_pipe(
+    command: list[str], child_environment: dict[str, str]
+) -> None:
+    done = subprocess.run([*command, "demo"], capture_output=True, text=True, env=child_environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything did what it says" in done.stdout
+    assert "\x1b[" not in done.stdout
+
+
+DIFFERENT_STORY = """
+import sys
+import gunbot_mcp.cli.demo
+from gunbot_mcp.cli import run
+gunbot_mcp.cli.demo.KEY = "binance/USDT-ETH"
+sys.exit(run(["demo"]))
+"""
+
+
+def test_the_demo_ends_with_an_exit_code_where_a_step_is_not_so(child_environment: dict[str, str]) -> None:
+    story = [sys.executable, "-c", DIFFERENT_STORY]
+    done = subprocess.run(story, capture_output=True, text=True, env=child_environment, check=False)
+    assert done.returncode == 1
+    assert "✗" in done.stdout
+    assert "the demo expected" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_state_is_for_its_owner_alone(clean_environment: Path) -> None:
+    assert run(["tickets"]) == 0
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (clean_environment, clean_environment / "ledger.sqlite3")}
+    assert modes == {0o700, 0o600}

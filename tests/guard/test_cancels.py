@@ -1,0 +1,104 @@
+"""Which cancels take risk off by themselves: only that of a plain entry order that the server sees, word for word."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gunbot_mcp.domain import Cancel
+from gunbot_mcp.guard.cancels import find, is_entry
+from gunbot_mcp.gunbot.records import open_orders
+
+BUY = {"id": "77", "pair": "USDT-BTC", "type": "buy", "orderType": "limit", "kind": "limit", "rate": 49000, "amount": 1}
+
+
+def cancel(**fields: Any) -> Cancel:  # noqa: ANN401 - any field
+    facts: dict[str, Any] = {
+        "exchange": "binance",
+        "pair": "USDT-BTC",
+        "order_id": "77",
+        "price": Decimal(49000),
+        "order_type": "limit",
+    }
+    return Cancel(**{**facts, **fields})
+
+
+def entry(intent: Cancel, *raw: dict[str, Any]) -> bool:
+    key = f"{intent.exchange}/{intent.pair}"
+    return is_entry(intent, find(intent, open_orders({"memory": {key: {"openOrders": list(raw)}}}, key)))
+
+
+def test_a_visible_entry_order_needs_no_approval() -> None:
+    assert entry(cancel(), BUY)
+    assert entry(cancel(), {**BUY, "id": "78"}, BUY)
+    assert entry(cancel(), {"id": 77, "type": "BUY", "rate": "49000.00", "amount": "1"})
+
+
+def test_an_order_that_cannot_be_seen_needs_approval() -> None:
+    assert not entry(cancel())
+    assert not entry(cancel(), {**BUY, "id": "78"})
+    assert not entry(cancel(), {**BUY, "pair": "USDT-ETH"})
+
+
+def test_two_orders_of_one_id_need_approval() -> None:
+    assert not entry(cancel(), BUY, BUY)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        {"type": "sell"},
+        {"type": "?"},
+        {"kind": "stop_limit"},
+        {"kind": "trailing_stop"},
+        {"orderType": "STOP_LOSS_LIMIT"},
+        {"orderType": "market"},
+        {"stopPrice": 48000},
+        {"triggerPrice": "48000"},
+        {"trail": 100},
+        {"group": "5"},
+        {"ocoId": 12},
+        {"contingencyType": "OCO"},
+        {"orderListType": "oco"},
+        {"reduceOnly": True},
+        {"closePosition": True},
+        {"tpslMode": "full"},
+        {"conditional": True},
+        {"note": "trailing"},
+    ],
+)
+def test_anything_that_hints_at_a_stop_a_linked_leg_or_an_exit_needs_approval(hint: dict[str, Any]) -> None:
+    assert not entry(cancel(), {**BUY, **hint})
+
+
+@pytest.mark.parametrize("nothing", [{"stopPrice": 0}, {"stopPrice": None}, {"group": ""}, {"reduceOnly": False}])
+def test_an_empty_field_is_no_hint(nothing: dict[str, Any]) -> None:
+    assert entry(cancel(), {**BUY, **nothing})
+
+
+@pytest.mark.parametrize("wrong", [{"price": Decimal(49001)}, {"order_type": "market"}])
+def test_a_cancel_that_describes_another_order_needs_approval(wrong: dict[str, Any]) -> None:
+    assert not entry(cancel(**wrong), BUY)
+
+
+@pytest.mark.parametrize(
+    ("pair", "side", "needs_none"),
+    [
+        ("USDT-BTC-LONG", "buy", True),
+        ("USDT-BTC-LONG", "sell", False),
+        ("USDT-BTC-SHORT", "sell", True),
+        ("USDT-BTC-SHORT", "buy", False),
+        ("USDT-BTC", "buy", False),
+        ("XBTUSD", "buy", False),
+    ],
+)
+def test_on_futures_the_side_that_opens_the_position_is_the_entry_and_without_one_a_human_decides(
+    pair: str, side: str, *, needs_none: bool
+) -> None:
+    raw = {**BUY, "pair": pair, "type": side}
+    assert entry(cancel(exchange="bybit#2", pair=pair), raw) is needs_none
+
+
+def test_on_an_exchange_that_nobody_knows_a_human_decides() -> None:
+    assert not entry(cancel(exchange="newone"), BUY)
+    assert entry(cancel(exchange="binance#3"), BUY)

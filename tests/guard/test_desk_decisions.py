@@ -1,0 +1,169 @@
+"""Deciding at the desk: one decision counts, a rule that covers no more decides nothing, unknown fates are settled."""
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from gunbot_mcp.config import Settings
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import LimitExceeded, TicketClosed, TicketNotFound
+from gunbot_mcp.guard.desk import Desk, Proposal
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.pace import Pace
+from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.runtime import Runtime
+
+if TYPE_CHECKING:
+    from support.live import LiveGunbot
+
+MakeSettings = Callable[..., Settings]
+pytestmark = pytest.mark.anyio
+
+
+async def proposed(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Proposal:  # noqa: ANN401 - any argument
+    endpoint = BY_NAME[tool]
+    given = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000, **arguments}
+    return await desk.propose(endpoint, endpoint.args.model_validate(given), client="a client")
+
+
+async def test_of_many_who_decide_at_once_one_wins_and_the_others_are_told(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    outcomes: list[str] = []
+    async with Runtime(live_settings()) as one, Runtime(live_settings()) as two:
+        desks = [await one.desk(), await two.desk()]
+        ticket = (await proposed(desks[0])).ticket
+
+        async def decide(desk: Desk, turn: int) -> None:
+            try:
+                decided = await (desk.decline if turn % 3 == 0 else desk.approve)(ticket.id, by=f"human {turn}")
+                outcomes.append(decided.state.value)
+            except TicketClosed:
+                outcomes.append("closed")
+
+        async with anyio.create_task_group() as tasks:
+            for turn in range(12):
+                tasks.start_soon(decide, desks[turn % 2], turn)
+    assert outcomes.count("closed") == 11
+    assert len(live_gunbot.trades) == outcomes.count("accepted") <= 1
+
+
+async def test_a_mandate_that_was_revoked_meanwhile_sends_nothing_and_leaves_the_ticket_to_a_human(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    now = datetime.now(UTC)
+    mandate = Mandate(
+        id="m1",
+        instance="gunbot",
+        exchange="binance",
+        pairs=("USDT-BTC",),
+        asset="USDT",
+        max_order=Decimal(100),
+        max_total=Decimal(100),
+        spent=Decimal(0),
+        created_at=now - timedelta(minutes=1),
+        expires_at=now + timedelta(hours=1),
+        revoked_at=None,
+        created_by="a human",
+    )
+    async with Runtime(live_settings(mode="auto")) as runtime:
+        desk = await runtime.desk()
+        async with desk.ledger.write() as write:
+            await write.add_mandate(mandate)
+        proposal = await proposed(desk)
+        assert (proposal.grant, proposal.mandate) == ("mandate m1", "m1")
+        async with desk.ledger.write() as write:
+            await write.revoke_mandate("m1", "a human")
+        with pytest.raises(TicketClosed, match="m1"):
+            await desk.approve(proposal.ticket.id, by="mandate m1", mandate="m1")
+        assert (await desk.get(proposal.ticket.id)).state is State.PENDING
+        assert live_gunbot.trades == []
+        assert (await desk.approve(proposal.ticket.id, by="a human")).state is State.ACCEPTED
+
+
+async def test_an_approved_order_is_void_where_the_market_cannot_be_asked_again(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    async with Runtime(live_settings()) as runtime:
+        ticket = (await proposed(await runtime.desk())).ticket
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = live_settings(url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        async with Runtime(away) as runtime:
+            found = await (await runtime.desk()).approve(ticket.id, by="a human")
+    assert found.state is State.VOID
+    assert found.outcome is not None
+    assert found.outcome["error"]["code"] == "gateway_unreachable"
+    assert found.outcome["error"]["retryable"] is False
+    assert live_gunbot.trades == []
+
+
+@pytest.mark.parametrize(
+    ("placed", "order_id", "state", "observed"),
+    [
+        (True, "77", State.ACCEPTED, {"order_id": "77", "where": "a human's word"}),
+        (True, None, State.ACCEPTED, None),
+        (False, None, State.VOID, None),
+    ],
+)
+async def test_a_human_settles_an_unknown_fate_once(
+    *,
+    placed: bool,
+    order_id: str | None,
+    state: State,
+    observed: dict[str, str] | None,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    live_gunbot.reply = (502, "?")
+    async with Runtime(live_settings()) as runtime:
+        desk = await runtime.desk()
+        ticket = await desk.approve((await proposed(desk)).ticket.id, by="a human")
+        assert ticket.state is State.UNKNOWN
+        settled = await desk.resolve(ticket.id, placed=placed, order_id=order_id, by="a human")
+        assert (settled.state, settled.observed) == (state, observed)
+        with pytest.raises(TicketClosed):
+            await desk.resolve(ticket.id, placed=placed, order_id=order_id, by="a human")
+    assert len(live_gunbot.trades) == 1
+
+
+async def test_a_key_opens_its_own_ticket_and_no_proposal_shows_it(live_settings: MakeSettings) -> None:
+    async with Runtime(live_settings()) as runtime:
+        desk = await runtime.desk()
+        one, two = await proposed(desk), await proposed(desk, price=49000)
+        assert (await desk.check_key(one.ticket.id, one.nonce)).id == one.ticket.id
+        for wrong in (two.nonce, "", "\ud800", "\x00", one.ticket.nonce_hash):
+            with pytest.raises(TicketNotFound):
+                await desk.check_key(one.ticket.id, wrong)
+        for nobody in ("", "\ud800", "\x00", "%", two.ticket.id + " ", "x" * 10**6):
+            with pytest.raises(TicketNotFound):
+                await desk.check_key(nobody, one.nonce)
+        assert one.nonce not in repr(one)
+
+
+def test_a_place_is_free_again_after_a_minute_or_once_a_proposal_was_refused() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+
+    def propose(*, fails: bool = False) -> None:
+        with pace.place(2, "orders"):
+            if fails:
+                raise TicketNotFound("refused for another reason")
+
+    for _ in range(5):
+        with pytest.raises(TicketNotFound):
+            propose(fails=True)
+    propose()
+    now[0] = 30
+    propose()
+    with pytest.raises(LimitExceeded, match="at most 2 orders"):
+        propose()
+    now[0] = 60
+    propose()
+    with pytest.raises(LimitExceeded):
+        propose()

@@ -1,0 +1,378 @@
+"""What the desk makes of a Gunbot that fails: nothing is sent twice, nothing is called what it is not."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from support.desks import ORDER, open_desk, propose
+from support.exchange import AFTER, BEFORE, Exchange, Order
+
+from gunbot_mcp.config import Instance
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import PairLocked, TicketClosed
+from gunbot_mcp.guard import reconcile, sending
+from gunbot_mcp.guard.clock import ManualClock
+from gunbot_mcp.guard.desk import Desk, intent_of, parse_stored
+from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+
+pytestmark = pytest.mark.anyio
+
+NOT_DELIVERED = {"refused", "no route"}
+NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "PAUSE", 0.001)
+    monkeypatch.setattr(sending, "RECORD_PAUSE", 0.001)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/ledger.db"
+
+
+def a_strangers(order_id: str, **fields: Any) -> Order:  # noqa: ANN401 - any field
+    """An order that nobody here sent, of the same look as `propose`'s, unless the fields say otherwise."""
+    look: dict[str, Any] = {"pair": "USDT-BTC", "side": "buy", "amount": 0.001, "rate": 49000.1, "filled_at": None}
+    return Order(id=order_id, ticket="", shown_at=0, **{**look, **fields})
+
+
+async def look(desk: Desk, ticket: Ticket) -> Ticket:
+    """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
+    intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
+    gunbot = desk._gunbot  # pyright: ignore[reportPrivateUsage] - the one behind this desk
+    return await reconcile.settle(desk.ledger, gunbot, ticket, intent)
+
+
+async def test_an_accepted_order_gets_its_order_id(url: str, tmp_path: Path) -> None:
+    exchange = Exchange()
+    async with open_desk(url, tmp_path, exchange) as desk:
+        done = await desk.approve((await propose(desk)).id, by="a human")
+        assert done.state is State.ACCEPTED
+        assert done.observed is not None
+        assert done.observed["order_id"] == exchange.orders[0].id
+        market = await desk.approve((await propose(desk, "buy_market", price=None)).id, by="a human")
+        assert market.observed is not None
+        assert market.observed["order_id"] == exchange.orders[1].id
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
+async def test_every_failure_is_called_what_it_is(url: str, tmp_path: Path, fault: str) -> None:
+    # What is late does not arrive while this test looks.
+    exchange = Exchange(plan=[fault])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        done = await desk.approve((await propose(desk)).id, by="a human")
+        if fault in NOT_DELIVERED:
+            assert done.state is State.VOID
+        elif fault in BEFORE or fault == "late":
+            assert done.state is State.UNKNOWN
+        else:
+            assert (done.state, bool(done.observed)) == (State.ACCEPTED, True)
+        assert len(exchange.posts) == 1
+        with pytest.raises(TicketClosed):
+            await desk.approve(done.id, by="a human")
+        assert len(exchange.posts) == 1
+        assert done.outcome is not None
+        assert done.outcome["error"]["retryable"] is False
+
+
+@pytest.mark.parametrize("no", ["400", "401", "200 error"])
+async def test_gunbots_no_is_a_rejection(url: str, tmp_path: Path, no: str) -> None:
+    async with open_desk(url, tmp_path, Exchange(plan=[no])) as desk:
+        assert (await desk.approve((await propose(desk)).id, by="a human")).state is State.REJECTED
+        await propose(desk)
+
+
+async def test_an_unknown_order_locks_its_pair_and_side_until_a_human_resolves_it(url: str, tmp_path: Path) -> None:
+    exchange = Exchange(plan=["unsent"])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        waiting = await propose(desk)
+        lost = await desk.approve((await propose(desk)).id, by="a human")
+        assert lost.state is State.UNKNOWN
+        with pytest.raises(PairLocked):
+            await propose(desk)
+        assert (await desk.approve(waiting.id, by="a human")).state is State.VOID
+        await propose(desk, "sell_limit")
+        await propose(desk, pair="USDT-ETH")
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+        await desk.resolve(lost.id, placed=False, order_id=None, by="a human")
+        await propose(desk)
+        assert len(exchange.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [a_strangers("1"), a_strangers("2")],
+        [a_strangers("1", amount=0.002)],
+        [a_strangers("1", side="sell")],
+        [a_strangers("1", rate=48000.0)],
+    ],
+)
+async def test_none_or_several_matches_answer_nothing(url: str, tmp_path: Path, orders: list[Order]) -> None:
+    exchange = Exchange(plan=["unsent"])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        lost = await desk.approve((await propose(desk)).id, by="a human")
+        exchange.orders += orders
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+
+
+async def test_an_order_that_was_there_before_is_no_answer_even_when_it_fills_now(url: str, tmp_path: Path) -> None:
+    older = a_strangers("1")
+    exchange = Exchange(plan=["unsent"], orders=[older])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        lost = await desk.approve((await propose(desk)).id, by="a human")
+        older.filled_at = 0
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("path", ["/coremem/single", "/orders/page"])
+async def test_where_the_orders_before_could_not_be_read_no_fill_is_an_answer(
+    url: str, tmp_path: Path, path: str
+) -> None:
+    class Blind(Exchange):
+        blind = True
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.blind and request.url.path.endswith(path):
+                return httpx2.Response(400, json={"status": "error", "message": "not now"})
+            return await super().handle_async_request(request)
+
+    exchange = Blind(plan=["unsent"])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        lost = await desk.approve((await propose(desk)).id, by="a human")
+        exchange.blind = False
+        exchange.orders.append(a_strangers("1", filled_at=0))
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+
+
+async def test_an_order_answers_for_one_ticket_only(url: str, tmp_path: Path) -> None:
+    """Two equal orders are on their way at once; only the second arrives."""
+    first_sent, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Exchange):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.url.path.startswith("/api/v1/trade/") and not first_sent.is_set():
+                first_sent.set()
+                await go_on.wait()
+            return await super().handle_async_request(request)
+
+    exchange = Slow(plan=[None, "unsent"])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        lost, arrives = await propose(desk), await propose(desk)
+        losing = asyncio.create_task(desk.approve(lost.id, by="a human"))
+        await first_sent.wait()
+        arrived = await desk.approve(arrives.id, by="a human")
+        go_on.set()
+        assert arrived.state is State.ACCEPTED
+        assert (await losing).state is State.UNKNOWN
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+
+
+async def test_a_lost_cancel_is_done_only_if_its_order_was_seen_before_and_is_gone(url: str, tmp_path: Path) -> None:
+    exchange = Exchange(plan=["unsent", "timeout"], orders=[a_strangers("1")])
+    cancel = {"price": Decimal("49000.1"), "order_type": "limit"}
+    async with open_desk(url, tmp_path, exchange) as desk:
+        unseen = await propose(desk, "cancel_order", order_id="77", **cancel)
+        assert (await desk.approve(unseen.id, by="a human")).state is State.UNKNOWN
+        seen = await propose(desk, "cancel_order", order_id="1", **cancel)
+        assert (await desk.approve(seen.id, by="a human")).state is State.ACCEPTED
+
+
+@pytest.mark.parametrize("what", ["still open", "filled", "not shown"])
+async def test_a_lost_cancel_of_an_order_that_is_not_plainly_gone_stays_unknown(
+    url: str, tmp_path: Path, what: str
+) -> None:
+    class Forgetful(Exchange):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.posts and what == "not shown" and request.url.path.endswith("/coremem/single"):
+                return httpx2.Response(200, json={"memory": {}})
+            return await super().handle_async_request(request)
+
+    order = a_strangers("1")
+    exchange = Forgetful(plan=["unsent"], orders=[order])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
+        lost = await desk.approve(ticket.id, by="a human")
+        assert lost.state is State.UNKNOWN
+        if what == "filled":
+            order.filled_at = 0
+        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+
+
+async def test_both_legs_of_a_linked_order_are_one_answer(url: str, tmp_path: Path) -> None:
+    exchange = Exchange(plan=["unsent"])
+    async with open_desk(url, tmp_path, exchange) as desk:
+        prices = {"stop_price": Decimal(52_000), "limit_price": Decimal(52_100)}
+        lost = await desk.approve((await propose(desk, "buy_oco", **prices)).id, by="a human")
+        exchange.orders += [a_strangers("1"), a_strangers("2", rate=52_100.0)]
+        found = await desk.get(lost.id, look=True)
+        assert found.state is State.ACCEPTED
+        assert found.observed is not None
+        assert found.observed["legs"] == ["1", "2"]
+        again = await look(desk, lost)
+        assert again == found
+
+
+async def test_a_ticket_that_was_never_claimed_is_not_looked_for(url: str, tmp_path: Path) -> None:
+    async with open_desk(url, tmp_path, Exchange()) as desk:
+        ticket = await propose(desk)
+        assert await look(desk, ticket) == ticket
+
+
+async def test_a_wallet_that_cannot_log_in_sends_nothing() -> None:
+    exchange = Exchange()
+    instance = Instance.model_validate({"url": "http://gunbot.invalid", "password": "p", "wallet": "short"})
+    endpoint = BY_NAME["buy_limit"]
+    async with Gunbot(instance, transport=exchange) as gunbot:
+        outcome = await sending.post_once(gunbot, endpoint, endpoint.args.model_validate(ORDER))
+    assert (outcome.state, exchange.posts) == (State.VOID, [])
+
+
+async def test_a_login_that_fails_has_sent_no_order(url: str, tmp_path: Path) -> None:
+    exchange = Exchange(orders=[a_strangers("1")])
+    cancel = {"order_id": "1", "price": Decimal("49000.1"), "order_type": "limit"}
+
+    class NoLogin(Exchange):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.url.path.endswith("/auth/login"):
+                raise httpx2.ReadTimeout("slow", request=request)
+            return await super().handle_async_request(request)
+
+    async with open_desk(url, tmp_path, exchange) as desk:
+        ticket = await propose(desk, "cancel_order", **cancel)
+    away = NoLogin()
+    async with open_desk(url, tmp_path, away, token="", password="p", wallet="w" * 16) as desk:
+        assert (await desk.approve(ticket.id, by="a human")).state is State.VOID
+        assert away.posts == []
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(seconds=-6), timedelta(seconds=121), timedelta(days=1)])
+async def test_a_clock_that_is_set_ends_a_ticket(url: str, tmp_path: Path, jump: timedelta) -> None:
+    clock, exchange = ManualClock(NOON), Exchange()
+    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
+        ticket = await propose(desk)
+        clock.set_wall(NOON + jump)
+        with pytest.raises(TicketClosed):
+            await desk.approve(ticket.id, by="a human")
+        assert (await desk.get(ticket.id)).state is State.EXPIRED
+        assert exchange.posts == []
+
+
+async def test_a_ticket_that_expires_between_approval_and_sending_is_not_sent(url: str, tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+
+    class Slow(Exchange):
+        approving = False
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.approving:
+                clock.advance(timedelta(seconds=60))
+            return await super().handle_async_request(request)
+
+    exchange = Slow()
+    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
+        ticket = await propose(desk)
+        exchange.approving = True
+        assert (await desk.approve(ticket.id, by="a human")).state is State.VOID
+        assert exchange.posts == []
+
+
+@pytest.mark.parametrize("pause", [timedelta(minutes=10), timedelta(minutes=-10)])
+async def test_a_process_that_slept_after_its_claim_does_not_send_any_more(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: timedelta
+) -> None:
+    clock, exchange = ManualClock(NOON), Exchange()
+    claim = Desk._claim  # pyright: ignore[reportPrivateUsage] - it falls asleep between two lines
+
+    async def sleepy(self: Desk, *arguments: Any) -> Any:  # noqa: ANN401 - passed on
+        claimed = await claim(self, *arguments)
+        clock.set_wall(clock.now() + pause)
+        return claimed
+
+    monkeypatch.setattr(Desk, "_claim", sleepy)
+    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
+        assert (await desk.approve((await propose(desk)).id, by="a human")).state is State.VOID
+        assert exchange.posts == []
+
+
+# What nobody foresaw
+
+
+class Stuck(Exchange):
+    """Takes an order and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = await super().handle_async_request(request)
+        if request.url.path.startswith("/api/v1/trade/"):
+            self.taken.set()
+            await asyncio.Event().wait()
+        return answer
+
+
+async def test_a_task_that_is_cancelled_while_sending_leaves_an_unknown_order(url: str, tmp_path: Path) -> None:
+    exchange = Stuck()
+    async with open_desk(url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+        approving = asyncio.create_task(desk.approve(ticket.id, by="a human"))
+        await exchange.taken.wait()
+        approving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await approving
+        assert (await desk.get(ticket.id)).state is State.UNKNOWN
+        found = await desk.get(ticket.id, look=True)
+        assert found.state is State.ACCEPTED
+        assert found.observed is not None
+        assert found.observed["order_id"] == exchange.orders[0].id
+
+
+@pytest.mark.parametrize(("path", "state"), [("/market/orderbook", State.VOID), ("/trade/buy", State.UNKNOWN)])
+async def test_a_fault_that_nobody_foresaw_is_passed_on_but_not_before_it_is_recorded(
+    url: str, tmp_path: Path, path: str, state: State
+) -> None:
+    class Broken(Exchange):
+        broken = False
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.broken and request.url.path.endswith(path):
+                raise ZeroDivisionError
+            return await super().handle_async_request(request)
+
+    exchange = Broken()
+    async with open_desk(url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+        exchange.broken = True
+        with pytest.raises(ZeroDivisionError):
+            await desk.approve(ticket.id, by="a human")
+        assert (await desk.get(ticket.id)).state is state
+        assert await desk.ledger.verify() == []
+
+
+async def test_a_senders_late_word_is_kept_where_a_human_had_settled_the_ticket_otherwise(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_desk(url, tmp_path, Exchange(plan=["unsent"])) as desk:
+        lost = await desk.approve((await propose(desk)).id, by="a human")
+        void = await desk.resolve(lost.id, placed=False, order_id=None, by="a human")
+        with caplog.at_level(logging.CRITICAL):
+            for _ in range(2):
+                said = (State.ACCEPTED, "Gunbot took the order", {"message": "Order sent"})
+                assert (await sending.apply_outcome(desk.ledger, lost, *said)).state is void.state
+        assert "its sender says accepted" in caplog.text
+        kinds = [event.kind for event in await desk.ledger.events(ticket=lost.id)]
+        assert kinds.count(sending.LATE) == 1
+        assert await desk.ledger.verify() == []

@@ -1,0 +1,40 @@
+"""Thousands of schedules of faults, and in each: no order twice, none unapproved, none lost, nothing untrue.
+
+`GUNBOT_MCP_SCHEDULES` sets how many (10,000 by default), `GUNBOT_MCP_SEED` plays the one schedule of that seed.
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from support.simulate import in_real_time, in_virtual_time
+
+SCHEDULES = int(os.environ.get("GUNBOT_MCP_SCHEDULES", "10000"))
+ON_POSTGRESQL = min(300, SCHEDULES)
+SEED = os.environ.get("GUNBOT_MCP_SEED")
+AGAIN = "play one again: GUNBOT_MCP_SEED=N"
+BATCH = 100
+
+
+@pytest.mark.slow
+def test_no_schedule_of_faults_sends_twice_or_loses_an_outcome() -> None:
+    if SEED is not None:
+        assert in_virtual_time([int(SEED)]) == []
+        return
+    batches = [list(range(start, min(start + BATCH, SCHEDULES))) for start in range(0, SCHEDULES, BATCH)]
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        found = [problem for problems in pool.map(in_virtual_time, batches) for problem in problems]
+    assert not found, "\n".join([*found[:20], AGAIN])
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_no_schedule_of_faults_does_so_with_two_replicas_on_postgresql(tmp_path: Path, new_database: str) -> None:
+    found = in_real_time(list(range(ON_POSTGRESQL)), new_database, tmp_path, pace=0.01, at_once=8)
+    assert not found, "\n".join(found[:20])
+
+
+def test_a_schedule_is_the_same_on_every_run() -> None:
+    assert in_virtual_time([3]) == in_virtual_time([3]) == []

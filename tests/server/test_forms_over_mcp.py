@@ -1,0 +1,179 @@
+"""The client's form, in both protocol generations: only a human's own approval in it sends."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mcp import Client, types
+from mcp.client.context import ClientRequestContext
+from support.calls import APPROVING, BOTH_ERAS, BUY, Era, answering, only_ticket, status, text
+
+from gunbot_mcp.config import Settings
+from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.server.app import build_server
+
+if TYPE_CHECKING:
+    from support.live import LiveGunbot, SteppedClock
+
+MakeSettings = Callable[..., Settings]
+pytestmark = pytest.mark.anyio
+
+DEAR = {**BUY, "amount": 0.004}  # 200 USDT: above the amount that needs a code
+
+
+@BOTH_ERAS
+async def test_an_order_that_a_human_approves_in_the_form_is_sent_once_and_found(
+    era: Era,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=APPROVING) as client,
+    ):
+        result = await client.call_tool("buy_limit", BUY)
+    assert status(result) == "accepted"
+    assert live_gunbot.trades == [
+        ("/trade/buy", b'{"data":{"exch":"binance","pair":"USDT-BTC","amt":0.001,"price":50000}}')
+    ]
+    (resting,) = live_gunbot.open_orders()
+    assert result.structured_content is not None
+    assert result.structured_content["observed"] == {
+        "order_id": resting["id"],
+        "order_type": "limit",
+        "price": "50000",
+        "where": "open orders",
+    }
+    assert result.structured_content["gateway"] == {"message": "Order sent"}
+    assert result.structured_content["ticket"]["decided_by"] == "form in mcp"
+
+
+@BOTH_ERAS
+async def test_an_order_that_a_human_rejects_in_the_form_is_declined(
+    era: Era,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    rejecting = answering("accept", {"decision": "reject"})
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=rejecting) as client,
+    ):
+        result = await client.call_tool("buy_limit", BUY)
+    assert status(result) == "declined"
+    assert live_gunbot.trades == []
+
+
+@BOTH_ERAS
+@pytest.mark.parametrize(
+    ("action", "seconds", "expected"),
+    [
+        ("decline", 0.05, State.PENDING),
+        ("cancel", 0.05, State.PENDING),
+        ("decline", 2, State.DECLINED),
+        ("cancel", 2, State.PENDING),
+    ],
+)
+async def test_a_form_closed_too_fast_to_be_read_or_merely_closed_decides_nothing(
+    *,
+    era: Era,
+    action: str,
+    seconds: float,
+    expected: State,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+    clock: "SteppedClock",
+) -> None:
+    def read() -> None:
+        clock.pushed += seconds
+
+    async with (
+        Runtime(live_settings(approval={"wait": 2.5})) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=answering(action, before=read)) as client,
+    ):
+        result = await client.call_tool("buy_limit", BUY)
+        assert (await only_ticket(runtime)).state is expected
+    assert status(result) == ("awaiting_approval" if expected is State.PENDING else "declined")
+    assert ("not answered by a human" in text(result)) is (expected is State.PENDING)
+    assert live_gunbot.trades == []
+
+
+@BOTH_ERAS
+@pytest.mark.parametrize(
+    ("order", "content"),
+    [
+        (BUY, None),
+        (BUY, {}),
+        (BUY, {"decision": "yes"}),
+        (BUY, {"decision": "APPROVE"}),
+        (BUY, {"decision": True}),
+        (BUY, {"decision": ["approve"]}),
+        (BUY, {"decision": "approve", "confirmed": True}),
+        (BUY, {"decision": "approve", "code": "1234"}),
+        (DEAR, {"decision": "approve"}),
+        (DEAR, {"decision": "approve", "code": "none"}),
+        (DEAR, {"decision": "approve", "code": "{code}", "pin": "1"}),
+    ],
+)
+async def test_a_form_that_is_answered_in_any_other_way_leaves_the_ticket_pending(
+    era: Era,
+    order: dict[str, Any],
+    content: dict[str, Any] | None,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=answering("accept", content)) as client,
+    ):
+        result = await client.call_tool("buy_limit", order)
+        assert (await only_ticket(runtime)).state is State.PENDING
+    assert status(result) == "awaiting_approval"
+    assert "not approved" in text(result)
+    assert live_gunbot.trades == []
+
+
+@BOTH_ERAS
+async def test_above_the_amount_the_right_code_sends(
+    era: Era,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    typing = answering("accept", {"decision": "approve", "code": "{code}"})
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=typing) as client,
+    ):
+        assert status(await client.call_tool("buy_limit", DEAR)) == "accepted"
+    assert live_gunbot.paths == ["/trade/buy"]
+
+
+async def test_a_client_that_answers_a_form_with_an_error_has_asked_nobody(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    async def failing(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ErrorData:
+        del context, params
+        return types.ErrorData(code=-32600, message="not here")
+
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode="legacy", elicitation_callback=failing) as client,
+    ):
+        assert status(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"
+    assert live_gunbot.trades == []
+
+
+@BOTH_ERAS
+async def test_where_the_user_wants_no_forms_none_is_shown(
+    era: Era,
+    live_settings: MakeSettings,
+    live_gunbot: "LiveGunbot",
+) -> None:
+    settings = live_settings(approval={"elicitation": False})
+    async with (
+        Runtime(settings) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=APPROVING) as client,
+    ):
+        assert status(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"
+    assert live_gunbot.trades == []

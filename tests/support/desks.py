@@ -1,0 +1,64 @@
+"""A desk on any ledger, with any Gunbot behind it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from gunbot_mcp.config import Approval, Instance, Limits, Settings
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.exchanges import CapabilityMatrix
+from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.owners import Owner
+from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+
+ORDER: dict[str, Any] = {
+    "exchange": "binance",
+    "pair": "USDT-BTC",
+    "amount": Decimal("0.001"),
+    "price": Decimal("49000.10"),
+}
+
+
+@asynccontextmanager
+async def open_desk(
+    url: str,
+    folder: Path,
+    transport: httpx2.AsyncBaseTransport,
+    *,
+    clock: Clock | None = None,
+    patience: float = 5,
+    **instance: Any,  # noqa: ANN401 - any field of an instance
+) -> AsyncGenerator[Desk]:
+    """Open a desk as a process of its own would: its own engine, its own owner."""
+    clock = clock or Clock()
+    limits = Limits(duplicate_seconds=0)
+    made = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush", "limits": limits, **instance})
+    settings = Settings.model_construct(instance="live", instances={"live": made}, approval=Approval())
+    owner = Owner.start(folder)
+    opened = await Ledger.open(url, clock=clock, patience=patience)
+    async with opened as ledger, Gunbot(made, transport=transport) as gunbot:
+        yield Desk(
+            settings=settings,
+            gunbot=gunbot,
+            ledger=ledger,
+            matrix=CapabilityMatrix({}),
+            clock=clock,
+            owner=owner.id,
+            folder=folder,
+        )
+    owner.stop()
+
+
+async def propose(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Ticket:  # noqa: ANN401 - any argument
+    """Propose an order, by default the same small limit order."""
+    endpoint = BY_NAME[tool]
+    given = ORDER | arguments
+    known = {name: value for name, value in given.items() if name in endpoint.args.model_fields and value is not None}
+    return (await desk.propose(endpoint, endpoint.args.model_validate(known), client="model")).ticket

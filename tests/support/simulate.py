@@ -1,0 +1,81 @@
+"""Batches of schedules, each batch on a database of its own: in virtual time on SQLite, in real time on PostgreSQL."""
+
+import asyncio
+import gc
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from support import virtual
+from support.hooks import hook
+from support.world import World, play
+
+from gunbot_mcp.guard import reconcile, sending
+from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.store import Store
+from gunbot_mcp.gunbot import client
+
+REPLICAS = 3
+
+
+def in_virtual_time(seeds: list[int]) -> list[str]:
+    """Play the schedules in this process and return what went wrong, each with its seed."""
+    # Here nothing is proven about disks, so a folder in memory will do where the system has one.
+    shared = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="gunbot-mcp-", dir=shared if shared.is_dir() else None))
+    gc.disable()
+    logging.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=virtual.VirtualLoop) as runner:
+            virtual.use(patch)
+            hook(patch, one_thread=True)
+            return runner.run(batch(seeds, f"sqlite:///{folder}/ledger.db", folder))
+    finally:
+        logging.disable(logging.NOTSET)
+        gc.enable()
+        shutil.rmtree(folder)
+
+
+def in_real_time(seeds: list[int], url: str, folder: Path, *, pace: float, at_once: int) -> list[str]:
+    """Play the schedules on the store at `url`, some at once, a simulated second in `pace` real ones."""
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
+        hook(patch, one_thread=False)
+        for module, name in ((sending, "RECORD_PAUSE"), (reconcile, "PAUSE"), (client, "BACKOFF_SECONDS")):
+            patch.setattr(module, name, getattr(module, name) * pace)
+        return runner.run(batch(seeds, url, folder, pace=pace, at_once=at_once))
+
+
+async def batch(seeds: list[int], url: str, folder: Path, *, pace: float = 1.0, at_once: int = 1) -> list[str]:
+    found: list[str] = []
+    stores = [Store(url, 5) for _ in range(REPLICAS)]
+    for store in stores:
+        if store.is_sqlite:
+            event.listen(store.engine.sync_engine, "connect", _without_fsync)
+    waiting = iter(seeds)
+
+    async def play_some() -> None:
+        for seed in waiting:
+            home = folder / f"{seed}"
+            home.mkdir()
+            found.extend(f"seed {seed}: {problem}" for problem in await play(World(seed, home, stores, pace)))
+            shutil.rmtree(home)
+
+    try:
+        async with await Ledger.open(url, clock=Clock()) as ledger:
+            await asyncio.gather(*(asyncio.create_task(play_some()) for _ in range(at_once)))
+            found += [f"seeds {seeds[0]} to {seeds[-1]}: {problem}" for problem in await ledger.verify()]
+    finally:
+        for store in stores:
+            await store.engine.dispose()
+    return found
+
+
+def _without_fsync(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()

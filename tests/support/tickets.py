@@ -1,0 +1,34 @@
+"""How a ticket gets into each state of the ledger."""
+
+from gunbot_mcp.guard.clock import ManualClock
+from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.rows import Changes
+from gunbot_mcp.guard.tickets import State, Ticket
+
+ROUTES: dict[State, tuple[State, ...]] = {
+    State.PENDING: (),
+    State.APPROVED: (State.APPROVED,),
+    State.SENDING: (State.APPROVED, State.SENDING),
+    State.ACCEPTED: (State.APPROVED, State.SENDING, State.ACCEPTED),
+    State.REJECTED: (State.APPROVED, State.SENDING, State.REJECTED),
+    State.UNKNOWN: (State.APPROVED, State.SENDING, State.UNKNOWN),
+    State.DECLINED: (State.DECLINED,),
+    State.EXPIRED: (State.EXPIRED,),
+    State.WITHDRAWN: (State.WITHDRAWN,),
+    State.VOID: (State.VOID,),
+}
+"""How a pending ticket gets into each state."""
+
+
+def needed(to: State, clock: ManualClock) -> Changes:
+    return {"owner": "host:1:0123456789abcdef", "sent_at": clock.now()} if to is State.SENDING else {}
+
+
+async def put(ledger: Ledger, ticket: Ticket, state: State, clock: ManualClock) -> None:
+    """Record the ticket and lead it into a state."""
+    async with ledger.write() as write:
+        await write.add(ticket, "mcp")
+        now = State.PENDING
+        for to in ROUTES[state]:
+            assert await write.move(ticket.id, now, to, actor="test", **needed(to, clock)) is not None
+            now = to

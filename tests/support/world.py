@@ -1,0 +1,413 @@
+"""Schedules of faults: from a seed, a few orders, two replicas, people who decide, and everything that can go wrong.
+
+A process is a desk with an owner of its own. It dies by being marked dead: from then on each of its steps (every
+statement, every commit, every request, every file) raises `Dead` before it does anything, as if it were not there.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from support.exchange import Exchange, Order
+from support.processes import START, Dead, Process, SimulatedClock, acting, current_ticket, together
+
+from gunbot_mcp.config import Instance, Limits, Mode, Settings
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.exchanges import CapabilityMatrix
+from gunbot_mcp.guard.desk import Desk, parse_stored
+from gunbot_mcp.guard.halt import halt, resume
+from gunbot_mcp.guard.ledger import Event, Ledger
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.owners import Owner
+from gunbot_mcp.guard.store import Store
+from gunbot_mcp.guard.tickets import SPENT, State, Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.wire import json_text
+
+MANDATE_LIMIT = Decimal(60)
+PAIRS = ("USDT-BTC", "USDT-ETH")
+
+
+@dataclass
+class World:
+    """One schedule. `pace` is how many real seconds a simulated one takes; `stores` are engines on one database."""
+
+    seed: int
+    folder: Path
+    stores: list[Store]
+    pace: float = 1.0
+    chance: random.Random = field(init=False)
+    problems: list[str] = field(default_factory=list[str])
+    approvals: set[str] = field(default_factory=set[str])
+    processes: list[Process] = field(default_factory=list[Process])
+    ledger_fault: float = 0.0
+    ledger_away: bool = False
+    was_away: bool = False
+    approving: list[str] = field(default_factory=list[str])
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _mandate: str | None = None
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        random.seed(self.seed)
+        loop = asyncio.get_running_loop()
+        self.clock = SimulatedClock(lambda: loop.time() / self.pace)
+        self.exchange = Exchange(
+            chance=self.chance,
+            step=self.step,
+            now=self.clock.monotonic,
+            sleep=self.sleep,
+            ticket=current_ticket.get,
+            trade_fault=self.chance.choice((0.0, 0.5, 0.9)),
+            read_fault=self.chance.choice((0.0, 0.0, 0.1, 0.5)),
+            lag=1.5,
+            fills=0.3,
+        )
+        self.ledger_fault = self.chance.choice((0.0, 0.0, 0.02, 0.2))
+        # Twins: orders of the same look, decided at nearly the same time. They are the hard ones to tell apart.
+        self.twins = self.chance.random() < 0.3
+        window = 0 if self.twins else self.chance.choice((0, 60))
+        self.day_limit = Decimal(self.chance.choice((80, 120, 1000)))
+        if self.chance.random() < 0.3:
+            self.exchange.orders += self._strangers()
+        limits = Limits(max_day={"USDT": self.day_limit}, duplicate_seconds=window)
+        auto = self.chance.random() < 0.3
+        mode = Mode.AUTO if auto else Mode.APPROVE
+        self.name = f"s{self.seed}"
+        instance = Instance.model_construct(
+            url="http://gunbot.invalid", mode=mode, limits=limits, cancel=self.chance.choice(("smart", "ask"))
+        )
+        self.settings = Settings.model_construct(
+            instance=self.name, instances={self.name: instance}, mode=None, capabilities={}
+        )
+
+    def _strangers(self) -> list[Order]:
+        """Orders of the same look that somebody else placed before, some of which fill sooner or later."""
+        return [
+            Order(
+                id=f"{900 + number}",
+                pair=PAIRS[0],
+                side="buy",
+                amount=0.001,
+                rate=49_000,
+                ticket="",
+                shown_at=-10,
+                filled_at=self.chance.choice((None, -5.0, self.chance.random() * 20)),
+            )
+            for number in range(self.chance.choice((1, 2)))
+        ]
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds * self.pace)
+
+    # Processes
+
+    def start(self) -> Process:
+        """Start a replica: a new owner and a new desk on the same store and the same state folder."""
+        number = len(self.processes)
+        ledger = Ledger(self.stores[number % len(self.stores)], self.clock)
+        owner = Owner.start(self.folder)
+        gunbot = Gunbot(self.settings.served, transport=self.exchange)
+        desk = Desk(
+            settings=self.settings,
+            gunbot=gunbot,
+            ledger=ledger,
+            matrix=CapabilityMatrix({}),
+            clock=self.clock,
+            owner=owner.id,
+            folder=self.folder,
+        )
+        self.processes.append(Process(desk=desk, owner=owner, gunbot=gunbot))
+        return self.processes[-1]
+
+    def living(self) -> Process:
+        return self.chance.choice([one for one in self.processes if not one.dead] or [self.start()])
+
+    async def step(self, where: str) -> None:
+        """Stand before a side effect: here a process may die, be stopped, or be overtaken by others."""
+        process = acting.get()
+        if process is None:
+            return
+        process.steps += 1
+        if process.steps == process.dies_at:
+            process.die()
+        if process.dead:
+            raise Dead(where)
+        if process.steps == process.stops_at:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        if where == "after a commit":
+            process.commits += 1
+            if process.commits == process.freezes_at:
+                await self.sleep(self.chance.random() * 600)
+        if self.chance.random() < 0.2:
+            await self.sleep(self.chance.random() * 0.2)
+        if process.dead:
+            raise Dead(where)
+
+    async def run(self, process: Process, ticket: str, work: Coroutine[Any, Any, object]) -> None:
+        """Do something as `process`; a failure that the caller is told of is none of the world's business."""
+        acting.set(process)
+        current_ticket.set(ticket)
+        try:
+            await work
+        except (Dead, GunbotMcpError, asyncio.CancelledError):
+            pass
+        except Exception as exc:  # noqa: BLE001 - whatever else comes out is what this looks for
+            self.problems.append(f"{type(exc).__name__} came out: {exc}")
+        if current_ticket.get() and not process.dead:
+            acting.set(None)
+            await self._check_left(process, current_ticket.get())
+
+    async def _approve(self, process: Process, ticket: str, by: str, mandate: str | None = None) -> None:
+        current_ticket.set(ticket)
+        self.approvals.add(ticket)
+        self.approving.append(ticket)
+        try:
+            await process.desk.approve(ticket, by=by, mandate=mandate)
+        finally:
+            self.approving.remove(ticket)
+
+    async def _check_left(self, process: Process, name: str) -> None:
+        """A process that lives leaves nothing half-way, unless the outcome waits in a file."""
+        ticket = await process.desk.ledger.get(name)
+        if ticket is None or ticket.owner != process.owner.id or name in self.approving:
+            return
+        waits = (self.folder / "outcomes" / f"{name}.json").exists()
+        # Only an approval that the ledger neither confirms nor lets be undone may wait for the lease.
+        sound = not self.ledger_fault and not self.was_away
+        half_way = {State.SENDING, State.APPROVED} if sound else {State.SENDING}
+        self._wrong(ticket.state in half_way and not waits, f"ticket {name} is left {ticket.state} by a living process")
+
+    # The schedule
+
+    async def play(self) -> None:
+        """Run the whole schedule; `problems` then says what went wrong."""
+        chance = self.chance
+        for _ in range(2):
+            process = self.start()
+            if chance.random() < 0.5:
+                process.dies_at = chance.randrange(1, 90)
+            elif chance.random() < 0.4:
+                process.stops_at = chance.randrange(1, 90)
+            elif chance.random() < 0.4:
+                process.freezes_at = chance.randrange(1, 6)
+        if self.settings.effective_mode is Mode.AUTO:
+            await self._grant()
+        orders = [self._order(number) for number in range(2 if self.twins else chance.choice((1, 1, 2, 3)))]
+        await together([*orders, *(self._trouble() for _ in range(chance.choice((0, 1, 2))))])
+        await self._end()
+
+    async def _grant(self) -> None:
+        self._mandate = f"m{self.seed}"
+        mandate = Mandate(
+            id=self._mandate,
+            instance=self.name,
+            exchange="binance",
+            pairs=PAIRS[:1],
+            asset="USDT",
+            max_order=Decimal(60),
+            max_total=MANDATE_LIMIT,
+            spent=Decimal(0),
+            created_at=START - timedelta(days=2),
+            expires_at=START + timedelta(days=2),
+            revoked_at=None,
+            created_by="a human",
+        )
+        async with Ledger(self.stores[0], self.clock).write() as write:
+            await write.add_mandate(mandate)
+
+    async def _order(self, number: int) -> None:
+        """Propose one order, and let people and replicas do to it what they like."""
+        chance = self.chance
+        await self.sleep(chance.random() * 3)
+        tool, arguments = self._arguments(number)
+        made: list[str] = []
+
+        async def propose(process: Process) -> None:
+            endpoint = BY_NAME[tool]
+            proposal = await process.desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
+            made.append(proposal.ticket.id)
+            if proposal.grant is not None:
+                await self._approve(process, proposal.ticket.id, proposal.grant, proposal.mandate)
+
+        process = self.living()
+        await together([self.run(process, "", propose(process))])
+        await together([self._act(ticket) for ticket in made for _ in range(chance.randrange(6))])
+
+    def _arguments(self, number: int) -> tuple[str, dict[str, Any]]:
+        chance = self.chance
+        amount = Decimal("0.001") if chance.random() < 0.6 else Decimal("0.0011") + Decimal("0.00001") * number
+        common = {"exchange": "binance", "pair": PAIRS[0] if chance.random() < 0.8 else PAIRS[1]}
+        if self.twins:
+            return "buy_limit", {**common, "pair": PAIRS[0], "amount": Decimal("0.001"), "price": Decimal(49_000)}
+        tool = chance.choice(("buy_limit", "buy_limit", "buy_limit", "sell_limit", "buy_market", "cancel_order"))
+        if tool == "cancel_order":
+            known = chance.choice([order.id for order in self.exchange.orders] or ["1000"])
+            return tool, {**common, "order_id": known, "price": Decimal(49_000), "order_type": "limit"}
+        if tool == "buy_market":
+            return tool, {**common, "amount": amount}
+        return tool, {**common, "amount": amount, "price": Decimal("49000.10")}
+
+    async def _act(self, ticket: str) -> None:
+        chance = self.chance
+        longest = 2 if self.twins else chance.choice((0, 1, 10, 150, 500))
+        await self.sleep(chance.random() * longest)
+        process = self.living()
+        desk = process.desk
+        what = chance.choices(
+            ("approve", "decline", "withdraw", "look", "resolve", "recover"), weights=(10, 1, 1, 3, 2, 2)
+        )[0]
+        works: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+            "approve": lambda: self._approve(process, ticket, "human"),
+            "decline": lambda: desk.decline(ticket, by="human"),
+            "withdraw": lambda: desk.withdraw(ticket, by="model"),
+            "look": lambda: desk.get(ticket, look=True),
+            "resolve": lambda: self._resolve(desk, ticket),
+            "recover": desk.recover,
+        }
+        await self.run(process, ticket, works[what]())
+
+    async def _resolve(self, desk: Desk, ticket: str) -> None:
+        """Settle an unknown ticket as a careful human would: after the order had time to arrive, and truthfully."""
+        await self.sleep(30)
+        self.exchange.arrive()
+        found = next((order.id for order in self.exchange.orders if order.ticket == ticket), None)
+        placed = any(post.ticket == ticket and post.seen for post in self.exchange.posts)
+        await desk.resolve(ticket, placed=placed, order_id=found, by="human")
+
+    async def _tidy(self, desk: Desk) -> None:
+        """Recover and settle, as a careful human would, long after; a process that only slept may still wake up."""
+        await desk.recover()
+        for ticket in await desk.list(states={State.UNKNOWN}):
+            await self._resolve(desk, ticket.id)
+
+    async def _trouble(self) -> None:
+        chance = self.chance
+        await self.sleep(chance.random() * 8)
+        match chance.choice(("jump", "halt", "kill", "restart", "away", "tidy")):
+            case "tidy":
+                await self.sleep(chance.random() * 300)
+                process = self.start()
+                await self.run(process, "", self._tidy(process.desk))
+            case "jump":
+                self.clock.jump(chance.choice((-90_000, -3600, -10, -1, 1, 10, 200, 3600, 90_000)))
+            case "halt":
+                halt(self.folder, "enough")
+                await self.sleep(chance.random() * 20)
+                resume(self.folder)
+            case "kill":
+                self.living().die()
+            case "restart":
+                self.living().die()
+                await self.sleep(chance.random())
+                process = self.start()
+                await self.run(process, "", process.desk.recover())
+            case _:
+                self.ledger_away = self.was_away = True
+                await self.sleep(chance.random() * 20)
+                self.ledger_away = False
+
+    # The end, and what must be true then
+
+    async def _end(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.5:
+            for process in self.processes:
+                process.die()
+        else:
+            self.clock.pass_(300)
+        self.ledger_fault, self.exchange.trade_fault, self.exchange.read_fault = 0.0, 0.0, 0.0
+        await self.sleep(20)
+        self.exchange.arrive()
+        sent = len(self.exchange.posts)
+        last = self.start()
+        await last.desk.recover()
+        for ticket in await last.desk.list(states={State.UNKNOWN}):
+            await last.desk.get(ticket.id, look=True)
+        tickets = await last.desk.list(limit=100)
+        for ticket in tickets:
+            if ticket.state is not State.PENDING:
+                with contextlib.suppress(GunbotMcpError):
+                    await last.desk.approve(ticket.id, by="human")
+        if len(self.exchange.posts) != sent:
+            self.problems.append("approving a closed ticket again sent an order")
+        self._check(tickets, await last.desk.ledger.mandates(self.name))
+        self._wrong(any((self.folder / "outcomes").glob("*.json")), "an outcome was left in its file")
+        self._check_locks(tickets, await last.desk.ledger.events(limit=150))
+        for process in self.processes:
+            process.die()
+            await process.gunbot.aclose()
+
+    def _check(self, tickets: list[Ticket], mandates: list[Mandate]) -> None:
+        for ticket in tickets:
+            self._check_ticket(ticket)
+        known = {ticket.id for ticket in tickets}
+        self._wrong(any(post.ticket not in known for post in self.exchange.posts), "an order of no ticket was sent")
+        days: dict[str, Decimal] = {}
+        for ticket in tickets:
+            if ticket.state in SPENT and ticket.sent_at is not None and ticket.notional is not None:
+                day = ticket.sent_at.date().isoformat()
+                days[day] = days.get(day, Decimal(0)) + ticket.notional
+        self._wrong(any(total > self.day_limit for total in days.values()), f"the day's limit was exceeded: {days}")
+        for mandate in mandates:
+            covered = [one for one in tickets if one.mandate == mandate.id]
+            sent = sum((one.notional or Decimal(0) for one in covered), Decimal(0))
+            self._wrong(mandate.spent > mandate.max_total or sent > mandate.spent, "a mandate was overdrawn")
+
+    def _check_locks(self, tickets: list[Ticket], events: list[Event]) -> None:
+        """While an order's fate was unknown, none followed on its pair and side."""
+        places = {one.id: (one.pair, one.side) for one in tickets if one.side != "cancel"}
+        unknown: set[str] = set()
+        for event in events:
+            if event.ticket in places:
+                if event.kind == State.SENDING and places[event.ticket] in {places[name] for name in unknown}:
+                    self.problems.append(f"ticket {event.ticket} was sent where {unknown} had locked the pair")
+                (unknown.add if event.kind == State.UNKNOWN else unknown.discard)(event.ticket)
+
+    def _check_ticket(self, ticket: Ticket) -> None:
+        name = f"ticket {ticket.id} ({ticket.tool}, {ticket.state})"
+        posts = [post for post in self.exchange.posts if post.ticket == ticket.id]
+        seen = any(post.seen for post in posts)
+        args = parse_stored(ticket)
+        self._wrong(len(posts) > 1, f"{name} was sent {len(posts)} times")
+        late = [post for post in posts if post.at > ticket.deadline + 25]
+        self._wrong(bool(late), f"{name} was sent long after it had expired")
+        self._wrong(bool(posts) and ticket.id not in self.approvals, f"{name} was sent without an approval")
+        self._wrong(
+            any((post.tool, post.body) != (ticket.tool, json_text({"data": args.wire()})) for post in posts),
+            f"{name} was sent with other digits",
+        )
+        self._wrong(ticket.state in {State.APPROVED, State.SENDING}, f"{name} is left half-way")
+        # A cancel that was never seen, of an order that was seen to go, may count as done.
+        named = getattr(args, "order_id", None)
+        gone = any(order.id == named and order.gone_at is not None for order in self.exchange.orders)
+        self._wrong(ticket.state is State.ACCEPTED and not seen and not gone, f"{name} never arrived")
+        self._wrong(ticket.state not in {State.ACCEPTED, State.UNKNOWN} and seen, f"{name} arrived")
+        if ticket.observed is not None and ticket.tool != "cancel_order":
+            own = [order.id for order in self.exchange.orders if order.ticket == ticket.id]
+            found = ticket.observed["order_id"]
+            self._wrong(found not in own, f"{name} claims order {found}, its own are {own}")
+
+    def _wrong(self, wrong: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+        if wrong:
+            self.problems.append(what)
+
+
+current: ContextVar[World] = ContextVar("world")
+
+
+async def play(world: World) -> list[str]:
+    """Play one schedule and return what went wrong."""
+    current.set(world)
+    await world.play()
+    return world.problems

@@ -1,0 +1,205 @@
+"""Real child processes by the dozen: one process imports everything, and forks a fresh child for every job.
+
+`python -m support.zygote` reads jobs from stdin, one JSON object a line, and answers with the child's process id; the
+line `{"wait": PID}` answers with its exit status. A child writes what it has to say to the file `said`, as JSON.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gunbot_mcp.config import Instance, LedgerSettings, Settings
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.guard import sending
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.store import Store
+from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.guard.write import Write
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.runtime import Runtime
+
+Job = dict[str, Any]
+_LOADED = (Ledger, asyncio.Runner)
+
+
+def settings_of(job: Job) -> Settings:
+    """Return the settings of a live instance, whose Gunbot is the test's gateway."""
+    instance = Instance(url=job["url"], token="token", read_timeout=job.get("read_timeout", 5))  # pyright: ignore[reportArgumentType] - pydantic makes the secret
+    return Settings(
+        home=Path(job["home"]),
+        instance=job["instance"],
+        instances={job["instance"]: instance},
+        ledger=LedgerSettings(url=job.get("ledger", "")),
+    )
+
+
+class Steps:
+    """Counts the steps between an approval and its record, and kills this process at one of them."""
+
+    def __init__(self, die_at: int) -> None:
+        self.names: list[str] = []
+        self._die_at = die_at
+
+    def __call__(self, name: str) -> None:
+        self.names.append(name)
+        if len(self.names) == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch(step: Callable[[str], None], disk_fills: str | None) -> None:
+    """Announce every step of the code from here on. Once `disk_fills` (a path) was asked for, no file can grow."""
+    begin, commit, spool = Store.begin, Store.commit, sending.spool
+    run = Write._run  # pyright: ignore[reportPrivateUsage] - every statement passes here
+    post = Gunbot._send  # pyright: ignore[reportPrivateUsage] - and every request here
+
+    async def stepped_begin(self: Store, connection: AsyncConnection) -> tuple[int, str]:
+        step("before begin")
+        return await begin(self, connection)
+
+    async def stepped_run(self: Write, statement: Any) -> Any:  # noqa: ANN401 - passed on
+        step(f"before {type(statement).__name__}")
+        return await run(self, statement)
+
+    async def stepped_commit(self: Store, connection: AsyncConnection) -> None:
+        step("before commit")
+        await commit(self, connection)
+        step("after commit")
+
+    async def stepped_post(self: Gunbot, method: str, path: str, **rest: Any) -> Any:  # noqa: ANN401 - passed on
+        step(f"before {method} {path}")
+        answer = await post(self, method, path, **rest)
+        if path == disk_fills:
+            # The write-ahead log is longer than this already, an outcome's own file is not.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        step(f"after {method} {path}")
+        return answer
+
+    def stepped_spool(*rest: Any) -> bool:  # noqa: ANN401 - passed on
+        step("before spool")
+        kept = spool(*rest)
+        step("after spool")
+        return kept
+
+    for owner, name, stepped in (
+        (Store, "begin", stepped_begin),
+        (Store, "commit", stepped_commit),
+        (Write, "_run", stepped_run),
+        (Gunbot, "_send", stepped_post),
+        (sending, "spool", stepped_spool),
+    ):
+        setattr(owner, name, stepped)
+
+
+async def _propose(desk: Desk, job: Job) -> str:
+    endpoint = BY_NAME[job["tool"]]
+    arguments = {name: Decimal(v) if name in {"amount", "price"} else v for name, v in job["arguments"].items()}
+    proposal = await desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
+    return proposal.ticket.id
+
+
+async def crash(job: Job) -> dict[str, Any]:
+    """Propose an order and approve it, and die on the way at step `die_at` (0: at none)."""
+    async with Runtime(settings_of(job)) as runtime:
+        desk = await runtime.desk()
+        ticket = await _propose(desk, job)
+        _say(job, {"ticket": ticket})
+        step = Steps(job["die_at"])
+        watch(step, job.get("disk_fills"))
+        result = await _tried(desk.approve(ticket, by="a human"))
+    return {"ticket": ticket, "steps": step.names, **result}
+
+
+async def propose(job: Job) -> dict[str, Any]:
+    async with Runtime(settings_of(job)) as runtime:
+        return {"ticket": await _propose(await runtime.desk(), job)}
+
+
+async def approve(job: Job) -> dict[str, Any]:
+    """Open the desk, wait until the file `go` is there, approve."""
+    async with Runtime(settings_of(job)) as runtime:
+        desk = await runtime.desk()
+        _say(job, {"ready": True})
+        _await_file(Path(job["go"]))
+        return await _tried(desk.approve(job["ticket"], by="a human"))
+
+
+def _await_file(path: Path) -> None:
+    # Nothing else runs in this process, and it must start at once: so it waits by itself, not in the event loop.
+    while not path.exists():
+        time.sleep(0.0005)
+
+
+async def restart(job: Job) -> dict[str, Any]:
+    """Open the desk as a new process does, and say what it holds and what it then allows."""
+    async with Runtime(settings_of(job)) as runtime:
+        desk = await runtime.desk()
+        ticket = await desk.get(job["ticket"], look=True)
+        said: dict[str, Any] = {
+            "state": ticket.state.value,
+            "order_id": (ticket.observed or {}).get("order_id"),
+            "verify": await desk.ledger.verify(),
+            "spooled": [path.name for path in (Path(job["home"]) / "outcomes").glob("*.json")],
+        }
+        if ticket.state is not State.PENDING or job.get("approve_pending"):
+            said["again"] = await _tried(desk.approve(ticket.id, by="a human"))
+        if job.get("probe"):
+            said["same side"] = await _tried(_propose(desk, {**job, **job["probe"]}))
+            other = {"tool": "sell_limit"}
+            said["other side"] = await _tried(_propose(desk, {**job, **job["probe"], **other}))
+    return said
+
+
+async def _tried(work: Awaitable[object]) -> dict[str, Any]:
+    try:
+        result = await work
+    except GunbotMcpError as exc:
+        return {"error": exc.code}
+    return {"result": str(getattr(result, "state", result))}
+
+
+def _say(job: Job, said: dict[str, Any]) -> None:
+    draft = Path(job["said"] + ".draft")
+    draft.write_text(json.dumps(said), encoding="utf-8")
+    draft.replace(job["said"])
+
+
+def _child(job: Job) -> None:
+    work = {"crash": crash, "propose": propose, "approve": approve, "restart": restart}[job["do"]]
+    try:
+        _say(job, asyncio.run(work(job)))
+    except BaseException as exc:
+        _say(job, {"raised": repr(exc)})
+        raise
+
+
+def main() -> None:
+    for line in sys.stdin:
+        job: Job = json.loads(line)
+        if "wait" in job:
+            answer = os.waitstatus_to_exitcode(os.waitpid(job["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                try:
+                    _child(job)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,361 @@
+"""Arguments are strict: whatever is not exactly right is refused by name, with the fix, before anything is sent."""
+
+import json
+import math
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from mcp import Client
+
+from gunbot_mcp import companions, endpoints
+from gunbot_mcp.arguments import Args, parse_arguments
+from gunbot_mcp.dispatch import TOOL_NAMES, Caller
+from gunbot_mcp.domain import Effect
+from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS, LimitArgs, OrdersArgs, OrdersTodayArgs
+from gunbot_mcp.errors import GunbotMcpError, InvalidArguments
+from gunbot_mcp.gunbot.wire import json_text
+from gunbot_mcp.server.app import build_server
+
+if TYPE_CHECKING:
+    from support.recorder import Recorder
+
+    from gunbot_mcp.runtime import Runtime
+
+CALLS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "fixtures" / "sample_calls.json").read_text(encoding="utf-8")
+)
+_FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call in CALLS} | {
+    "get_quote": {"exchange": "binance", "pair": "USDT-BTC"},
+    "get_balances": {"exchange": "binance"},
+    "list_open_orders": {"exchange": "binance", "pair": "USDT-BTC"},
+    "list_exchanges": {},
+    "get_ticket": {"ticket_id": "abc123"},
+    "list_tickets": {"open_only": True, "count": 5},
+    "withdraw_ticket": {"ticket_id": "abc123"},
+}
+GOOD = {name: arguments for name, arguments in _FILLED.items() if name in TOOL_NAMES}
+APP_ONLY = {"decide_ticket"}
+"""Not there for models; its own tests are beside the card's."""
+MODELS: dict[str, type[Args]] = {
+    name: (endpoints.BY_NAME.get(name) or companions.BY_NAME[name]).args for name in TOOL_NAMES if name in GOOD
+}
+
+HOSTILE_TEXTS: tuple[Any, ...] = (
+    *(
+        "",
+        " ",
+        "x" * 10_000,
+        "..",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "a b",
+        " USDT-BTC",
+        "USDT-BTC\n",
+        "\x00",
+        "\x1b[31m",
+    ),
+    *(
+        "USDT-BTC\u202e",
+        "USDT\u2013BTC",
+        "\u0661\u0662",
+        "USDT-BTC?x=1",
+        "USDT-BTC%2F",
+        "a/../b",
+        "USDT-BTC;x",
+        "'",
+        '"',
+    ),
+    *(None, 5, 1.5, True, [], {}, ["USDT-BTC"]),
+)
+NUMBERS: tuple[Any, ...] = (
+    *("1", "", "NaN", True, False, None, [], {}, [1], math.nan, math.inf, -math.inf, 0, 0.0, -0.0, -1, -1e-9),
+    *(10**400, -(10**400), 1e19, 10**18 + 1, 1e-19, 5e-324, 1.7e308),
+)
+WHOLE: tuple[Any, ...] = (-1, 1.0, 0.5, "1", "", True, None, [], {}, math.nan, math.inf, 1e400, 10**400)
+BAD: dict[str, tuple[Any, ...]] = {
+    "exchange": (*HOSTILE_TEXTS, "binance#0", "binance#100", "binance#", "1binance", "binance/USDT-BTC"),
+    "pair": (*HOSTILE_TEXTS, "-USDT", "USDT-", "USDT--BTC"),
+    "key": (*HOSTILE_TEXTS, "binance", "binance/", "/USDT-BTC", "binance/USDT-BTC/x", "USDT-BTC"),
+    "order_id": HOSTILE_TEXTS,
+    "order_type": (*HOSTILE_TEXTS, "Limit", "stop", "limit "),
+    "timezone": (*HOSTILE_TEXTS, "Mars/Olympus", "localtime", "posixrules", "right/UTC", "Europe", "Europe/../UTC"),
+    "keys": (
+        *([], {}, None, "binance/USDT-BTC", 5, True, ["binance/USDT-BTC"] * 101, ["binance/USDT-BTC"] * 5_000),
+        *([text] for text in HOSTILE_TEXTS),
+    ),
+    "amount": NUMBERS,
+    "price": NUMBERS,
+    "stop_price": NUMBERS,
+    "limit_price": NUMBERS,
+    "page": WHOLE,
+    "page_size": (*WHOLE, 0, 1001, 1_000_000),
+    "fields": ([], "rate", {}, 5, True, ["a b"], [""], [5], [None], ["rate"] * 41, ["\u202e"]),
+    "ticket_id": ("", "x" * 33, "UPPER", "a b", "../x", "a\n", None, 5, True, [], {}),
+    "open_only": ("true", 1, 0, None, [], {}),
+    "count": (*WHOLE, 0, 201),
+    "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
+}
+OPTIONAL = {
+    ("buy_market", "price"),
+    ("sell_market", "price"),
+    ("get_balances", "exchange"),
+}
+"""May be null: the same as leaving it out."""
+
+
+async def _call(runtime: "Runtime", tool: str, arguments: object) -> Any:  # noqa: ANN401 - an answer of any shape
+    return await runtime.dispatcher.call(tool, arguments, Caller(name="tests"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", GOOD)
+async def test_every_bad_value_is_refused_by_name_and_nothing_is_sent(
+    runtime: "Runtime", recorder: "Recorder", tool: str
+) -> None:
+    for field in MODELS[tool].model_fields:
+        for value in BAD[field]:
+            if value is None and (tool, field) in OPTIONAL:
+                continue
+
+            answer = await _call(runtime, tool, {**GOOD[tool], field: value})
+
+            shown = repr(value)[:60]
+            assert answer.is_error, f"{tool} took {field}={shown}"
+            error = answer.structured["error"]
+            assert error["code"] == "invalid_arguments", (field, shown, error)
+            assert field in error["message"], (shown, error)
+            assert error["hint"], (field, shown)
+            assert error["retryable"] is False
+            assert len(answer.text) < 1300
+    assert recorder.requests == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", GOOD)
+async def test_a_required_argument_that_is_missing_is_named(
+    runtime: "Runtime", recorder: "Recorder", tool: str
+) -> None:
+    model = MODELS[tool]
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            rest = {key: value for key, value in GOOD[tool].items() if key != name}
+
+            answer = await _call(runtime, tool, rest)
+
+            assert answer.structured["error"]["code"] == "invalid_arguments"
+            assert f"{name} is required" in answer.structured["error"]["message"]
+            assert name in answer.structured["error"]["hint"]
+    assert recorder.requests == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", GOOD)
+async def test_arguments_that_are_no_object_are_refused(runtime: "Runtime", recorder: "Recorder", tool: str) -> None:
+    for arguments in (None, [], "x", 5, True, [{"exchange": "binance"}]):
+        answer = await _call(runtime, tool, arguments)
+
+        assert answer.structured["error"]["code"] == "invalid_arguments"
+    assert recorder.requests == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("tool", "given_name", "nearest"),
+    [
+        ("buy_limit", "pricee", "price"),
+        ("buy_limit", "ammount", "amount"),
+        ("buy_limit", "Pair", "pair"),
+        ("buy_limit", "exchnage", "exchange"),
+        ("cancel_order", "orderId", "order_id"),
+        ("buy_oco", "stopPrice", "stop_price"),
+        ("sell_stop_limit", "limitPrice", "limit_price"),
+        ("list_orders_page", "pageSize", "page_size"),
+        ("list_orders_today", "timzone", "timezone"),
+        ("get_quote", "pairs", "pair"),
+    ],
+)
+async def test_an_unknown_argument_is_refused_with_the_nearest_name(
+    runtime: "Runtime", recorder: "Recorder", tool: str, given_name: str, nearest: str
+) -> None:
+    answer = await _call(runtime, tool, {**GOOD[tool], given_name: 1})
+
+    error = answer.structured["error"]
+    assert error["code"] == "invalid_arguments"
+    assert given_name in error["message"]
+    assert f"did you mean '{nearest}'" in error["hint"]
+    assert recorder.requests == []
+
+
+@pytest.mark.parametrize("tool", GOOD)
+def test_an_argument_like_no_other_is_refused_with_the_whole_list(tool: str) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(MODELS[tool], {**GOOD[tool], "\u202ezzz\x00": 1})
+
+    assert "zzz" in caught.value.message
+    assert caught.value.message.isprintable()
+    assert all(name in caught.value.hint for name in MODELS[tool].model_fields)
+
+
+@pytest.mark.parametrize("tool", GOOD)
+def test_wire_names_are_not_arguments(tool: str) -> None:
+    wire = {"exch", "amt", "stopPrice", "limitPrice", "limit", "id", "type", "keys[]", "pageSize", "data"}
+    for alias in wire - set(MODELS[tool].model_fields):
+        with pytest.raises(InvalidArguments, match="unknown argument"):
+            parse_arguments(MODELS[tool], {**GOOD[tool], alias: 1})
+
+
+@pytest.mark.parametrize("tool", ["buy_trailing_stop", "sell_trailing_stop"])
+def test_a_trailing_stop_without_a_distance_is_refused(tool: str) -> None:
+    with pytest.raises(InvalidArguments, match="price and stop_price must differ"):
+        parse_arguments(MODELS[tool], {**GOOD[tool], "price": 50000, "stop_price": 50000.0})
+
+
+@pytest.mark.parametrize("half", [{"exchange": "binance"}, {"pair": "USDT-BTC"}])
+def test_open_orders_take_exchange_and_pair_together_or_neither(half: dict[str, str]) -> None:
+    with pytest.raises(InvalidArguments, match="exchange and pair together"):
+        parse_arguments(MODELS["list_open_orders"], half)
+
+
+@pytest.mark.parametrize("tool", ["buy_oco", "sell_oco", "buy_stop_limit", "sell_stop_limit"])
+@pytest.mark.parametrize("prices", [(1, 2, 3), (3, 2, 1), (2, 2, 2)], ids=str)
+def test_prices_on_either_side_of_each_other_pass_because_only_the_market_can_tell(
+    tool: str, prices: tuple[int, int, int]
+) -> None:
+    named = dict(zip(("price", "stop_price", "limit_price"), prices, strict=True))
+    arguments = GOOD[tool] | {name: price for name, price in named.items() if name in MODELS[tool].model_fields}
+
+    assert parse_arguments(MODELS[tool], arguments)
+
+
+def test_many_mistakes_are_told_in_one_short_line() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(LimitArgs, {f"wrong_{number}": number for number in range(50)})
+
+    assert caught.value.message.count(";") == 5
+    assert "and 49 more" in caught.value.message
+
+
+def test_a_choice_is_explained_with_all_its_values() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(MODELS["cancel_order"], {**GOOD["cancel_order"], "order_type": "stop"})
+
+    assert caught.value.message == "order_type must be 'limit' or 'market'"
+    assert caught.value.hint == "order_type: one of limit, market"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "EST5EDT"])
+def test_real_zones_pass(zone: str) -> None:
+    assert parse_arguments(OrdersTodayArgs, {"timezone": zone, "keys": ["binance/USDT-BTC"]}).timezone == zone
+
+
+@pytest.mark.parametrize(
+    "key", ["binance#2/USDT-BTC", "bitmex/XBTUSD", "bybit/USDT-BTC-LONG", "kraken/USD-1000SHIB", "mex_gunthy/a.b:c_d-e"]
+)
+def test_names_of_slots_hedge_pairs_and_other_markets_pass(key: str) -> None:
+    exchange, _, pair = key.partition("/")
+
+    assert parse_arguments(OrdersArgs, {"key": key}).key == key
+    assert parse_arguments(LimitArgs, {"exchange": exchange, "pair": pair, "amount": 1, "price": 1}).pair == pair
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("1", "1"),
+        ("1.0", "1.0"),
+        ("0.1", "0.1"),
+        ("0.30000000000000004", "0.30000000000000004"),
+        ("1e-7", "0.0000001"),
+        ("1E+17", "100000000000000000"),
+        ("123456789012345678", "123456789012345678"),
+        ("87740.105", "87740.105"),
+        ("0.0007884042071927771", "0.0007884042071927771"),
+    ],
+)
+def test_a_number_keeps_its_digits_from_json_to_the_wire(written: str, sent: str) -> None:
+    arguments = json.loads(f'{{"exchange": "binance", "pair": "USDT-BTC", "amount": {written}, "price": 1}}')
+
+    assert f'"amt":{sent},' in json_text(parse_arguments(LimitArgs, arguments).wire())
+
+
+@given(st.floats(min_value=1e-18, max_value=1e18) | st.integers(min_value=1, max_value=10**18))
+def test_every_number_arrives_as_the_same_number(value: float) -> None:
+    args = parse_arguments(LimitArgs, {"exchange": "binance", "pair": "USDT-BTC", "amount": value, "price": 1})
+
+    text = json_text(args.wire())
+    assert float(json.loads(text)["amt"]) == float(value)
+    assert json.loads(text, parse_float=Decimal, parse_int=Decimal)["amt"] == Decimal(repr(value))
+    assert "e" not in text.partition('"amt":')[2].partition(",")[0]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("value", ["1", True, 10**30, -5, None, [1], 1e19])
+async def test_an_mcp_client_gets_a_code_a_field_and_a_fix(
+    runtime: "Runtime", recorder: "Recorder", mode: str, value: object
+) -> None:
+    async with Client(build_server(runtime), mode=mode) as client:
+        result = await client.call_tool("buy_limit", {**GOOD["buy_limit"], "amount": value})
+
+    assert result.is_error
+    assert result.structured_content is not None
+    assert result.structured_content["error"]["code"] == "invalid_arguments"
+    [content] = result.content
+    assert content.type == "text"
+    assert content.text.startswith("invalid_arguments: amount ")
+    assert "Next: amount: a JSON number greater than 0" in content.text
+    assert recorder.requests == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+NAMES = sorted({name for model in MODELS.values() for name in model.model_fields})
+PLAUSIBLE = (
+    st.sampled_from(["binance", "binance#2", "USDT-BTC", "binance/USDT-BTC", "UTC", "limit", "357044"])
+    | st.sampled_from([["binance/USDT-BTC"], ["rate"], 0, 1, 10, 0.5])
+    | JSON
+)
+
+
+@pytest.mark.anyio
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tool=st.sampled_from(sorted(GOOD)), arguments=st.dictionaries(st.sampled_from(NAMES) | st.text(), PLAUSIBLE))
+@example(tool="buy_limit", arguments=GOOD["buy_limit"])
+async def test_no_arguments_at_all_can_raise_or_send_unless_they_are_valid(
+    runtime: "Runtime", recorder: "Recorder", tool: str, arguments: dict[str, Any]
+) -> None:
+    try:
+        parse_arguments(MODELS[tool], arguments)
+        valid = True
+    except InvalidArguments:
+        valid = False
+    recorder.requests.clear()
+
+    answer = await _call(runtime, tool, arguments)
+
+    assert answer.text
+    json.dumps(answer.structured)
+    if not valid:
+        assert answer.structured["error"]["code"] == "invalid_arguments"
+        assert recorder.requests == []
+    endpoint = BY_NAME.get(tool)
+    if endpoint is not None and endpoint.effect is not Effect.READ:
+        assert len(recorder.to(endpoint.path)) <= 1
+
+
+def test_every_tool_of_the_tables_is_tried_here() -> None:
+    assert set(GOOD) | APP_ONLY >= set(TOOL_NAMES)
+    assert {endpoint.name for endpoint in ENDPOINTS} <= set(GOOD)
+    for tool, arguments in GOOD.items():
+        assert parse_arguments(MODELS[tool], arguments)
+
+
+def test_what_cannot_be_arguments_is_one_error_of_the_tree() -> None:
+    assert issubclass(InvalidArguments, GunbotMcpError)

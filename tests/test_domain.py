@@ -1,0 +1,87 @@
+"""The words of the product: numbers without loss, pairs in Gunbot's order."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gunbot_mcp.domain import Close, Leg, Pair, Place, Side, decimal_text, exact_number, side_of, to_decimal
+
+
+@given(st.floats(min_value=1e-18, max_value=1e18) | st.integers(min_value=1, max_value=10**18))
+def test_a_number_becomes_the_decimal_of_its_shortest_text(value: float) -> None:
+    assert exact_number(value) == Decimal(repr(value))
+    assert Decimal(decimal_text(exact_number(value))) == Decimal(repr(value))
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), Decimal(0), Decimal(-1), Decimal("1e19")])
+def test_a_decimal_that_no_order_can_have_is_refused(value: Decimal) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        exact_number(value)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(None, "null"), (True, "a boolean"), ("1", "a string"), ([], "an array")])
+def test_what_is_no_number_is_called_by_its_json_name(value: object, kind: str) -> None:
+    with pytest.raises(ValueError, match=f"not {kind}"):
+        exact_number(value)
+
+
+def test_what_json_cannot_say_is_refused_too() -> None:
+    for value in (b"1", {1}, object(), 1j):
+        with pytest.raises(ValueError, match="must be a JSON number"):
+            exact_number(value)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=18) | st.integers().map(Decimal))
+def test_decimal_text_is_json_without_an_exponent(value: Decimal) -> None:
+    text = decimal_text(value)
+
+    assert "e" not in text.lower()
+    assert json.loads(text, parse_float=Decimal, parse_int=Decimal) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("1.50", "1.50"), (" 2 ", "2"), (3, "3"), (0.1, "0.1"), (Decimal("4.0"), "4.0"), ("1e3", "1E+3"), ("-1", "-1")],
+)
+def test_a_gateways_number_may_be_text(value: object, found: str) -> None:
+    assert str(to_decimal(value)) == found
+
+
+@pytest.mark.parametrize("value", [None, True, "", "x", "NaN", "inf", [], {}, "1,5", float("nan"), float("inf"), b"1"])
+def test_what_is_no_finite_number_is_none(value: Any) -> None:  # noqa: ANN401 - anything
+    assert to_decimal(value) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "pair"),
+    [
+        ("USDT-BTC", Pair("USDT", "BTC")),
+        ("USDT-BTC-LONG", Pair("USDT", "BTC", "LONG")),
+        ("USDT-BTC-SHORT", Pair("USDT", "BTC", "SHORT")),
+        ("XBTUSD", None),
+        ("USDT-BTC-FLAT", None),
+        ("-BTC", None),
+        ("USDT--LONG", None),
+        ("A-B-C-D", None),
+        ("", None),
+    ],
+)
+def test_a_pair_names_the_paying_asset_first(name: str, pair: Pair | None) -> None:
+    assert Pair.parse(name) == pair
+
+
+@pytest.mark.parametrize(
+    ("pair", "side"), [("USDT-BTC-LONG", Side.SELL), ("USDT-BTC-SHORT", Side.BUY), ("X", Side.SELL)]
+)
+def test_closing_a_long_sells_and_closing_a_short_buys(pair: str, side: Side) -> None:
+    assert side_of(Close(exchange="bybit", pair=pair, amount=Decimal(1), leg=Leg())) is side
+
+
+def test_an_order_trades_on_its_own_side() -> None:
+    order = Place(side=Side.BUY, exchange="binance", pair="USDT-BTC", amount=Decimal(1), legs=(Leg(),))
+
+    assert side_of(order) is Side.BUY

@@ -1,0 +1,130 @@
+"""What each exchange can do, and where that is known from; what is not known is refused, and nothing is sent."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gunbot_mcp.config import load
+from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.domain import Capability
+from gunbot_mcp.exchanges import BINANCE_SOURCE, BYBIT_SOURCE, EXCHANGES, UNIVERSAL, CapabilityMatrix, base_name
+from gunbot_mcp.runtime import Runtime
+
+if TYPE_CHECKING:
+    from support.recorder import Recorder
+
+DOCUMENTED = (
+    "alpaca asterdex asterFutures binance binanceus binanceFutures bingx bitfinex bitget bitmex bitmex_testnet bybit "
+    "cex coinbase cryptocom dydx dydx4 gateio hitbtc huobi hyperliquid kraken krakenFutures kucoin mexc okex5 poloniex "
+    "mex_gunthy futures_gunthy okgunbot"
+)
+FUTURES_ONLY = "binanceFutures bitmex bitmex_testnet dydx dydx4 krakenFutures asterFutures futures_gunthy"
+BOTH = "bybit bitget okex5 hyperliquid"
+BINANCE_ONLY = (Capability.STOP_LIMIT, Capability.TRAILING_STOP, Capability.OCO)
+ORDER: dict[str, Any] = {"pair": "USDT-BTC", "amount": 1}
+
+
+def test_every_documented_name_is_known_and_no_other() -> None:
+    assert set(EXCHANGES) == set(DOCUMENTED.split())
+    assert "okx" not in EXCHANGES
+
+
+def test_markets_are_the_documented_ones() -> None:
+    assert {name for name, exchange in EXCHANGES.items() if not exchange.spot} == set(FUTURES_ONLY.split())
+    assert {name for name, exchange in EXCHANGES.items() if exchange.spot and exchange.futures} == set(BOTH.split())
+
+
+def test_capabilities_are_the_documented_ones() -> None:
+    beyond = {name: set(exchange.capabilities - UNIVERSAL) for name, exchange in EXCHANGES.items()}
+
+    assert {name: can for name, can in beyond.items() if can} == {
+        "binance": set(BINANCE_ONLY),
+        "bybit": {Capability.CLOSE},
+    }
+    assert all(exchange.capabilities >= UNIVERSAL for exchange in EXCHANGES.values())
+
+
+def test_every_capability_has_a_source() -> None:
+    matrix = CapabilityMatrix()
+    for name, exchange in EXCHANGES.items():
+        assert exchange.named_by
+        for capability in Capability:
+            assert (matrix.source(name, capability) is not None) is (capability in exchange.capabilities)
+    assert matrix.source("binance", Capability.OCO) == BINANCE_SOURCE
+    assert matrix.source("bybit#3", Capability.CLOSE) == BYBIT_SOURCE
+
+
+@pytest.mark.parametrize(("slot", "name"), [("binance#2", "binance"), ("bybit", "bybit"), ("new#9", "new")])
+def test_a_slot_can_do_what_its_exchange_can(slot: str, name: str) -> None:
+    assert base_name(slot) == name
+    assert CapabilityMatrix().of(slot) == CapabilityMatrix().of(name)
+
+
+@pytest.mark.parametrize("name", ["okx", "Binance", "newest", "binance_", ""])
+def test_an_unknown_name_can_do_what_every_exchange_can_and_nothing_else(name: str) -> None:
+    assert CapabilityMatrix().of(name) == UNIVERSAL
+    assert CapabilityMatrix().source(name, Capability.OCO) is None
+    assert CapabilityMatrix().source(name, Capability.LIMIT)
+
+
+def test_the_config_widens_and_never_narrows() -> None:
+    matrix = CapabilityMatrix({"binanceus": [Capability.OCO], "newest": [Capability.CLOSE], "binance": []})
+
+    assert matrix.of("binanceus#2") == UNIVERSAL | {Capability.OCO}
+    assert matrix.of("newest") == UNIVERSAL | {Capability.CLOSE}
+    assert matrix.of("binance") == UNIVERSAL | set(BINANCE_ONLY)
+    assert matrix.exchanges_with(Capability.OCO) == ["binance", "binanceus"]
+    assert matrix.source("newest", Capability.CLOSE) == "your config, [capabilities]"
+    assert "newest" in {row[0] for row in matrix.rows()}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("exchange", ["kraken", "binanceus", "binanceFutures", "bybit", "newest", "okex5#2"])
+@pytest.mark.parametrize(
+    ("tool", "prices"),
+    [
+        ("buy_stop_limit", {"stop_price": 2, "limit_price": 3}),
+        ("sell_trailing_stop", {"price": 3, "stop_price": 2}),
+        ("buy_oco", {"price": 1, "stop_price": 2, "limit_price": 3}),
+    ],
+)
+async def test_what_is_not_supported_sends_nothing_and_names_who_can(
+    runtime: Runtime, recorder: "Recorder", exchange: str, tool: str, prices: dict[str, int]
+) -> None:
+    answer: Any = await runtime.dispatcher.call(tool, {**ORDER, **prices, "exchange": exchange}, Caller(name="tests"))
+
+    error = answer.structured["error"]
+    assert error["code"] == "not_supported"
+    assert exchange in error["message"]
+    assert "exchanges that can: binance" in error["message"]
+    assert "[capabilities]" in error["hint"]
+    assert base_name(exchange) in error["hint"]
+    assert [request for request in recorder.requests if "/trade/" in request.path] == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", ["close_limit", "close_market"])
+async def test_closing_is_for_bybit(runtime: Runtime, recorder: "Recorder", tool: str) -> None:
+    price = {"price": 50000} if tool == "close_limit" else {}
+    order = {**ORDER, **price, "pair": "USDT-BTC-LONG"}
+
+    refused: Any = await runtime.dispatcher.call(tool, {**order, "exchange": "binance"}, Caller(name="tests"))
+    taken: Any = await runtime.dispatcher.call(tool, {**order, "exchange": "bybit#2"}, Caller(name="tests"))
+
+    assert refused.structured["error"]["code"] == "not_supported"
+    assert "exchanges that can: bybit" in refused.structured["error"]["message"]
+    assert taken.structured["status"] == "accepted"
+    assert [request.data()["data"]["exch"] for request in recorder.requests if "/trade/" in request.path] == ["bybit#2"]
+
+
+@pytest.mark.anyio
+async def test_a_capability_of_the_config_lets_the_order_through(paper_is_recorded: "Recorder") -> None:
+    limits = {"max_order": {"USDT": "1e9"}, "max_day": {"USDT": "1e9"}, "price_band_percent": "1e9"}
+    paper = {"mode": "auto", "limits": limits}
+    order = {**ORDER, "exchange": "binanceus", "stop_price": 50000, "limit_price": 50010}
+
+    async with Runtime(load(instances={"paper": paper}, capabilities={"binanceus": ["stop_limit"]})) as running:
+        answer: Any = await running.dispatcher.call("buy_stop_limit", order, Caller(name="tests"))
+
+    assert answer.structured["status"] == "accepted"
+    assert len(paper_is_recorded.to("/trade/buy/stoplimit")) == 1

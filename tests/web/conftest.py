@@ -1,0 +1,392 @@
+"""A whole approval page on a real socket: real desk, real SQLite ledger, the paper gateway, and every POST counted."""
+
+import http.client
+import re
+import shutil
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import anyio
+import anyio.from_thread
+import httpx2
+import pytest
+from anyio.from_thread import BlockingPortal
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from pydantic import SecretStr
+
+from gunbot_mcp.arguments import parse_arguments
+from gunbot_mcp.config import Approval, Instance, Settings
+from gunbot_mcp.dispatch import Caller, Dispatcher, Surroundings
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.exchanges import CapabilityMatrix
+from gunbot_mcp.guard.clock import ManualClock
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.pin import PinGate, set_pin
+from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.paper.app import PaperGateway
+from gunbot_mcp.render import Answer as ToolAnswer
+from gunbot_mcp.web.page import ApprovalPage
+
+TRADE = "/api/v1/trade/"
+BUY: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
+
+
+class Wire(httpx2.AsyncBaseTransport):
+    """The way to the paper gateway; counts the orders that pass, and fails where a test says so.
+
+    `answers` maps a path to what stands in for the gateway's answer: a response, or an error to raise.
+    """
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
+        self._inner = httpx2.ASGITransport(app=app)
+        self.orders: list[str] = []
+        self.answers: dict[str, httpx2.Response | Exception] = {}
+        self.held = anyio.Event()
+        self._holds = ""
+        self._gate = anyio.Event()
+
+    def hold(self, path: str) -> None:
+        """Keep requests for this path waiting until `release`; `held` is set once one waits."""
+        self._holds = path
+
+    async def release(self) -> None:
+        self._gate.set()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.startswith(TRADE):
+            self.orders.append(path)
+        if path == self._holds:
+            self.held.set()
+            await self._gate.wait()
+        answer = self.answers.get(path)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or await self._inner.handle_async_request(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One instance with its page, served at `url` from another thread."""
+
+    portal: BlockingPortal
+    url: str
+    page: ApprovalPage
+    desk: Desk
+    wire: Wire
+    clock: ManualClock
+    folder: Path
+    gunbot: Gunbot
+    ledger: Ledger
+    settings: Settings
+    dispatcher: Dispatcher
+    seen: list[str] = field(default_factory=list[str])
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def propose(self, tool: str = "buy_limit", *, client: str = "a client", **arguments: Any) -> Ticket:  # noqa: ANN401 - any argument
+        endpoint = BY_NAME[tool]
+        args = parse_arguments(endpoint.args, arguments or BUY)
+
+        async def run() -> Ticket:
+            return (await self.desk.propose(endpoint, args, client=client)).ticket
+
+        return self.portal.call(run)
+
+    def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a tool as a client that shows ticket cards, and return the whole result as it is sent to it."""
+        caller = Caller(name="a card client", shows_card=True)
+        answer = self.portal.call(self.dispatcher.call, tool, arguments, caller)
+        assert isinstance(answer, ToolAnswer)
+        return {
+            "content": [{"type": "text", "text": answer.text}],
+            "structuredContent": answer.structured,
+            "isError": answer.is_error,
+            "_meta": answer.meta,
+        }
+
+    def plant(self, ticket_id: str, **fields: Any) -> Ticket:  # noqa: ANN401 - any field
+        """Put a ticket of any content into the ledger, past the desk."""
+        model = self.propose("buy_limit", exchange="binance", pair="USDT-BTC", amount=0.0001, price=50000)
+        made = replace(model, id=ticket_id, **fields)
+
+        async def run() -> None:
+            await self.desk.decline(model.id, by="a test")
+            async with self.ledger.write() as write:
+                await write.add(made, "a test")
+
+        self.portal.call(run)
+        return made
+
+    def get(self, ticket: Ticket) -> Ticket:
+        return self.portal.call(self.desk.get, ticket.id)
+
+    def state(self, ticket: Ticket) -> str:
+        return self.get(ticket).state.value
+
+    def set_pin(self, pin: str) -> None:
+        set_pin(self.folder, pin)
+
+    def send(self, path: str, body: Mapping[str, Any]) -> None:
+        """Post to the paper gateway behind the desk's back."""
+
+        async def run() -> None:
+            async with httpx2.AsyncClient(transport=self.wire, base_url="http://paper.invalid") as client:
+                (await client.post(path, json=body)).raise_for_status()
+
+        self.portal.call(run)
+
+    def price(self, price: str) -> None:
+        """Move the paper market of binance/USDT-BTC."""
+        body = {"exch": "binance", "pair": "USDT-BTC", "price": float(Decimal(price))}
+        self.send("/api/v1/paper/price", {"data": body})
+
+    def move(self, ticket: Ticket, *states: str) -> None:
+        """Move a ticket along, past the desk."""
+
+        async def run() -> None:
+            before = State.PENDING
+            async with self.ledger.write() as write:
+                for state in map(State, states):
+                    sends = state is State.SENDING
+                    owner, since = ("a test", self.clock.now()) if sends else (None, None)
+                    assert await write.move(ticket.id, before, state, actor="a test", owner=owner, sent_at=since)
+                    before = state
+
+        self.portal.call(run)
+
+    def request(self, method: str, path: str, *, body: str = "", headers: Mapping[str, str] | None = None) -> Answer:
+        """Send exactly these headers, and Host if it is not among them."""
+        connection = http.client.HTTPConnection(self.host, timeout=20)
+        given = dict(headers or {})
+        try:
+            connection.putrequest(method, path, skip_host=any(name.lower() == "host" for name in given))
+            for name, value in given.items():
+                connection.putheader(name, value)
+            if method == "POST":
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body.encode() if method == "POST" else None)
+            response = connection.getresponse()
+            answer = Answer(response.status, dict(response.getheaders()), response.read().decode())
+        finally:
+            connection.close()
+        self.seen.append(path + str(answer.headers) + answer.text)
+        return answer
+
+    def open(self, ticket: Ticket) -> "OpenForm":
+        """Visit a ticket's page as a browser does, and keep what its form needs."""
+        answer = self.request("GET", f"/tickets/{ticket.id}")
+        assert answer.status == 200, answer.text
+        cookie = SimpleCookie(answer.headers.get("set-cookie", ""))
+        token = re.search(r'name="token" value="([0-9a-f]{64})"', answer.text)
+        return OpenForm(
+            site=self,
+            ticket=ticket,
+            text=re.sub(r"<style>.*?</style>", "", answer.text, flags=re.DOTALL),
+            cookie="; ".join(f"{name}={morsel.value}" for name, morsel in cookie.items()),
+            token=token.group(1) if token else "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenForm:
+    """A ticket's page in somebody's browser."""
+
+    site: Site
+    ticket: Ticket
+    text: str
+    cookie: str
+    token: str
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "Host": self.site.host,
+            "Origin": self.site.url,
+            "Sec-Fetch-Site": "same-origin",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": self.cookie,
+        }
+
+    def post(
+        self, decision: str, *, headers: Mapping[str, str | None] | None = None, body: str | None = None, **fields: str
+    ) -> Answer:
+        """Send the form; a header that is None is left out."""
+        sent = {name: value for name, value in {**self.headers(), **(headers or {})}.items() if value is not None}
+        content = urlencode({"token": self.token, **fields}) if body is None else body
+        return self.site.request("POST", f"/tickets/{self.ticket.id}/{decision}", body=content, headers=sent)
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop in a thread of its own, because Playwright's plain interface wants none in ours."""
+    with anyio.from_thread.start_blocking_portal() as portal:
+        yield portal
+
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture
+def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
+    """Serve a page: `make_site(live=…, name=…, port=…, **instance)`; closed when the test ends."""
+    made: list[Site] = []
+    gateways: list[PaperGateway] = []
+
+    def make(
+        *,
+        live: bool = False,
+        name: str = "",
+        port: int = 0,
+        ttl: float = 120,
+        buttons: Literal["paper", "always", "never"] = "paper",
+        **instance: Any,  # noqa: ANN401 - any of its settings
+    ) -> Site:
+        name = name or ("main" if live else "paper")
+        token = SecretStr("hush-hush-token" if live else "")
+        served = Instance(url="http://127.0.0.1:9" if live else "", token=token, **instance)
+        settings = Settings(
+            home=tmp_path,
+            instance=name,
+            instances={name: served},
+            approval=Approval(page_port=port, ttl=ttl, wait=0, card_buttons=buttons),
+        )
+        gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
+        gateways.append(gateway)
+        site = portal.call(_build, portal, settings, gateway, tmp_path)
+        made.append(site)
+        return site
+
+    yield make
+    for site, gateway in zip(made, gateways, strict=True):
+        portal.call(_close, site, gateway)
+
+
+async def _build(portal: BlockingPortal, settings: Settings, gateway: PaperGateway, folder: Path) -> Site:
+    clock = ManualClock(datetime.now(UTC))
+    wire = Wire(gateway.app)
+    gunbot = Gunbot(settings.served, transport=wire)
+    ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}", clock=clock)
+    desk = Desk(
+        settings=settings,
+        gunbot=gunbot,
+        ledger=ledger,
+        matrix=CapabilityMatrix(settings.capabilities),
+        clock=clock,
+        owner="a test",
+        folder=folder,
+    )
+    page = ApprovalPage(
+        desk=desk, gunbot=gunbot, settings=settings, folder=folder, pin_gate=PinGate(ledger, folder, clock)
+    )
+    url = await page.ensure_started()
+
+    async def the_desk() -> Desk:
+        return desk
+
+    around = Surroundings(settings=settings, gunbot=gunbot, desk=the_desk, page_url=page.ensure_started)
+    return Site(
+        portal=portal,
+        url=url,
+        page=page,
+        desk=desk,
+        wire=wire,
+        clock=clock,
+        folder=folder,
+        gunbot=gunbot,
+        ledger=ledger,
+        settings=settings,
+        dispatcher=Dispatcher(around),
+    )
+
+
+async def _close(site: Site, gateway: PaperGateway) -> None:
+    await site.page.aclose()
+    await site.gunbot.aclose()
+    await site.ledger.aclose()
+    await gateway.aclose()
+
+
+# The browser
+
+
+@pytest.fixture(scope="module")
+def _playwright() -> Iterator[Playwright]:
+    # While it runs, this thread has a running event loop, and tests of other modules could not start theirs.
+    expect.set_options(timeout=15_000)
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(_playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium for all tests of a module."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine: install the system's chromium package")
+    quiet = ("quic", "background-networking", "component-update", "sync")
+    browser = _playwright.chromium.launch(
+        executable_path=found,
+        args=["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in quiet)],
+    )
+    yield browser
+    browser.close()
+
+
+OpenPage = Callable[..., Any]
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[OpenPage]:
+    """Open a tab of its own browser profile: `with new_page(width=…, **context) as page`.
+
+    Any complaint in its console (a violation of the policy, an error in a script) fails the test, unless `quiet` is
+    False, for tests in which the browser has reason to complain.
+    """
+    complaints: list[str] = []
+
+    @contextmanager
+    def open_page(
+        *,
+        width: int = 1024,
+        height: int = 900,
+        quiet: bool = True,
+        **options: Any,  # noqa: ANN401 - Playwright's own
+    ) -> Generator[Page]:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        # The browser itself reports each answer of 4xx in the console; those are what some tests are about.
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if quiet and message.type in {"error", "warning"} and "Failed to load resource" not in message.text
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        try:
+            yield page
+        finally:
+            context.close()
+
+    yield open_page
+    assert complaints == []

@@ -1,0 +1,378 @@
+"""The ticket card inside a page that plays an MCP client's part (host.html), its tools answered by a real desk."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false
+# Playwright's assertions and routes take patterns and handlers of types that it does not spell out.
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from gunbot_mcp.guard.view import ticket_answer, ticket_view
+from gunbot_mcp.web.card import CARD_URI, card_html
+
+pytestmark = pytest.mark.browser
+
+MakeSite = Callable[..., Any]
+NewPage = Callable[..., Any]
+HOST = (Path(__file__).parent / "host.html").read_text(encoding="utf-8")
+BUY: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 52000}
+TICKET = "gunbot-mcp/ticket"
+
+
+@dataclass
+class Client:
+    """An MCP client that shows a card. It remembers what the card asked for.
+
+    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it keeps to itself.
+    """
+
+    page: Page
+    site: Any
+    opened: list[str] = field(default_factory=list[str])
+    called: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    refuse: set[str] = field(default_factory=set[str])
+    strips: tuple[str, ...] = ()
+
+    def show(self, result: dict[str, Any] | None, **context: Any) -> FrameLocator:  # noqa: ANN401 - any host context
+        self.page.expose_function("callTool", self._call)
+        self.page.expose_function("openLink", self._open)
+        self.page.set_content(HOST)
+        self.page.evaluate("([html, result, context]) => start(html, result, context)", [card_html(), result, context])
+        return self.page.frame_locator("iframe")
+
+    def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if tool in self.refuse:
+            raise RuntimeError("the user said no")
+        self.called.append((tool, arguments))
+        return without(self.site.call(tool, arguments), *self.strips)
+
+    def _open(self, url: str) -> None:
+        if "link" in self.refuse:
+            raise RuntimeError("no links here")
+        self.opened.append(url)
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.page.evaluate("method => log.filter(m => m.method === method)", method)
+        return found
+
+
+def text_of(result: Mapping[str, Any]) -> str:
+    return str(result["content"][0]["text"])
+
+
+def ticket_of(result: Mapping[str, Any]) -> str:
+    return str(result["structuredContent"]["ticket"]["id"])
+
+
+def without(result: Mapping[str, Any], *parts: str) -> dict[str, Any]:
+    """Return the result as a client passes it on that strips these parts."""
+    return {name: value for name, value in result.items() if name not in parts}
+
+
+def outcome(card: FrameLocator, title: str) -> None:
+    expect(card.locator("#outcome h2")).to_have_text(title)
+
+
+def test_the_view_is_one_text_without_any_other_origin() -> None:
+    assert CARD_URI == "ui://gunbot-mcp/ticket.html"
+    html = card_html()
+    assert html is card_html()
+    assert re.findall(r"(?:src|href|action)\s*=|@import|url\(|innerHTML|eval\(|document\.write", html) == []
+    assert [address for address in re.findall(r"https?://[^\s\"'`)]+", html) if "127" not in address] == []
+    assert "<!-- " not in html
+
+
+def test_the_card_shakes_hands_and_shows_the_ticket(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page(width=420) as page:
+        client = Client(page, site)
+        card = client.show(result)
+        expect(card.locator(".kind")).to_have_text("PAPER")
+        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        expect(card.locator("#worst-case")).to_have_text("52.052 USDT")
+        expect(card.locator("#warnings li")).to_contain_text("Warning: The limit 52000 is at or above the market")
+        expect(card.locator("#quote")).to_contain_text("When proposed: bid 5")
+        expect(card.locator("#countdown")).to_have_text(re.compile(r"[12]:\d\d"))
+        expect(card.locator("q")).to_have_text("a card client")
+        (hello,) = client.sent("ui/initialize")
+        assert hello["params"]["protocolVersion"] == "2026-01-26"
+        assert hello["params"]["appInfo"]["name"]
+        assert hello["params"]["appCapabilities"] == {"availableDisplayModes": ["inline"]}
+        assert len(client.sent("ui/notifications/initialized")) == 1
+        size = client.sent("ui/notifications/size-changed")[-1]["params"]
+        assert size["height"] > 200
+        inner = card.locator("html").evaluate("page => [page.scrollHeight, page.scrollWidth]")
+        assert inner == [size["height"], size["width"]]
+        # An old conversation shows an old answer, so the card looks again by itself.
+        assert client.called == [("get_ticket", {"ticket_id": ticket_of(result)})]
+
+
+def test_approving_on_the_card_sends_its_key_and_shows_the_answer(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    key = result["_meta"][TICKET]["key"]
+    with new_page() as page:
+        client = Client(page, site)
+        card = client.show(result)
+        card.get_by_role("button", name="Approve and send").click()
+        outcome(card, "Accepted by Gunbot")
+        expect(card.locator("#outcome-lines")).to_contain_text("handed over, which is not a fill")
+        expect(card.locator("#decision")).to_be_hidden()
+        arguments = {"ticket_id": ticket_of(result), "decision": "approve", "key": key}
+        assert ("decide_ticket", arguments) in client.called
+        assert key not in card.locator("html").inner_html()
+    assert len(site.wire.orders) == 1
+
+
+def test_rejecting_on_the_card_sends_no_order(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page() as page:
+        card = Client(page, site).show(site.call("buy_limit", BUY))
+        card.get_by_role("button", name="Reject").click()
+        outcome(card, "Rejected by you")
+    assert site.wire.orders == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_without_buttons_the_card_opens_the_page_and_follows_it(
+    make_site: MakeSite,
+    new_page: NewPage,
+    live: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    site = make_site(live=live, buttons="never")
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        page.clock.install()
+        client = Client(page, site)
+        card = client.show(result)
+        page.clock.run_for(1000)
+        expect(card.locator(".kind")).to_have_text("LIVE" if live else "PAPER")
+        expect(card.locator("#approve")).to_be_hidden()
+        expect(card.locator("#reject")).to_be_hidden()
+        card.get_by_role("button", name="Open approval page").click()
+        expect(card.locator("#told")).to_be_hidden()
+        page.clock.run_for(100)
+        assert client.opened == [f"{site.url}/tickets/{ticket_of(result)}"]
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
+        page.clock.run_for(5000)
+        outcome(card, "Rejected by you")
+        assert [tool for tool, _ in client.called if tool != "get_ticket"] == []
+
+
+def test_where_the_user_opts_in_a_live_card_has_buttons_that_say_real(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site(live=True, buttons="always")
+    with new_page() as page:
+        card = Client(page, site).show(site.call("buy_limit", BUY))
+        card.get_by_role("button", name="Approve and send for real").click()
+        outcome(card, "Accepted by Gunbot")
+    assert len(site.wire.orders) == 1
+
+
+@pytest.mark.parametrize("stripped", [("structuredContent",), ("_meta",), ("structuredContent", "_meta")])
+def test_the_card_works_with_whichever_part_of_a_result_is_left(
+    make_site: MakeSite, new_page: NewPage, stripped: tuple[str, ...]
+) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        card = Client(page, site, strips=stripped).show(without(result, *stripped))
+        expect(card.locator(".kind")).to_have_text("PAPER")
+        expect(card.locator("#instance")).to_have_text("paper")
+        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        expect(card.locator("#warnings li")).to_have_count(1)
+        expect(card.locator("#countdown")).to_have_text(re.compile(r"[12]:\d\d"))
+        expect(card.locator("#ticket-id")).to_have_text(ticket_of(result))
+        if "_meta" in stripped:
+            expect(card.locator("#approve")).to_be_hidden()
+        card.get_by_role("button", name="Open approval page").click()
+        expect(card.locator("#told")).to_be_hidden()
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
+        card.get_by_role("button", name="Look again").click()
+        outcome(card, "Rejected by you")
+
+
+def test_a_client_that_opens_no_links_leaves_the_address_to_the_human(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site(live=True)
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        client = Client(page, site, refuse={"link"})
+        card = client.show(result)
+        card.get_by_role("button", name="Open approval page").click()
+        expect(card.locator("#told")).to_contain_text(f"{site.url}/tickets/{ticket_of(result)}")
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "https://evil.example/tickets/x", "http://127.0.0.1.evil.example/x", 7]
+)
+def test_only_an_approval_page_on_this_machine_is_offered(make_site: MakeSite, new_page: NewPage, url: object) -> None:
+    site = make_site(live=True)
+    result = site.call("buy_limit", BUY)
+    result["_meta"][TICKET]["page_url"] = url
+    with new_page() as page:
+        card = Client(page, site, refuse={"get_ticket"}).show(result)
+        expect(card.locator("#how")).to_have_text(
+            f"To approve, run gunbot-mcp approve {ticket_of(result)} in a terminal."
+        )
+        expect(card.locator("#open")).to_be_hidden()
+
+
+def test_a_client_that_refuses_the_call_leaves_the_ticket_open(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        client = Client(page, site, refuse={"decide_ticket", "get_ticket"})
+        card = client.show(result)
+        card.get_by_role("button", name="Approve and send").click()
+        expect(card.get_by_role("alert")).to_contain_text("The client did not pass your decision on")
+        expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
+        card.get_by_role("button", name="Look again").click()
+        expect(card.get_by_role("alert")).to_contain_text("The client did not let the card look")
+        client.refuse.clear()
+        card.get_by_role("button", name="Approve and send").click()
+        outcome(card, "Accepted by Gunbot")
+    assert len(site.wire.orders) == 1
+
+
+def test_a_ticket_that_was_decided_elsewhere_shows_that_and_the_refusal(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        client = Client(page, site)
+        card = client.show(result)
+        expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="a terminal"))
+        card.get_by_role("button", name="Approve and send").click()
+        expect(card.get_by_role("alert")).to_contain_text("ticket_closed")
+        outcome(card, "Rejected by you")
+    assert site.wire.orders == []
+
+
+def test_an_answer_from_an_old_conversation_is_brought_up_to_date(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    site.clock.advance(timedelta(seconds=121))
+    with new_page() as page:
+        card = Client(page, site).show(result)
+        outcome(card, "Expired: nothing was sent")
+        expect(card.locator("#decision")).to_be_hidden()
+
+
+def test_at_the_end_of_the_countdown_the_card_cannot_approve_and_looks_again(
+    make_site: MakeSite, new_page: NewPage
+) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        page.clock.install()
+        client = Client(page, site, refuse={"get_ticket"})
+        card = client.show(result)
+        page.clock.run_for(1000)
+        expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
+        page.clock.fast_forward(121_000)
+        expect(card.locator("#countdown")).to_have_text("Expired")
+        expect(card.get_by_role("button", name="Approve and send")).to_be_disabled()
+        client.refuse.clear()
+        site.clock.advance(timedelta(seconds=121))
+        card.get_by_role("button", name="Look again").click()
+        page.clock.run_for(100)
+        outcome(card, "Expired: nothing was sent")
+
+
+def test_the_card_wears_the_clients_theme_and_changes_with_it(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page(color_scheme="light") as page:
+        card = Client(page, site).show(site.call("buy_limit", BUY), theme="dark")
+        ground = "article => getComputedStyle(article).backgroundColor"
+        expect(card.locator("html")).to_have_attribute("data-theme", "dark")
+        assert card.locator("#card").evaluate(ground) == "rgb(25, 30, 37)"
+        changed = {"method": "ui/notifications/host-context-changed", "params": {"theme": "light"}}
+        page.evaluate("message => send(message)", changed)
+        expect(card.locator("html")).to_have_attribute("data-theme", "light")
+        assert card.locator("#card").evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_the_card_answers_the_clients_own_requests(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page() as page:
+        card = Client(page, site).show(site.call("buy_limit", BUY))
+        expect(card.locator(".kind")).to_be_visible()
+        for number, method in ((71, "ping"), (72, "ui/resource-teardown"), (73, "tools/list")):
+            page.evaluate("message => send(message)", {"id": number, "method": method, "params": {}})
+        page.wait_for_function("log.filter(m => m.id > 70 && !m.method).length === 3")
+        answers = page.evaluate("log.filter(m => m.id > 70 && !m.method)")
+        assert [answer.get("result") for answer in answers] == [{}, {}, None]
+        assert answers[2]["error"]["code"] == -32601
+
+
+def test_only_the_embedding_client_is_heard(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        card = Client(page, site).show(None)
+        expect(card.locator("#waiting")).to_be_visible()
+        forged = {"jsonrpc": "2.0", "method": "ui/notifications/tool-result", "params": result}
+        card.locator("html").evaluate("(_, message) => window.postMessage(message, '*')", forged)
+        page.evaluate("send({ method: 'ui/notifications/tool-cancelled', params: {} })")
+        expect(card.locator("#told")).to_contain_text("gunbot-mcp tickets")
+        expect(card.locator("#band")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (
+            {"content": [{"type": "text", "text": "limit_exceeded: too much\nNext: smaller"}], "isError": True},
+            "limit_exceeded: too much",
+        ),
+        ({"content": [], "isError": True}, "The server answered with an error."),
+        ({"content": [{"type": "text", "text": "3 tickets, newest first"}]}, "3 tickets, newest first"),
+        ({}, "The answer holds no ticket."),
+    ],
+)
+def test_an_answer_without_a_ticket_is_shown_as_it_is(
+    make_site: MakeSite, new_page: NewPage, result: dict[str, Any], words: str
+) -> None:
+    with new_page() as page:
+        card = Client(page, make_site()).show(result)
+        expect(card.locator("main")).to_contain_text(words)
+        expect(card.locator("#decision")).to_be_hidden()
+
+
+def test_hostile_texts_are_inert_on_the_card(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    hostile = '"><script>document.title="owned"</script><img src=x onerror="top.owned=1">\u202e' + "W" * 3000
+    ticket = site.plant("hostile", client=hostile, summary=hostile, warnings=(hostile,) * 20)
+    answer = ticket_answer(ticket)
+    meta = {"ticket": ticket_view(ticket), "quote": {"bid": hostile, "ask": hostile, "at": hostile}, "buttons": False}
+    result = {"content": [{"type": "text", "text": answer.text}], "_meta": {TICKET: meta}}
+    with new_page(width=360) as page:
+        card = Client(page, site).show(result)
+        expect(card.get_by_role("heading", level=1)).to_contain_text("<script>")
+        assert card.locator("img").count() == 0
+        assert card.locator("#warnings li").count() == 10
+        shown = card.locator("main").inner_text()
+        assert "\u202e" not in shown
+        assert "W" * 700 not in shown
+        widths = card.locator("html").evaluate("page => [page.scrollWidth, window.innerWidth]")
+        assert widths[0] == widths[1]
+        assert page.evaluate("window.owned") is None
+
+
+def test_the_card_is_usable_by_keyboard_alone(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page() as page:
+        card = Client(page, site).show(site.call("buy_limit", BUY))
+        button = card.get_by_role("button", name="Approve and send")
+        expect(button).to_be_enabled()
+        button.focus()
+        page.keyboard.press("Tab")
+        expect(card.get_by_role("button", name="Reject")).to_be_focused()
+        page.keyboard.press("Enter")
+        outcome(card, "Rejected by you")
