@@ -19,6 +19,7 @@ from gunbot_mcp.config import Mode, Settings
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import AnyEndpoint
 from gunbot_mcp.errors import GunbotMcpError, Internal, ReadOnly, TicketClosed, TicketNotFound, UnknownTool, clean
+from gunbot_mcp.guard.book import seen_distances
 from gunbot_mcp.guard.content import stored_arguments
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.forms import Form, Reply, form_for, read_reply
@@ -234,6 +235,7 @@ class Dispatcher:
         card = {
             "ticket": ticket,
             "quote": None if proposal is None else proposal.ticket.quote,
+            "distances": None if proposal is None else [list(pair) for pair in seen_distances(proposal.ticket)],
             "page_url": approve.get("page"),
             "buttons": buttons and proposal is not None,
             "key": proposal.nonce if buttons and proposal is not None else None,

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import hypothesis
 import pytest
 from hypothesis import settings
 
@@ -29,8 +28,3 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("GUNBOT_MCP_HOME", str(home))
     return home
-
-
-# How long an example takes says something about the machine's other work only.
-hypothesis.settings.register_profile("any machine", deadline=None)
-hypothesis.settings.load_profile("any machine")

@@ -8,7 +8,7 @@ import anyio
 import click
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import GunbotMcpError, Refused
+from gunbot_mcp.errors import Refused
 from gunbot_mcp.guard.clock import Clock
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.pin import PinGate, has_pin
@@ -56,7 +56,3 @@ async def ask_pin(settings: Settings, desk: Desk, *, actor: str, ticket: str | N
         return
     typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
     await PinGate(desk.ledger, folder, Clock()).verify(typed, actor=actor, ticket=ticket)
-
-
-def fail_line(exc: GunbotMcpError) -> None:
-    sys.stderr.write(f"gunbot-mcp: {exc}\n")

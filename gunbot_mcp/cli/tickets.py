@@ -1,10 +1,12 @@
 """`gunbot-mcp tickets | approve | reject | resolve`: a human's decisions, in a terminal."""
 
+from typing import Any
+
 import click
 
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.errors import TicketClosed, clean
 from gunbot_mcp.guard.desk import OPEN_STATES, Desk
 from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.guard.view import kind_of, seconds_left, ticket_answer
@@ -48,7 +50,7 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
     ticket = await desk.get(ticket_id)
     if ticket.state is not State.PENDING:
         raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
-    _show(ticket, desk)
+    await _show(ticket, desk)
     await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
     if not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
         raise click.Abort
@@ -75,8 +77,11 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
     """Settle ticket ID of unknown fate: look for its order, or say what you found."""
     settings = load(instance=instance)
     if placed is None:
-        ticket = with_desk(settings, lambda desk: desk.get(ticket_id, look=True))
+        ticket, candidates = with_desk(settings, lambda desk: _look(desk, ticket_id))
         click.echo(ticket_answer(ticket).text)
+        for order in candidates:
+            price = f" at {order['price']}" if order.get("price") else ""
+            click.echo(f"It could be order {clean(order['order_id'], 64)}{price}, seen in the {order['where']}.")
         if ticket.state is State.UNKNOWN:
             click.echo("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
         return 0 if ticket.state is not State.UNKNOWN else 1
@@ -86,23 +91,31 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
     return 0
 
 
+async def _look(desk: Desk, ticket_id: str) -> tuple[Ticket, list[dict[str, Any]]]:
+    ticket = await desk.get(ticket_id, look=True)
+    return ticket, await desk.candidates(ticket) if ticket.state is State.UNKNOWN else []
+
+
 async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bool, order_id: str | None) -> Ticket:
     ticket = await desk.get(ticket_id)
     if ticket.state is not State.UNKNOWN:
         raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, not unknown", "there is nothing to resolve")
-    _show(ticket, desk)
+    await _show(ticket, desk)
     await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
     return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=ACTOR)
 
 
-def _show(ticket: Ticket, desk: Desk) -> None:
+async def _show(ticket: Ticket, desk: Desk) -> None:
     click.echo(f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
     click.secho(ticket.summary, bold=True)
-    if ticket.quote:
-        click.echo(f"The book when it was proposed: bid {ticket.quote.get('bid')}, ask {ticket.quote.get('ask')}")
+    market = await desk.market(ticket)
+    click.echo(market.note or f"The book at {market.at}: bid {market.bid}, ask {market.ask}")
+    for what, where in market.distances:
+        click.echo(f"{what}: {where}")
     for warning in ticket.warnings:
         click.secho(f"Warning: {warning}", fg="yellow")
-    click.echo(f"Proposed by {ticket.client}; {seconds_left(ticket, desk.clock.now())} s left")
+    left = f"; {seconds_left(ticket, desk.clock.now())} s left" if ticket.state is State.PENDING else ""
+    click.echo(f"Proposed by {ticket.client}{left}")
 
 
 def _report(ticket: Ticket) -> int:

@@ -15,7 +15,7 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -29,7 +29,7 @@ from gunbot_mcp.errors import (
     TicketNotFound,
     clean,
 )
-from gunbot_mcp.guard import facts, reconcile, sending
+from gunbot_mcp.guard import book, facts, reconcile, sending
 from gunbot_mcp.guard.checks import Checks
 from gunbot_mcp.guard.content import hash_nonce, intent_of, parse_stored, seen_book
 from gunbot_mcp.guard.owners import recover
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
     from gunbot_mcp.guard.write import Write
     from gunbot_mcp.gunbot.client import Gunbot
 
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-_ID_LENGTH = 8
-_CLOCK_SLACK = timedelta(seconds=5)
 OPEN_STATES = frozenset({State.PENDING, State.APPROVED, State.SENDING})
 POLL_SECONDS = 0.4
 
@@ -222,12 +219,12 @@ class Desk:
         Raises:
             GunbotMcpError: nothing must be sent, even where the claim is stored.
         """
-        book = None if isinstance(intent, Cancel) else await facts.book_of(self._gunbot, intent)
+        now = None if isinstance(intent, Cancel) else await facts.book_of(self._gunbot, intent)
         baseline = await facts.baseline_of(self._gunbot, intent)
         async with self._ledger.write() as write:
             refusal = self._checks.out_of_date(ticket)
             try:
-                case = await self._checks.facts(write, endpoint, intent, book, exclude=ticket.id)
+                case = await self._checks.facts(write, endpoint, intent, now, exclude=ticket.id)
                 check_all(replace(case, seen=seen_book(ticket)))
             except Refused as exc:
                 refusal = refusal or exc
@@ -300,6 +297,15 @@ class Desk:
             endpoint = BY_NAME[ticket.tool]
             ticket = await self._settle(ticket, intent_of(endpoint, parse_stored(ticket)))
         return ticket
+
+    async def market(self, ticket: Ticket) -> book.BookView:
+        """Return the book as it is now beside the ticket; never raises for want of a market."""
+        return await book.look(self._gunbot, ticket, self._clock)
+
+    async def candidates(self, ticket: Ticket) -> list[dict[str, Any]]:
+        """Return the orders that could be this ticket's, where Gunbot can be asked: what a human has to choose from."""
+        intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
+        return await reconcile.candidates(self._ledger, self._gunbot, ticket, intent)
 
     async def check_key(self, ticket_id: str, key: str) -> Ticket:
         """Return the ticket that `key` (its nonce) belongs to.

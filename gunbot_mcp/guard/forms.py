@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from gunbot_mcp.config import Limits
+from gunbot_mcp.guard.book import seen_distances
 from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.guard.view import kind_of
 
@@ -49,8 +50,12 @@ def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
     lines = [f"{kind_of(ticket)} instance {ticket.instance}", ticket.summary]
     if ticket.quote is not None:
         lines.append(f"The book now: bid {ticket.quote.get('bid')}, ask {ticket.quote.get('ask')}")
+    lines += [f"{what}: {where}" for what, where in seen_distances(ticket)]
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
-    lines.append(f"Proposed by {ticket.client}. Ticket {ticket.id} expires at {ticket.expires_at:%H:%M:%S} UTC.")
+    seconds = round((ticket.expires_at - ticket.created_at).total_seconds())
+    lines.append(
+        f"Proposed by {ticket.client}. Ticket {ticket.id} waits {seconds} s, until {ticket.expires_at:%H:%M:%S} UTC."
+    )
     properties: dict[str, Any] = {
         "decision": {"type": "string", "title": "Decision", "enum": ["approve", "reject"]},
     }

@@ -106,6 +106,20 @@ async def settle(ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Intent,
     return ticket
 
 
+async def candidates(ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Intent) -> list[dict[str, Any]]:
+    """Return the orders that could be this ticket's. None where Gunbot cannot be asked, or old and new look alike."""
+    baseline = _baseline(ticket)
+    if baseline is None:
+        return []
+    try:
+        async with ledger.write() as write:
+            taken, _ = await _rivals(write, ticket)
+        return (await look_for(gunbot, intent, baseline, taken)).candidates
+    except GunbotMcpError as exc:
+        logger.info("ticket %s: looking for its order: %s", ticket.id, exc.code)
+        return []
+
+
 async def _record(ledger: Ledger, ticket: Ticket, settled: dict[str, Any]) -> Ticket:
     async with ledger.write() as write:
         now = await write.get(ticket.id) or ticket

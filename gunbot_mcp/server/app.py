@@ -144,4 +144,4 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock)
-    return ApprovalPage(desk=desk, gunbot=runtime.gunbot, settings=runtime.settings, folder=folder, pin_gate=gate)
+    return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate)

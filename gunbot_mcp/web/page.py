@@ -32,10 +32,8 @@ from gunbot_mcp.guard.desk import OPEN_STATES, Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.pin import has_pin
 from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.web import gate, views
 from gunbot_mcp.web.background import Background
-from gunbot_mcp.web.book import look
 
 ACTOR = "approval page"
 LOOK_SECONDS = 4.0
@@ -70,9 +68,8 @@ class Gate(Protocol):
 class ApprovalPage:
     """The page of one instance. `app` is the application; `ensure_started` serves it on loopback, `aclose` stops it."""
 
-    def __init__(self, *, desk: Desk, gunbot: Gunbot, settings: Settings, folder: Path, pin_gate: Gate) -> None:
+    def __init__(self, *, desk: Desk, settings: Settings, folder: Path, pin_gate: Gate) -> None:
         self._desk = desk
-        self._gunbot = gunbot
         self._settings = settings
         self._folder = folder
         self._pin_gate = pin_gate
@@ -135,7 +132,7 @@ class ApprovalPage:
         gate.check_visit(request)
         ticket = await self._found(request)
         waits = ticket.state is State.PENDING
-        book = (await look(self._gunbot, ticket, self._desk.clock)).as_dict() if waits else None
+        book = (await self._desk.market(ticket)).as_dict() if waits else None
         return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book})
 
     async def _show(
@@ -144,7 +141,7 @@ class ApprovalPage:
         """Return the ticket's page; `failure` stands at its top: what the last try to decide came to."""
         if ticket.state is not State.PENDING:
             return _html(views.closed_page(self._kind(), ticket, failure), status)
-        book = await look(self._gunbot, ticket, self._desk.clock)
+        book = await self._desk.market(ticket)
         cookie, token = self._tokens.issue(request, ticket)
         form = views.Form(token=token, pin=self._needs_pin(ticket), obstacle=self._obstacle(ticket))
         left = self._left(ticket)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, clean
+from gunbot_mcp.guard.book import BookView
 from gunbot_mcp.guard.policy import money
 from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.guard.view import seconds_left
 from gunbot_mcp.web.assets import asset, source
-from gunbot_mcp.web.book import BookView
 from gunbot_mcp.web.markup import Markup, tag, together, verbatim
 from gunbot_mcp.web.outcome import outcome_of
 

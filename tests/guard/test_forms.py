@@ -29,7 +29,7 @@ def ticket(**fields: Any) -> Ticket:  # noqa: ANN401 - any field
         "instance": "gunbot",
         "live": True,
         "tool": "buy_limit",
-        "arguments": "{}",
+        "arguments": '{"exchange":"binance","pair":"USDT-BTC","amount":0.001,"price":50000}',
         "exchange": "binance",
         "pair": "USDT-BTC",
         "side": "buy",
@@ -57,8 +57,9 @@ def test_the_form_says_everything_that_a_human_decides_about() -> None:
         "LIVE instance gunbot\n"
         "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees\n"
         "The book now: bid 49999.5, ask 50000.5\n"
+        "Limit price 50000: less than 0.01 % below the ask\n"
         "Warning: It fills at once.\n"
-        "Proposed by Claude. Ticket t1 expires at 12:02:00 UTC."
+        "Proposed by Claude. Ticket t1 waits 120 s, until 12:02:00 UTC."
     )
     assert form.schema == {
         "type": "object",

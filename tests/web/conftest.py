@@ -293,9 +293,7 @@ async def _build(portal: BlockingPortal, settings: Settings, gateway: PaperGatew
         owner="a test",
         folder=folder,
     )
-    page = ApprovalPage(
-        desk=desk, gunbot=gunbot, settings=settings, folder=folder, pin_gate=PinGate(ledger, folder, clock)
-    )
+    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=PinGate(ledger, folder, clock))
     url = await page.ensure_started()
 
     async def the_desk() -> Desk:

@@ -134,7 +134,7 @@
   // Drawing. Text only ever goes in as text.
 
   const draw = () => {
-    const { ticket, quote } = card;
+    const { ticket, quote, distances } = card;
     const live = ticket.kind !== "PAPER";
     const waits = ticket.state === "pending";
     document.body.classList.toggle("live", live);
@@ -160,6 +160,9 @@
       const when = Number.isNaN(at.getTime()) ? "" : " at " + clock(at);
       put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask + when);
     }
+    const far = Array.isArray(distances) ? distances.filter(Array.isArray).slice(0, 8) : [];
+    lines("distances", far.map(([what, where]) => what + ": " + where));
+    show("distances", waits && far.length > 0);
     show("origin", true);
     put("ticket-id", ticket.id, 40);
     put("client", ticket.proposed_by || "an MCP client", 80);

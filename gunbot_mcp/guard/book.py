@@ -10,7 +10,7 @@ from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, side_of
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, clean
 from gunbot_mcp.guard.clock import Clock
-from gunbot_mcp.guard.content import intent_of, parse_stored
+from gunbot_mcp.guard.content import intent_of, parse_stored, seen_book
 from gunbot_mcp.guard.notional import legs_of, named_prices
 from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.gunbot.client import Gunbot
@@ -54,8 +54,13 @@ async def look(gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = P
         book, note = None, "The order book is empty."
     if book is None:
         return BookView(at=at, note=note)
-    intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
-    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, distances=tuple(distances(intent, book)))
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, distances=tuple(distances(_intent(ticket), book)))
+
+
+def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
+    """Return how far the order's prices lay from the book that it was proposed with; empty where there was none."""
+    book = seen_book(ticket)
+    return () if book is None or (book.bid is None and book.ask is None) else tuple(distances(_intent(ticket), book))
 
 
 def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
@@ -98,6 +103,10 @@ def _from(value: Decimal, reference: Decimal, word: str) -> str:
 def _percent(part: Decimal, whole: Decimal) -> str:
     percent = part / whole * 100
     return f"{decimal_text(percent.quantize(_CENT))} %" if percent >= _CENT else "less than 0.01 %"
+
+
+def _intent(ticket: Ticket) -> Intent:
+    return intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
 
 
 def _text(price: Decimal | None) -> str | None:

@@ -7,9 +7,9 @@ import pytest
 
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.guard.book import distances
 from gunbot_mcp.guard.desk import intent_of
 from gunbot_mcp.gunbot.records import Book
-from gunbot_mcp.web.book import distances
 
 BOOK = Book(bid=Decimal(99), ask=Decimal(100))
 PAIR: dict[str, Any] = {"exchange": "binance", "pair": "USDT-BTC"}
