@@ -120,8 +120,11 @@ _NORMALISED = frozenset({"id", "pair", "type", "kind", "rate", "price", "amount"
 
 async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
     if args.exchange is not None and args.pair is not None:
-        found = await context.gunbot.open_orders(args.exchange, args.pair)
         where = f"on {args.exchange}/{args.pair}"
+        found = await context.gunbot.open_orders(args.exchange, args.pair)
+        if found is None:
+            note = f"Gunbot's memory does not hold {args.exchange}/{args.pair}, so its open orders are not known"
+            return table_answer(f"{note}; the pair must be active in Gunbot", _OPEN_COLUMNS, [], {"note": note})
     else:
         found = await context.gunbot.all_open_orders()
         where = "on all active pairs"

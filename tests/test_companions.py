@@ -142,11 +142,23 @@ async def test_without_a_pair_the_open_orders_of_all_pairs_are_listed(runtime: "
     assert answer.text.startswith("2 open orders on all active pairs")
 
 
-async def test_no_open_orders_is_an_answer(runtime: "Runtime") -> None:
+async def test_no_open_orders_is_an_answer(runtime: "Runtime", recorder: "Recorder") -> None:
+    recorder.on("/coremem/single", recorder.json({"memory": {"binance/USDT-BTC": {"openOrders": []}}}))
+
     answer = await _ask(runtime, "list_open_orders", BTC)
 
     assert answer.structured["rows"] == []
     assert answer.text == "0 open orders on binance/USDT-BTC, slightly delayed"
+
+
+async def test_open_orders_that_nobody_can_see_are_not_called_none(runtime: "Runtime", recorder: "Recorder") -> None:
+    recorder.on("/coremem/single", recorder.json({"memory": {}}))
+
+    answer = await _ask(runtime, "list_open_orders", BTC)
+
+    assert answer.structured["rows"] == []
+    assert "not known" in answer.structured["note"]
+    assert answer.text.startswith(answer.structured["note"])
 
 
 async def test_the_exchanges_are_listed_with_what_they_can_do_and_who_says_so(

@@ -26,13 +26,13 @@ async def book_of(gunbot: Gunbot, intent: Intent) -> Book | None:
 
 
 async def open_orders_of(gunbot: Gunbot, intent: Intent) -> list[OpenOrder]:
-    """Return the pair's open orders; none where Gunbot does not know the pair.
+    """Return the pair's open orders that can be seen: none where Gunbot does not know the pair.
 
     Raises:
         GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
     """
     try:
-        return await gunbot.open_orders(intent.exchange, intent.pair)
+        return await gunbot.open_orders(intent.exchange, intent.pair) or []
     except (GatewayRejected, GatewayInvalidResponse):
         return []
 
@@ -47,7 +47,7 @@ async def baseline_of(gunbot: Gunbot, intent: Intent) -> Baseline:
     """Return what is there now. What cannot be read is None: it costs certainty later, not the order now."""
     at_millis = int(datetime.now(UTC).timestamp() * 1000)
     try:
-        orders = await gunbot.shown_orders(intent.exchange, intent.pair)
+        orders = await gunbot.open_orders(intent.exchange, intent.pair)
         open_ids = None if orders is None else frozenset(order.id for order in orders)
     except GatewayError:
         open_ids = None

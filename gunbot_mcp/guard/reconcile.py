@@ -69,7 +69,7 @@ async def look_for(gunbot: Gunbot, intent: Intent, baseline: Baseline, taken: fr
 
 async def _look_for_cancel(gunbot: Gunbot, intent: Cancel, baseline: Baseline) -> Finding:
     """Only an order that was open before and is now neither open nor filled was cancelled."""
-    shown = await gunbot.shown_orders(intent.exchange, intent.pair)
+    shown = await gunbot.open_orders(intent.exchange, intent.pair)
     if shown is None:
         raise GatewayInvalidResponse("Gunbot does not show the pair's open orders", "the pair must be active in Gunbot")
     if find(intent, shown) is not None:

@@ -142,18 +142,13 @@ class Gunbot:
     async def balances(self) -> list[records.Balance]:
         return records.balances(await self._call("POST", "/balances", body={}))
 
-    async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder]:
-        """Return the resting orders of one pair, as Gunbot's core memory shows them: slightly delayed."""
-        return await self.shown_orders(exchange, pair) or []
+    async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
+        """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold the pair.
 
-    async def shown_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
-        """Return the resting orders of one pair, or None where nobody knows: core memory does not hold the pair.
-
-        So it is where the pair is not active, or Gunbot has just started.
+        Then nobody knows: so it is where the pair is not active, or Gunbot has just started.
         """
         answer = _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
-        key = f"{exchange}/{pair}"
-        return records.open_orders(answer, key) if records.shows_pair(answer, key) else None
+        return records.open_orders(answer, f"{exchange}/{pair}")
 
     async def all_open_orders(self) -> list[records.OpenOrder]:
         """Return the resting orders of every active pair."""

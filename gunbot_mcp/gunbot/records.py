@@ -171,26 +171,31 @@ def balances(body: object) -> list[Balance]:
     ]
 
 
-def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder]:
-    """Return `memory[key].openOrders` of a core-memory answer; no such pair or no list means no open orders.
+def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
+    """Return `memory[key].openOrders` of a core-memory answer; None where the answer does not hold the pair at all.
+
+    Then its lack of open orders says nothing.
 
     Raises:
         GatewayInvalidResponse: `openOrders` is there but is not a list of objects.
     """
     memory = _members(body.get("memory", body))
-    return _orders_of(_members(memory.get(key, memory)), key)
-
-
-def shows_pair(body: Mapping[str, Any], key: str) -> bool:
-    """Return whether a core-memory answer holds the pair at all; if not, its lack of open orders says nothing."""
-    memory = _members(body.get("memory", body))
-    return bool(_members(memory.get(key, memory)))
+    # A flat answer is the pair's own memory only if it says so: any other object is not.
+    pair = _members(memory.get(key, memory if "openOrders" in memory else None))
+    return _orders_of(pair, key) if pair else None
 
 
 def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
-    """Return the open orders of every `exchange/pair` in a core-memory answer."""
+    """Return the open orders of every `exchange/pair` in a core-memory answer.
+
+    Raises:
+        GatewayInvalidResponse: there is no core memory in the answer, or its `openOrders` are no lists of objects.
+    """
     memory = _members(body.get("memory", body))
-    return [order for key, pair in memory.items() if "/" in key for order in _orders_of(_members(pair), key)]
+    pairs = {key: _members(pair) for key, pair in memory.items() if "/" in key}
+    if not pairs and not isinstance(body.get("memory"), dict):
+        raise GatewayInvalidResponse("Gunbot's answer has no core memory", "check that the url is Gunbot's")
+    return [order for key, pair in pairs.items() for order in _orders_of(pair, key)]
 
 
 def _members(value: object) -> dict[str, Any]:

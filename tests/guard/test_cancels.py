@@ -25,7 +25,8 @@ def cancel(**fields: Any) -> Cancel:  # noqa: ANN401 - any field
 
 def entry(intent: Cancel, *raw: dict[str, Any]) -> bool:
     key = f"{intent.exchange}/{intent.pair}"
-    return is_entry(intent, find(intent, open_orders({"memory": {key: {"openOrders": list(raw)}}}, key)))
+    shown = open_orders({"memory": {key: {"openOrders": list(raw)}}}, key) or []
+    return is_entry(intent, find(intent, shown))
 
 
 def test_a_visible_entry_order_needs_no_approval() -> None:

@@ -121,7 +121,10 @@ async def test_none_or_several_matches_answer_nothing(url: str, tmp_path: Path, 
     async with open_desk(url, tmp_path, exchange) as desk:
         lost = await desk.approve((await propose(desk)).id, by="a human")
         exchange.orders += orders
-        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
+        looked = await desk.get(lost.id, look=True)
+        assert looked.state is State.UNKNOWN
+        several = [order.id for order in orders] if len(orders) > 1 else []
+        assert [found["order_id"] for found in await desk.candidates(looked)] == several
 
 
 async def test_an_order_that_was_there_before_is_no_answer_even_when_it_fills_now(url: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def buy(*legs: Leg, amount: str = "0.001") -> Place:
 
 
 def orders(*raw: dict[str, Any]) -> list[OpenOrder]:
-    return open_orders({"memory": {"binance/USDT-BTC": {"openOrders": list(raw)}}}, "binance/USDT-BTC")
+    return open_orders({"memory": {"binance/USDT-BTC": {"openOrders": list(raw)}}}, "binance/USDT-BTC") or []
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:

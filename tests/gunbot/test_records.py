@@ -140,16 +140,40 @@ MEMORY = {"openOrders": [{"id": 5, "type": "buy", "rate": "50000", "amount": 0.1
     ],
 )
 def test_open_orders_are_found_in_every_form_of_core_memory(body: dict[str, Any]) -> None:
-    [order] = open_orders(body, "binance/USDT-BTC")
+    [order] = open_orders(body, "binance/USDT-BTC") or []
 
     assert (order.id, order.side, order.price, order.amount) == ("5", Side.BUY, 50000, Decimal("0.1"))
     assert (order.exchange, order.pair, order.order_type, order.plain) == ("binance", "USDT-BTC", "limit", True)
     assert order.raw == MEMORY["openOrders"][0]
 
 
-@pytest.mark.parametrize("body", [{}, {"memory": None}, {"memory": {}}, {"memory": {"binance/A-B": None}}])
-def test_a_pair_without_memory_has_no_open_orders(body: dict[str, Any]) -> None:
-    assert open_orders(body, "binance/A-B") == []
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"status": "ok"},
+        {"memory": None},
+        {"memory": {}},
+        {"memory": {"binance/A-B": None}},
+        {"memory": {"binance/A-C": MEMORY}},
+    ],
+)
+def test_of_a_pair_without_memory_nobody_knows_the_open_orders(body: dict[str, Any]) -> None:
+    assert open_orders(body, "binance/A-B") is None
+
+
+def test_a_pair_whose_memory_names_no_orders_has_none() -> None:
+    assert open_orders({"memory": {"binance/A-B": {"Bid": 5}}}, "binance/A-B") == []
+
+
+def test_a_core_memory_without_pairs_has_no_open_orders() -> None:
+    assert all_open_orders({"memory": {}}) == []
+
+
+@pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"memory": None}, {"memory": []}])
+def test_an_answer_without_core_memory_is_not_taken_for_no_open_orders(body: dict[str, Any]) -> None:
+    with pytest.raises(GatewayInvalidResponse):
+        all_open_orders(body)
 
 
 @pytest.mark.parametrize("found", [5, "x", [5], [None], True])
@@ -181,19 +205,19 @@ def test_the_open_orders_of_all_pairs_carry_their_own_key() -> None:
     ],
 )
 def test_an_order_that_hints_at_a_stop_is_not_plain(hint: dict[str, Any]) -> None:
-    [order] = open_orders({"openOrders": [{"id": 1, "type": "sell", "rate": 5, **hint}]}, "binance/USDT-BTC")
+    [order] = open_orders({"openOrders": [{"id": 1, "type": "sell", "rate": 5, **hint}]}, "binance/USDT-BTC") or []
 
     assert order.plain is False
 
 
 @pytest.mark.parametrize("nothing", [{"stopPrice": 0}, {"stopPrice": "0"}, {"stopPrice": None}, {"isOco": False}])
 def test_a_stop_that_is_empty_hints_at_nothing(nothing: dict[str, Any]) -> None:
-    [order] = open_orders({"openOrders": [{"id": 1, "type": "sell", "rate": 5, **nothing}]}, "binance/USDT-BTC")
+    [order] = open_orders({"openOrders": [{"id": 1, "type": "sell", "rate": 5, **nothing}]}, "binance/USDT-BTC") or []
 
     assert order.plain is True
 
 
 def test_an_order_of_unknown_side_and_number_says_so() -> None:
-    [order] = open_orders({"openOrders": [{"type": "limit", "orderType": "market"}]}, "binance/USDT-BTC")
+    [order] = open_orders({"openOrders": [{"type": "limit", "orderType": "market"}]}, "binance/USDT-BTC") or []
 
     assert (order.id, order.side, order.price, order.amount, order.order_type) == ("", None, None, None, "market")
