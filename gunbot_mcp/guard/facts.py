@@ -14,15 +14,16 @@ _PAGE = BY_NAME["list_orders_page"]
 
 
 async def book_of(gunbot: Gunbot, intent: Intent) -> Book | None:
-    """Return the top of the book, or None where Gunbot has none (an inactive pair).
+    """Return the book, or None where Gunbot has none (an inactive pair) or none that can be relied on (crossed).
 
     Raises:
         GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
     """
     try:
-        return await gunbot.order_book(f"{intent.exchange}/{intent.pair}")
+        book = await gunbot.order_book(f"{intent.exchange}/{intent.pair}")
     except (GatewayRejected, GatewayInvalidResponse):
         return None
+    return None if book.crossed else book
 
 
 async def open_orders_of(gunbot: Gunbot, intent: Intent) -> list[OpenOrder]:

@@ -8,7 +8,7 @@
      6. order notional   worst case of one order, per paying asset
      7. day notional     sum of worst cases of the UTC day, per paying asset
      8. day count        orders of the UTC day
-     9. price band       every named price against the book
+     9. price band       every named price, and where a market order would end, against the book
     10. wrong side       prices that act at once: a warning, or a refusal
     11. rate             orders proposed per minute
     12. duplicate        the same order again needs `repeat_of`
@@ -173,6 +173,32 @@ def check_band(case: Case) -> None:
                 f"the book ({decimal_text(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
                 "look at get_quote; a human can widen limits.price_band_percent",
             )
+    if any(leg.limit is None for leg in legs_of(case.intent)):
+        _check_depth(case, quote)
+
+
+def _check_depth(case: Case, quote: Decimal) -> None:
+    """Refuse what fills at the market where the book does not hold its amount near the best price.
+
+    The worst case allows for `slippage_percent`; an order that eats its way further would cost more than it says.
+    """
+    if isinstance(case.intent, Cancel) or case.book is None:
+        return
+    buying = side_of(case.intent) is Side.BUY
+    top, levels = (case.book.ask, case.book.asks) if buying else (case.book.bid, case.book.bids)
+    if top is None:
+        raise PriceOutOfBand(
+            f"the book has no {'ask' if buying else 'bid'}, so an order without a limit has nothing to fill at",
+            "use a limit, or wait for market data",
+        )
+    most = quote * case.limits.slippage_percent / 100
+    near = sum((amount for price, amount in levels if abs(price - quote) <= most), Decimal(0))
+    if levels and near < case.intent.amount:
+        raise PriceOutOfBand(
+            f"the book holds only {decimal_text(near)} within {decimal_text(case.limits.slippage_percent)} % of "
+            f"{decimal_text(quote)}, and the order needs {decimal_text(case.intent.amount)}: it would slip further",
+            "make it smaller or use a limit; a human can widen limits.slippage_percent",
+        )
 
 
 def check_wrong_side(case: Case) -> tuple[str, ...]:

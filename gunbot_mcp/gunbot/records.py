@@ -41,6 +41,9 @@ _NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
 _STOP_WORDS = ("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "closepos")
 
 
+Level = tuple[Decimal, Decimal]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Records with their names said once. A field that a record lacks is `None` in its row."""
@@ -51,12 +54,28 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """The top of an order book, prices in the paying asset; `None` where a side is empty."""
+    """An order book, prices in the paying asset; `None` where a side is empty.
+
+    `bids` and `asks` are its levels (price, amount), best first; empty where only the top is known.
+    """
 
     bid: Decimal | None
     ask: Decimal | None
-    bid_amount: Decimal | None = None
-    ask_amount: Decimal | None = None
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+
+    @property
+    def bid_amount(self) -> Decimal | None:
+        return self.bids[0][1] if self.bids else None
+
+    @property
+    def ask_amount(self) -> Decimal | None:
+        return self.asks[0][1] if self.asks else None
+
+    @property
+    def crossed(self) -> bool:
+        """Whether somebody would pay more than somebody else asks: then it is no market that can be relied on."""
+        return self.bid is not None and self.ask is not None and self.bid > self.ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +141,7 @@ def _number_from_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def book(body: Mapping[str, Any]) -> Book:
-    """Return the best bid and ask of `{"data": {"ask": [[price, amount]…], "bid": […]}}`, whatever the levels' order.
+    """Return the book of `{"data": {"ask": [[price, amount]…], "bid": […]}}`, whatever the levels' order.
 
     Raises:
         GatewayInvalidResponse: there is no book in the answer.
@@ -131,24 +150,19 @@ def book(body: Mapping[str, Any]) -> Book:
     if not isinstance(data, dict):
         raise GatewayInvalidResponse("Gunbot's answer has no order book", "the pair must be active in Gunbot")
     sides = cast("dict[str, Any]", data)
-    bids, asks = _levels(sides.get("bid")), _levels(sides.get("ask"))
-    bid = max(bids, default=None)
-    ask = min(asks, default=None)
-    return Book(
-        bid=bid[0] if bid else None,
-        ask=ask[0] if ask else None,
-        bid_amount=bid[1] if bid else None,
-        ask_amount=ask[1] if ask else None,
-    )
+    bids = tuple(sorted(_levels(sides.get("bid")), reverse=True))
+    asks = tuple(sorted(_levels(sides.get("ask"))))
+    return Book(bid=bids[0][0] if bids else None, ask=asks[0][0] if asks else None, bids=bids, asks=asks)
 
 
-def _levels(side: object) -> list[tuple[Decimal, Decimal]]:
-    levels: list[tuple[Decimal, Decimal]] = []
+def _levels(side: object) -> list[Level]:
+    """Return the levels at which something can be traded: a price without an amount is none."""
+    levels: list[Level] = []
     for level in cast("list[Any]", side) if isinstance(side, list) else []:
         if isinstance(level, list) and len(cast("list[Any]", level)) >= 2:  # noqa: PLR2004 - price, amount
             price, amount = (to_decimal(part) for part in cast("list[Any]", level)[:2])
-            if price is not None and price > 0:
-                levels.append((price, amount if amount is not None else Decimal(0)))
+            if price is not None and price > 0 and amount is not None and amount > 0:
+                levels.append((price, amount))
     return levels
 
 

@@ -135,5 +135,50 @@ def test_what_fills_at_the_market_is_void_once_the_market_is_worse_than_what_the
 def test_where_nothing_was_seen_or_is_to_be_seen_nothing_moved() -> None:
     market = order("buy_market", amount=0.001)
     check_all(replace(market, seen=Book(bid=None, ask=None)))
-    allowed = replace(market, live=False, seen=BOOK, book=Book(bid=Decimal(49990), ask=None))
-    check_all(allowed)
+    limited = replace(order("buy_limit", amount=0.001, price=49900), live=False, seen=BOOK)
+    check_all(replace(limited, book=Book(bid=Decimal(49990), ask=None)))
+
+
+# Depth
+
+
+def deep(*asks: tuple[str, str]) -> Book:
+    levels = tuple((Decimal(price), Decimal(amount)) for price, amount in asks)
+    below = tuple((2 * 50_000 - price, amount) for price, amount in levels)
+    return Book(bid=below[0][0], ask=levels[0][0], bids=below, asks=levels)
+
+
+@pytest.mark.parametrize("tool", ["buy_market", "sell_market"])
+@pytest.mark.parametrize(
+    ("amount", "fits"), [(0.0005, True), (0.001, True), (0.0015, True), (0.0016, False), (0.004, False)]
+)
+def test_what_fills_at_the_market_must_fit_into_the_book_within_the_slippage(
+    tool: str, amount: float, *, fits: bool
+) -> None:
+    book = deep(("50001", "0.001"), ("50499", "0.0005"), ("51000", "1000"))
+    found = replace(order(tool, amount=amount), book=book)
+    if fits:
+        check_all(found)
+    else:
+        assert refusal(found) == "price_out_of_band"
+
+
+def test_a_trailing_stop_ends_in_a_market_order_and_must_fit_too() -> None:
+    book = deep(("50001", "0.001"), ("51000", "1000"))
+    fits, too_much = (
+        replace(order("sell_trailing_stop", amount=amount, price=50000, stop_price=49900), book=book)
+        for amount in (0.001, 0.0011)
+    )
+    check_all(fits)
+    assert refusal(too_much) == "price_out_of_band"
+
+
+def test_a_limit_protects_itself_however_thin_the_book_is() -> None:
+    check_all(case(buy(amount="0.004"), book=deep(("50001", "0.0001"))))
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_an_order_without_a_limit_needs_somebody_to_trade_with(*, live: bool) -> None:
+    no_ask = Book(bid=Decimal(49990), ask=None)
+    assert refusal(replace(order("buy_market", amount=0.001), live=live, book=no_ask)) == "price_out_of_band"
+    check_all(replace(order("sell_market", amount=0.001), live=live, book=no_ask))

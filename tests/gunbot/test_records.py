@@ -100,7 +100,23 @@ def test_the_best_prices_are_found_whatever_the_order_of_the_levels() -> None:
 
 
 @pytest.mark.parametrize(
-    "side", [None, [], {}, "x", [[]], [[0, 1]], [["x", 1]], [[-5, 1]], [[None, None]], [5], [["NaN", 1]], [[True, 1]]]
+    "side",
+    [
+        None,
+        [],
+        {},
+        "x",
+        [[]],
+        [[0, 1]],
+        [["x", 1]],
+        [[-5, 1]],
+        [[None, None]],
+        [5],
+        [["NaN", 1]],
+        [[True, 1]],
+        [[5, 0]],
+        [[5, None]],
+    ],
 )
 def test_levels_that_are_none_leave_the_side_empty(side: object) -> None:
     found = book({"data": {"ask": side, "bid": side}})
