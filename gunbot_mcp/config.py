@@ -312,6 +312,16 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(secret for secret in found if secret))
 
 
+def state_home() -> Path:
+    """Return the state folder whatever else is wrong with the configuration: the kill switch must work then, too."""
+    named: object = os.environ.get("GUNBOT_MCP_HOME", "").strip()
+    if not named:
+        with contextlib.suppress(OSError, ValueError):  # not TOML is a ValueError
+            file = os.environ.get(CONFIG_VARIABLE, "").strip()
+            named = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8")).get("home") if file else None
+    return Settings.model_construct(home=Path(named) if isinstance(named, str) and named else None).folder
+
+
 def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
     """Read the configuration; `flags` win over everything else.
 

@@ -50,9 +50,14 @@ class LaterReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, for the records, and how it can show a form to its human."""
+    """Who asks, for the records, and how it can show a form to its human.
+
+    `known` is False where anybody could be the client: on a port, unlike a pipe of the user's own client, a program
+    can answer its own forms. Then neither forms nor a card's buttons speak for a human on a live instance.
+    """
 
     name: str
+    known: bool = True
     ask: Ask | None = None
     asks_later: bool = False
     reply: LaterReply | None = None
@@ -123,8 +128,8 @@ class Dispatcher:
 
     def card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""
-        where = self._settings.approval.card_buttons
-        return caller.shows_card and (where == "always" or (where == "paper" and not self._settings.served.live))
+        where, live = self._settings.approval.card_buttons, self._settings.served.live
+        return caller.shows_card and where != "never" and (not live or (where == "always" and caller.known))
 
     def _check_mode(self) -> None:
         if self._settings.effective_mode is Mode.READ_ONLY:

@@ -61,7 +61,8 @@ class Place:
     """Buy or sell `amount` of the pair's traded asset. Several legs: the first to act cancels the others.
 
     `reference` is a price that the caller named without it being a limit or a stop (a market order's optional price,
-    a trailing stop's reference price).
+    a trailing stop's reference price); `trigger` is a trailing stop's named stop price, whose distance from the
+    reference is the trail.
     """
 
     side: Side
@@ -70,6 +71,7 @@ class Place:
     amount: Decimal
     legs: tuple[Leg, ...]
     reference: Decimal | None = None
+    trigger: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

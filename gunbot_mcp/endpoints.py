@@ -171,6 +171,7 @@ def _trailing_stop(side: Side) -> Callable[[TrailingStopArgs], Place]:
         amount=a.amount,
         legs=(Leg(trail=abs(a.price - a.stop_price)),),
         reference=a.price,
+        trigger=a.stop_price,
     )
 
 

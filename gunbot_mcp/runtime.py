@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from gunbot_mcp.paper.app import PaperGateway
 
 
+LOOK_SECONDS = 3.0
+"""How long a process that starts looks for orders of unknown fate."""
+
+
 class PaperTransport(httpx2.AsyncBaseTransport):
     """Reaches the embedded paper gateway in this process, with no port; starts it when it is first needed."""
 
@@ -104,8 +108,10 @@ class Runtime:
             folder=folder,
         )
         await desk.recover()
-        for ticket in await desk.list(states={State.UNKNOWN}):
-            await desk.get(ticket.id, look=True)
+        # What is not found at once is found when somebody asks for it; a Gunbot that hangs must not hold up a human.
+        with anyio.move_on_after(LOOK_SECONDS):
+            for ticket in await desk.list(states={State.UNKNOWN}):
+                await desk.get(ticket.id, look=True)
         return desk
 
     async def page_url(self) -> str | None:

@@ -136,9 +136,17 @@ def _intent(name: str, **changed: object) -> object:
 @pytest.mark.parametrize("name", INTENTS)
 def test_a_sample_order_is_these_legs(name: str) -> None:
     side, legs, reference = INTENTS[name]
+    trails = name.endswith("trailing_stop")
+    trigger = Decimal(str(CALLS[name]["arguments"]["stop_price"])) if trails else None
 
     assert _intent(name) == Place(
-        side=side, exchange="binance", pair="USDT-BTC", amount=ONE, legs=legs, reference=reference
+        side=side,
+        exchange="binance",
+        pair="USDT-BTC",
+        amount=ONE,
+        legs=legs,
+        reference=reference,
+        trigger=trigger,
     )
 
 

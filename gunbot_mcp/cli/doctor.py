@@ -1,7 +1,9 @@
 """`gunbot-mcp doctor`: what is set up, what works, what is missing, and how a human would be asked."""
 
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import click
@@ -43,7 +45,9 @@ def _config(settings: Settings) -> Iterator[Finding]:
     kind = f"LIVE at {served.url}" if served.live else "PAPER, embedded"
     yield Finding(True, "instance", f"{settings.name} ({kind}), mode {settings.effective_mode.value}")
     folder = state_folder(settings)
-    yield Finding(True, "state folder", str(folder))
+    others = stat.S_IMODE(folder.stat().st_mode) & 0o022
+    open_to = f"{folder} can be written by others, who could then approve or halt: chmod go-w it"
+    yield Finding(not others, "state folder", open_to if others else str(folder))
     if served.insecure_skip_verify:
         yield Finding(None, "TLS", "certificate verification is OFF: anyone in between can read the token")
     if served.url.startswith("http://") and served.allow_insecure_http:
@@ -75,24 +79,45 @@ async def _running(settings: Settings) -> list[Finding]:
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
-    if settings.effective_mode is Mode.READ_ONLY:
+    """Say how a human would be asked: what the rules let go without asking, then where each client's human decides."""
+    mode, live = settings.effective_mode, settings.served.live
+    if mode is Mode.READ_ONLY:
         yield Finding(None, "approval", "not needed: the server is read-only")
         return
-    pin = has_pin(state_folder(settings))
-    if not pin and settings.served.live:
-        yield Finding(None, "PIN", "none is set: the page and the terminal cannot approve; run gunbot-mcp pin")
-    elsewhere = "the approval page and gunbot-mcp approve" if settings.approval.page else "gunbot-mcp approve"
+    if mode is Mode.AUTO and not live:
+        yield Finding(None, "approval", "mode auto on paper: orders go at once, nobody is asked")
+        return
+    if mode is Mode.AUTO:
+        yield Finding(
+            None, "approval", "mode auto: what an active mandate covers goes at once (gunbot-mcp mandate list)"
+        )
+    ways = ["the approval page"] * settings.approval.page + ["gunbot-mcp approve"]
+    elsewhere = " or ".join(ways)
+    if live and not has_pin(state_folder(settings)):
+        yield Finding(None, "PIN", f"none is set, so {elsewhere} cannot approve; run gunbot-mcp pin")
+        elsewhere = "nothing else until a PIN is set"
     clients = recall(settings)
     if not clients:
-        yield Finding(None, "approval", f"no client has connected yet; {elsewhere} always work")
+        yield Finding(None, "approval", f"no client has connected yet; without one a human decides in {elsewhere}")
     for name, facts in clients.items():
-        forms = bool(facts.get("shows_forms")) and settings.approval.elicitation
-        card = bool(facts.get("shows_card"))
-        offers = [word for word, has in (("forms", facts.get("shows_forms")), ("ticket cards", card)) if has]
-        used = "its form first, then " if forms else ("its ticket card, then " if card else "")
-        yield Finding(
-            True,
-            f"client {name}",
-            f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {facts.get('protocol')}); "
-            f"a human is asked in {used}{elsewhere}",
-        )
+        said = f"{_offers(facts)}; a human is asked in {_asked(settings, facts)}{elsewhere}"
+        yield Finding(True, f"client {name}", said)
+
+
+def _offers(facts: Mapping[str, Any]) -> str:
+    offers = [word for word, key in (("forms", "shows_forms"), ("ticket cards", "shows_card")) if facts.get(key)]
+    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {facts.get('protocol')})"
+
+
+def _asked(settings: Settings, facts: Mapping[str, Any]) -> str:
+    """Return the client's own channels that would be used, in their order, ready to be followed by the others."""
+    live, known = settings.served.live, bool(facts.get("known", True))
+    used = ""
+    if facts.get("shows_forms") and settings.approval.elicitation:
+        over_http = "(not its forms: over HTTP anybody could answer them) "
+        used += over_http if live and not known else "its form first, then "
+    if facts.get("shows_card"):
+        buttons = settings.approval.card_buttons
+        decides = buttons != "never" and (not live or (buttons == "always" and known))
+        used += "its ticket card, then " if decides else "its ticket card, which has no buttons and leads to "
+    return used

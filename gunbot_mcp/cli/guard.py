@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
-from gunbot_mcp.config import Settings, load
+from gunbot_mcp.companions import QuoteArgs
+from gunbot_mcp.config import Settings, load, state_home
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard import halt as switch
@@ -44,15 +46,17 @@ def pin(instance: str | None) -> None:
 @click.argument("reason", default="halted by a human")
 def halt(reason: str) -> None:
     """Stop all trading of every instance at once, whoever asks."""
-    switch.halt(state_folder(load()), clean(reason))
-    click.echo("Trading is halted. Nothing is sent until gunbot-mcp resume.")
+    folder = state_home()
+    switch.halt(folder, clean(reason))
+    click.echo(f"Trading is halted for all that keep their state in {folder}, until gunbot-mcp resume.")
 
 
 @click.command()
-def resume() -> None:
+@_instance
+def resume(instance: str | None) -> None:
     """Allow trading again after a halt."""
     require_terminal("resuming")
-    settings = load()
+    settings = load(instance=instance)
     folder = state_folder(settings)
     if switch.halted(folder) is None:
         click.echo("Trading is not halted.")
@@ -82,6 +86,8 @@ def mandate_create(
     require_terminal("creating a mandate")
     settings = load(instance=instance)
     names = tuple(name.strip() for name in pairs.split(",") if name.strip())
+    for name in names:
+        parse_arguments(QuoteArgs, {"exchange": exchange, "pair": name})
     paying = {pair.paying if pair else None for pair in map(Pair.parse, names)}
     asset = paying.pop() if len(paying) == 1 else None
     if asset is None:

@@ -72,7 +72,7 @@ def _tables() -> Mapping[str, Iterable[str]]:
             "| Tool | Changes anything? | What it does |",
             "|---|---|---|",
             *(
-                f"| `{c.name}` | {'no' if c.effect is Effect.READ else 'its own ticket only'} | {_row_text(c.about)} |"
+                f"| `{c.name}` | {'no' if c.effect is Effect.READ else 'tickets only'} | {_row_text(c.about)} |"
                 for c in companions.COMPANIONS
             ),
         ],

@@ -115,7 +115,7 @@ async def _show(ticket: Ticket, desk: Desk) -> None:
     for warning in ticket.warnings:
         click.secho(f"Warning: {warning}", fg="yellow")
     left = f"; {seconds_left(ticket, desk.clock.now())} s left" if ticket.state is State.PENDING else ""
-    click.echo(f"Proposed by {ticket.client}{left}")
+    click.echo(f'Proposed by "{ticket.client}"{left}')
 
 
 def _report(ticket: Ticket) -> int:

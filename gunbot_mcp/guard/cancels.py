@@ -5,11 +5,19 @@ Cancelling a stop, a trailing stop, a linked leg, an exit, or an order that cann
 its protection, so a human decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from gunbot_mcp.domain import Cancel, Pair, Side
 from gunbot_mcp.exchanges import EXCHANGES, base_name
+from gunbot_mcp.guard.content import amount_of, ids_of
+from gunbot_mcp.guard.matching import same
+from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.gunbot.records import OpenOrder
+
+REMEMBERED = timedelta(days=30)
+"""How long an order that went out through here may still rest: stops rest for weeks."""
+_PLAIN = frozenset({"buy_limit", "sell_limit"})
 
 
 def find(intent: Cancel, open_orders: Sequence[OpenOrder]) -> OpenOrder | None:
@@ -30,3 +38,15 @@ def is_entry(intent: Cancel, seen: OpenOrder | None) -> bool:
         # Where positions can be short, a buy may be the exit of one.
         return False
     return seen.side is (Side.SELL if hedge == "SHORT" else Side.BUY)
+
+
+def was_more(seen: OpenOrder, sent: Iterable[Ticket]) -> bool:
+    """Return whether the order may be a stop, a trail or a linked leg that went out through here.
+
+    The exchange may show such an order as a plain one; the ledger knows better, by its id or by its amount.
+    """
+    return any(
+        seen.id in ids_of(ticket.observed or {}) or (seen.amount is not None and same(seen.amount, amount_of(ticket)))
+        for ticket in sent
+        if ticket.tool not in _PLAIN and ticket.side != "cancel"
+    )

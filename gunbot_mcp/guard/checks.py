@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import Cancel, Intent, side_of
 from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.guard.content import fingerprint, parse_stored
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.policy import Case
 
@@ -89,6 +90,10 @@ class Checks:
         if ticket.live is not self._instance.live:
             was, now = ("live", "paper") if ticket.live else ("paper", "live")
             return TicketClosed(f"it was proposed to a {was} instance, and {ticket.instance} is {now} now", "")
+        if ticket.fingerprint != fingerprint(
+            self._settings.name, self._instance.url, ticket.tool, parse_stored(ticket)
+        ):
+            return TicketClosed(f"it was proposed to another Gunbot than {ticket.instance} is now", "propose it again")
         return None
 
     def is_expired(self, ticket: Ticket) -> bool:

@@ -51,6 +51,16 @@ def parse_stored(ticket: Ticket) -> Args:
     return BY_NAME[ticket.tool].args.model_validate(found)
 
 
+def amount_of(ticket: Ticket) -> Decimal:
+    """Return the amount of an order's ticket."""
+    return json.loads(ticket.arguments, parse_float=Decimal, parse_int=Decimal)["amount"]
+
+
+def ids_of(observed: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the orders that a ticket was found to be: one, or one for each leg."""
+    return [str(name) for name in (observed.get("order_id"), *observed.get("legs", ())) if name is not None]
+
+
 def quote_of(book: Book | None, now: datetime) -> dict[str, Any] | None:
     """Return the book as a ticket keeps it, so that a human sees later what was seen then."""
     if book is None:
@@ -69,10 +79,10 @@ def seen_book(ticket: Ticket) -> Book | None:
     return Book(bid=to_decimal(ticket.quote.get("bid")), ask=to_decimal(ticket.quote.get("ask")))
 
 
-def fingerprint(instance: str, tool: str, args: Args) -> str:
-    """Return a hash that is equal for equal orders: 1.0 and 1 are the same amount."""
+def fingerprint(instance: str, url: str, tool: str, args: Args) -> str:
+    """Return a hash that is equal for equal orders to the same Gunbot: 1.0 and 1 are the same amount."""
     found = {
         name: str(value.normalize()) if isinstance(value, Decimal) else value
         for name, value in args.model_dump(exclude_none=True).items()
     }
-    return hashlib.sha256(canonical([instance, tool, found]).encode()).hexdigest()
+    return hashlib.sha256(canonical([instance, url, tool, found]).encode()).hexdigest()

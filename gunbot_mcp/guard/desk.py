@@ -24,6 +24,7 @@ from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint
 from gunbot_mcp.errors import (
     GunbotMcpError,
     LedgerUnavailable,
+    LimitExceeded,
     Refused,
     TicketClosed,
     TicketNotFound,
@@ -32,6 +33,7 @@ from gunbot_mcp.errors import (
 from gunbot_mcp.guard import book, facts, reconcile, sending
 from gunbot_mcp.guard.checks import Checks
 from gunbot_mcp.guard.content import hash_nonce, intent_of, parse_stored, seen_book
+from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.owners import recover
 from gunbot_mcp.guard.policy import check_all
 from gunbot_mcp.guard.proposing import Proposal, Proposer
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.exchanges import CapabilityMatrix
     from gunbot_mcp.guard.clock import Clock
     from gunbot_mcp.guard.ledger import Ledger
+    from gunbot_mcp.guard.notional import Notional
     from gunbot_mcp.guard.write import Write
     from gunbot_mcp.gunbot.client import Gunbot
 
@@ -203,7 +206,7 @@ class Desk:
         if claimed.state is not State.SENDING:
             return claimed
         try:
-            outcome = sending.too_late(claimed, self._clock.now())
+            outcome = sending.too_late(claimed, self._clock.now(), halted=halted(self._folder))
             outcome = outcome or await sending.post_once(self._gunbot, endpoint, args)
         except BaseException as exc:
             await sending.record(self._ledger, self._folder, claimed, sending.cut_off(exc))
@@ -221,11 +224,13 @@ class Desk:
         """
         now = None if isinstance(intent, Cancel) else await facts.book_of(self._gunbot, intent)
         baseline = await facts.baseline_of(self._gunbot, intent)
+        await self._gunbot.log_in()
         async with self._ledger.write() as write:
             refusal = self._checks.out_of_date(ticket)
             try:
                 case = await self._checks.facts(write, endpoint, intent, now, exclude=ticket.id)
-                check_all(replace(case, seen=seen_book(ticket)))
+                verdict = check_all(replace(case, seen=seen_book(ticket)))
+                await self._check_mandate(write, ticket, verdict.notional)
             except Refused as exc:
                 refusal = refusal or exc
             if refusal is not None:
@@ -244,9 +249,26 @@ class Desk:
             raise _closed(await self._ledger.get(ticket.id) or ticket)
         return claimed
 
+    async def _check_mandate(self, write: Write, ticket: Ticket, worst: Notional | None) -> None:
+        """Refuse what its mandate does not cover any more: it was revoked or ran out, or the market rose since.
+
+        Raises:
+            LimitExceeded: nothing was spent beyond what the approval took.
+        """
+        if ticket.mandate is None or worst is None:
+            return
+        active = await write.mandates(self._settings.name, active_at=self._clock.now())
+        mandate = next((one for one in active if one.id == ticket.mandate), None)
+        more = worst.amount - (ticket.notional or Decimal(0))
+        covered = mandate is not None and worst.amount <= mandate.max_order
+        if not covered or (more > 0 and not await write.spend(ticket.mandate, more)):
+            raise LimitExceeded(f"mandate {ticket.mandate} does not cover it any more", "propose it again")
+
     async def _settle(self, ticket: Ticket, intent: Intent, *, attempts: int = 1) -> Ticket:
         try:
-            return await reconcile.settle(self._ledger, self._gunbot, ticket, intent, attempts=attempts)
+            return await reconcile.settle(
+                self._ledger, self._gunbot, ticket, intent, clock=self._clock, attempts=attempts
+            )
         except GunbotMcpError:
             # What is known is recorded; not learning more is no reason to lose it.
             return ticket

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gunbot_mcp.domain import Cancel, Intent
 from gunbot_mcp.endpoints import BY_NAME
-from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected
+from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
 from gunbot_mcp.guard.matching import Baseline
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
@@ -56,7 +56,7 @@ async def baseline_of(gunbot: Gunbot, intent: Intent) -> Baseline:
         return Baseline(open_ids=open_ids, filled_ids=None, at_millis=at_millis)
     try:
         fills = await recent_fills(gunbot, intent)
-        filled_ids = frozenset(str(record.get("id", "")) for record in fills)
+        filled_ids = frozenset(clean(record.get("id", ""), 64) for record in fills)
     except GatewayError:
         filled_ids = None
     return Baseline(open_ids=open_ids, filled_ids=filled_ids, at_millis=at_millis)

@@ -54,7 +54,7 @@ def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
     seconds = round((ticket.expires_at - ticket.created_at).total_seconds())
     lines.append(
-        f"Proposed by {ticket.client}. Ticket {ticket.id} waits {seconds} s, until {ticket.expires_at:%H:%M:%S} UTC."
+        f'Proposed by "{ticket.client}". Ticket {ticket.id} waits {seconds} s, until {ticket.expires_at:%H:%M:%S} UTC.'
     )
     properties: dict[str, Any] = {
         "decision": {"type": "string", "title": "Decision", "enum": ["approve", "reject"]},

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from gunbot_mcp.domain import Close, Place, Side, plain_text, side_of, to_decimal
+from gunbot_mcp.errors import clean
 from gunbot_mcp.guard.notional import legs_of
 from gunbot_mcp.gunbot.records import OpenOrder, Record
 
@@ -69,7 +70,7 @@ def match_filled(intent: Place | Close, records: Sequence[Record], baseline: Bas
     side = side_of(intent)
     found: list[dict[str, Any]] = []
     for record in records:
-        identity = str(record.get("id", ""))
+        identity = clean(record.get("id", ""), 64)
         time = record.get("time")
         fresh = isinstance(time, int) and time >= baseline.at_millis - CLOCK_SKEW_MILLIS
         # An order that was open before sending and filled since is an older one, too.

@@ -74,3 +74,5 @@ def named_prices(intent: Place | Close) -> Iterator[tuple[str, Decimal]]:
             yield "stop price", leg.stop
     if isinstance(intent, Place) and intent.reference is not None:
         yield "price", intent.reference
+    if isinstance(intent, Place) and intent.trigger is not None:
+        yield "stop price", intent.trigger

@@ -168,7 +168,10 @@ def _load(folder: Path) -> _Record:
         n = r = p = 0
         salt = key = b""
     if not sound:
-        raise ConfigInvalid(f"{path} is damaged, so no PIN is right", "set a new one with gunbot-mcp pin")
+        raise ConfigInvalid(
+            f"{path} is damaged, so no PIN is right",
+            "remove that file yourself, then set a new PIN with gunbot-mcp pin",
+        )
     return _Record(n, r, p, salt, key)
 
 

@@ -19,13 +19,13 @@ Cancels pass 1 to 5 and 11, where they are counted apart from orders. The first 
 nothing was sent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from gunbot_mcp.config import Limits, Mode
-from gunbot_mcp.domain import EXACT, Cancel, Capability, Intent, Leg, Pair, Side, decimal_text, side_of
+from gunbot_mcp.domain import EXACT, Cancel, Capability, Intent, Leg, Pair, Place, Side, decimal_text, side_of
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
@@ -208,6 +208,8 @@ def check_wrong_side(case: Case) -> tuple[str, ...]:
     warnings = tuple(
         warning for leg in legs_of(case.intent) for warning in _wrong_side(leg, side_of(case.intent), case.book)
     )
+    if isinstance(case.intent, Place):
+        warnings += tuple(_wrong_trigger(case.intent))
     if warnings and case.limits.wrong_side == "refuse":
         raise PriceOutOfBand(warnings[0], "the user's limits refuse prices on the wrong side of the market")
     if case.book is None:
@@ -348,6 +350,18 @@ def _wrong_side(leg: Leg, side: Side, book: Book | None) -> list[str]:
         if side is Side.SELL and leg.limit <= market:
             found.append(f"The limit {limit} is at or below the market ({now}): it fills at once.")
     return found
+
+
+def _wrong_trigger(intent: Place) -> Iterator[str]:
+    """Warn where a trailing stop's named stop lies where the price has to turn away from it."""
+    if intent.trigger is None or intent.reference is None:
+        return
+    buying = intent.side is Side.BUY
+    if (intent.trigger < intent.reference) if buying else (intent.trigger > intent.reference):
+        stop, price = decimal_text(intent.trigger), decimal_text(intent.reference)
+        word = "below" if buying else "above"
+        turn = "buying waits for a rise" if buying else "selling waits for a fall"
+        yield f"The stop {stop} lies {word} the price {price}, but {turn}: Gunbot may understand it otherwise."
 
 
 def assets_of(intent: Intent) -> tuple[str, str]:

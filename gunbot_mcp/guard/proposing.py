@@ -102,7 +102,7 @@ class Proposer:
         self, write: Write, endpoint: AnyEndpoint, args: Args, seen: _Seen, *, client: str, nonce: str
     ) -> Ticket:
         intent = intent_of(endpoint, args)
-        mark = fingerprint(self._settings.name, endpoint.name, args)
+        mark = fingerprint(self._settings.name, self._instance.url, endpoint.name, args)
         repeat_of: str | None = getattr(args, "repeat_of", None)
         case = await self._checks.facts(write, endpoint, intent, seen.book, mark=mark, repeat_of=repeat_of)
         verdict = check_all(case)
@@ -143,7 +143,7 @@ class Proposer:
         if mode is Mode.AUTO and not self._instance.live:
             return "mode auto (paper)", None
         if isinstance(intent, Cancel):
-            smart = self._instance.cancel == "smart" and cancels.is_entry(intent, seen)
+            smart = self._instance.cancel == "smart" and await self._is_entry(write, intent, seen)
             return ("smart cancel rule (a visible entry order)", None) if smart else (None, None)
         if mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
             return None, None
@@ -159,3 +159,9 @@ class Proposer:
             ):
                 return f"mandate {mandate.id}", mandate.id
         return None, None
+
+    async def _is_entry(self, write: Write, intent: Cancel, seen: OpenOrder | None) -> bool:
+        if seen is None or not cancels.is_entry(intent, seen):
+            return False
+        since = self._clock.now() - cancels.REMEMBERED
+        return not cancels.was_more(seen, await write.sent_on(self._settings.name, intent.exchange, intent.pair, since))

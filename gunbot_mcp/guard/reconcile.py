@@ -7,26 +7,24 @@ may be its order, so it answers neither.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
 from gunbot_mcp.domain import Cancel, Intent
-from gunbot_mcp.errors import GatewayInvalidResponse, GunbotMcpError
+from gunbot_mcp.errors import GatewayInvalidResponse, GunbotMcpError, clean
 from gunbot_mcp.guard import facts
-from gunbot_mcp.guard.cancels import find
+from gunbot_mcp.guard.cancels import REMEMBERED, find
+from gunbot_mcp.guard.content import amount_of, ids_of
 from gunbot_mcp.guard.matching import Baseline, match_filled, match_open, same
 from gunbot_mcp.guard.notional import legs_of
 from gunbot_mcp.guard.tickets import State, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
+    from gunbot_mcp.guard.clock import Clock
     from gunbot_mcp.guard.ledger import Ledger
     from gunbot_mcp.guard.write import Write
     from gunbot_mcp.gunbot.client import Gunbot
@@ -35,8 +33,10 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "reconciliation"
 PAUSE = 0.4
-_RIVAL_FOR = timedelta(days=30)
-"""How long an order whose id nobody knows may still be the one that is found: a stop may rest for weeks."""
+LAG = timedelta(seconds=30)
+"""How long the history may be behind: an order that is gone and has not filled by then was cancelled."""
+GONE = "order_gone"
+_NOT_OPEN = "no longer among the open orders"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +75,18 @@ async def _look_for_cancel(gunbot: Gunbot, intent: Cancel, baseline: Baseline) -
     if find(intent, shown) is not None:
         return Finding(candidates=[{"order_id": intent.order_id, "where": "open orders"}], settled=None)
     fills = await facts.recent_fills(gunbot, intent)
-    if any(str(record.get("id")) == intent.order_id for record in fills):
+    if any(clean(record.get("id"), 64) == intent.order_id for record in fills):
         return Finding(
             candidates=[{"order_id": intent.order_id, "where": "order history", "filled": True}], settled=None
         )
     if baseline.open_ids is None or intent.order_id not in baseline.open_ids:
         return Finding(candidates=[], settled=None)
-    return Finding(candidates=[], settled={"order_id": intent.order_id, "where": "no longer among the open orders"})
+    return Finding(candidates=[], settled={"order_id": intent.order_id, "where": _NOT_OPEN})
 
 
-async def settle(ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Intent, *, attempts: int = 1) -> Ticket:
+async def settle(
+    ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Intent, *, clock: Clock, attempts: int = 1
+) -> Ticket:
     """Try to learn the fate of an `unknown` or the id of an `accepted` ticket, and record it. Never raises.
 
     Several attempts, because core memory is slightly delayed. The ticket comes back as it then is.
@@ -100,7 +102,7 @@ async def settle(ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Intent,
                 taken, _ = await _rivals(write, ticket)
             finding = await look_for(gunbot, intent, baseline, taken)
             if finding.settled is not None:
-                return await _record(ledger, ticket, finding.settled)
+                return await _record(ledger, ticket, finding.settled, clock)
         except GunbotMcpError as exc:
             logger.info("ticket %s: looking for its order: %s", ticket.id, exc.code)
     return ticket
@@ -120,14 +122,16 @@ async def candidates(ledger: Ledger, gunbot: Gunbot, ticket: Ticket, intent: Int
         return []
 
 
-async def _record(ledger: Ledger, ticket: Ticket, settled: dict[str, Any]) -> Ticket:
+async def _record(ledger: Ledger, ticket: Ticket, settled: dict[str, Any], clock: Clock) -> Ticket:
     async with ledger.write() as write:
         now = await write.get(ticket.id) or ticket
         if now.state not in {State.UNKNOWN, State.ACCEPTED}:
             # Its outcome could not be recorded yet; the caller knows more than the ledger.
             return ticket
         taken, undecided = await _rivals(write, ticket)
-        if undecided or not taken.isdisjoint(_ids(settled)) or now.observed is not None:
+        if undecided or not taken.isdisjoint(ids_of(settled)) or now.observed is not None:
+            return now
+        if now.state is State.UNKNOWN and ticket.side == "cancel" and not await _gone_for_long(write, now, clock):
             return now
         if now.state is State.UNKNOWN:
             changed = await write.move(
@@ -137,31 +141,41 @@ async def _record(ledger: Ledger, ticket: Ticket, settled: dict[str, Any]) -> Ti
                 actor=ACTOR,
                 detail={"observed": settled},
                 observed=settled,
-                reason=f"found in the {settled['where']}",
+                reason="the order is gone and did not fill"
+                if ticket.side == "cancel"
+                else f"found in the {settled['where']}",
             )
         else:
             changed = await write.observe(ticket.id, settled, ACTOR)
         return changed or now
 
 
+async def _gone_for_long(write: Write, ticket: Ticket, clock: Clock) -> bool:
+    """Return whether the order was gone already in a look before: a fill may come into the history late.
+
+    The first look that misses it is noted, for whichever process looks next.
+    """
+    last = await write.last_event(ticket.id)
+    if last is not None and last.kind == GONE:
+        return clock.now() - last.at >= LAG
+    await write.event(GONE, actor=ACTOR, ticket=ticket.id, instance=ticket.instance)
+    return False
+
+
 async def _rivals(write: Write, ticket: Ticket) -> tuple[frozenset[str], bool]:
     """Return the orders that other tickets have found, and whether another one of the same look has not found its."""
     if ticket.sent_at is None or ticket.side == "cancel":
         return frozenset(), False
-    others = await write.rivals(ticket, ticket.sent_at - _RIVAL_FOR)
-    amount = _amount(ticket)
-    undecided = any(other.observed is None and same(_amount(other), amount) for other in others)
-    return frozenset(name for other in others for name in _ids(other.observed or {})), undecided
-
-
-def _ids(observed: Mapping[str, Any]) -> Iterable[str]:
-    return [str(name) for name in (observed.get("order_id"), *observed.get("legs", ())) if name is not None]
-
-
-def _amount(ticket: Ticket) -> Decimal:
-    return json.loads(ticket.arguments, parse_float=Decimal, parse_int=Decimal)["amount"]
+    since = ticket.sent_at - REMEMBERED
+    found = await write.sent_on(ticket.instance, ticket.exchange, ticket.pair, since)
+    others = [other for other in found if other.side == ticket.side and other.id != ticket.id]
+    amount = amount_of(ticket)
+    undecided = any(other.observed is None and same(amount_of(other), amount) for other in others)
+    return frozenset(name for other in others for name in ids_of(other.observed or {})), undecided
 
 
 def _baseline(ticket: Ticket) -> Baseline | None:
     found = (ticket.outcome or {}).get("baseline")
-    return Baseline.from_dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or "at_millis" not in found:
+        return None
+    return Baseline.from_dict(cast("dict[str, Any]", found))

@@ -102,12 +102,14 @@ def cut_off(exc: BaseException) -> Outcome:
     return Outcome(state=State.UNKNOWN, reason=f"{_what(exc)} while sending; the order may exist", facts={})
 
 
-def too_late(ticket: Ticket, now: datetime) -> Outcome | None:
+def too_late(ticket: Ticket, now: datetime, *, halted: str | None) -> Outcome | None:
     """Return why a claimed order is not sent any more, or None: it still is.
 
     A process that was frozen after its claim, or whose clock was set, must not send what others have meanwhile taken
-    for lost and a human may have settled.
+    for lost and a human may have settled. A halt holds to the last moment.
     """
+    if halted is not None:
+        return Outcome(state=State.VOID, reason=f"nothing was sent: trading is halted: {halted}", facts={})
     if ticket.sent_at is not None and abs(now - ticket.sent_at) <= CLAIM_HOLDS:
         return None
     return Outcome(state=State.VOID, reason="nothing was sent: too much time passed after the claim", facts={})
@@ -204,7 +206,7 @@ async def take_in_spool(ledger: Ledger, folder: Path, instance: str) -> None:
             ticket_id, outcome = _read_spool(path)
         except FileNotFoundError:
             continue  # whoever wrote it could record it after all
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             logger.warning("%s cannot be read as an outcome; it is left where it is", path)
             continue
         ticket = await ledger.get(ticket_id)

@@ -23,6 +23,8 @@ def sentence(intent: Intent, worst: Notional | None = None, seen: OpenOrder | No
         verb = f"{side.value.capitalize()} {size}"
     ways = " or ".join(_way(leg, side, paying, traded) for leg in legs_of(intent))
     whole = f"{verb} {ways} on {intent.exchange}"
+    if isinstance(intent, Place) and intent.trigger is not None and intent.reference is not None:
+        whole += f" (named: price {decimal_text(intent.reference)}, stop {decimal_text(intent.trigger)})"
     if isinstance(intent, Place) and len(intent.legs) > 1:
         whole += " (the first to fill cancels the other)"
     return whole + (f", {_worth(side, intent)} {money(worst.amount)} {worst.asset} with fees" if worst else "")

@@ -205,12 +205,11 @@ class Write:
         )
         return await self._first(query)
 
-    async def rivals(self, ticket: Ticket, since: datetime) -> list[Ticket]:
-        """Return the other tickets of its pair and side that were sent, or perhaps sent, since then, oldest first."""
+    async def sent_on(self, instance: str, exchange: str, pair: str, since: datetime) -> list[Ticket]:
+        """Return the pair's tickets that were sent, or perhaps sent, since then, oldest first."""
         query = (
-            queries.tickets_in(SPENT, ticket.instance)
-            .where(tickets.c.exchange == ticket.exchange, tickets.c.pair == ticket.pair, tickets.c.side == ticket.side)
-            .where(tickets.c.id != ticket.id, tickets.c.sent_at >= instant_text(since))
+            queries.tickets_in(SPENT, instance)
+            .where(tickets.c.exchange == exchange, tickets.c.pair == pair, tickets.c.sent_at >= instant_text(since))
             .order_by(tickets.c.created_at, tickets.c.id)
         )
         return [ticket_of(row) for row in await self._rows(query)]

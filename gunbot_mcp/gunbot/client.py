@@ -115,10 +115,15 @@ class Gunbot:
     async def trade(self, endpoint: AnyEndpoint, args: Args) -> str:
         """Send one order, once, and return Gunbot's own words ("Order sent": handed off, not filled).
 
+        Where a password is configured, `log_in` comes first.
+
         Raises:
             GatewayRejected, Unauthorized: Gunbot said no; the order does not exist.
             GatewayError: with `delivered` False it never arrived; otherwise nobody knows whether it did.
         """
+        if not self._token and self._instance.password.get_secret_value():
+            # Logging in takes its time, in which an order that was just checked grows old.
+            raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
         answer = await self._call("POST", endpoint.path, body={"data": args.wire()})
         if not isinstance(answer, dict) or cast("dict[str, Any]", answer).get("status") != "success":
             raise GatewayInvalidResponse(
@@ -191,14 +196,23 @@ class Gunbot:
     ) -> Any:  # noqa: ANN401 - any JSON value
         if (method, path) not in _ALLOWED:
             raise AssertionError(f"{method} {path} is not among the paths that this client may call")
-        if not self._token and self._instance.password.get_secret_value():
-            try:
-                await self._log_in()
-            except GatewayError as exc:
-                # Whatever became of the login, the call itself was not sent.
-                exc.delivered = False
-                raise
+        await self.log_in()
         return await self._send(method, path, query=query, body=body)
+
+    async def log_in(self) -> None:
+        """Log in where a password is configured and there is no token; every read does so by itself.
+
+        Raises:
+            GatewayError: nothing but the login was sent.
+        """
+        if self._token or not self._instance.password.get_secret_value():
+            return
+        try:
+            await self._log_in()
+        except GatewayError as exc:
+            # Whatever became of the login, the call that needs it was not sent.
+            exc.delivered = False
+            raise
 
     async def _log_in(self) -> None:
         async with self._login_lock:

@@ -4,6 +4,7 @@ Gunbot is JavaScript: its numbers are IEEE doubles, so reading them as `float` a
 every digit. Where a number arrives as text, it becomes a number only if no digit is lost by it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,7 @@ from itertools import chain
 from typing import Any, cast
 
 from gunbot_mcp.domain import Side, to_decimal
-from gunbot_mcp.errors import GatewayInvalidResponse
+from gunbot_mcp.errors import GatewayInvalidResponse, clean
 
 Record = dict[str, Any]
 
@@ -38,7 +39,13 @@ RECORD_FIELDS = (
 """The eighteen documented fields of an order record, in the order of the page's samples."""
 
 _NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
-_STOP_WORDS = ("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "closepos")
+_STOP_WORDS = (
+    *("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "closepos"),
+    *("profit", "parent", "linked", "orderlist", "algo", "bracket", "attach"),
+)
+_STOP_NAMES = frozenset({"tp", "sl"})
+_NOTHING: tuple[Any, ...] = (None, "", 0, False, "0", -1, "-1", [], {})  # Binance's orderListId of no list is -1
+_KIND = re.compile(r"[a-z][a-z_-]{0,23}")
 
 
 Level = tuple[Decimal, Decimal]
@@ -232,13 +239,14 @@ def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
 def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
     side = next((Side(text) for text in _texts(raw, "type", "side") if text in set(Side)), None)
     kind = next(iter(_texts(raw, "kind", "orderType", "order_type")), "limit")
+    # All of these come into sentences that a human reads before deciding: Gunbot's words, but nothing else.
     return OpenOrder(
-        id=str(_first(raw, "id", "orderId", "orderid", "OrderUuid") or ""),
+        id=clean(_first(raw, "id", "orderId", "orderid", "OrderUuid") or "", 64),
         exchange=exchange,
-        pair=str(raw.get("pair") or pair),
+        pair=clean(raw.get("pair") or pair, 64),
         side=side,
         order_type="market" if "market" in _texts(raw, "orderType", "order_type") else "limit",
-        kind=kind,
+        kind=kind if _KIND.fullmatch(kind) else "unusual",
         price=to_decimal(_first(raw, "rate", "price", "limitPrice", "stopPrice")),
         amount=to_decimal(_first(raw, "amount", "quantity", "amt", "origQty")),
         plain=not _hints_at_a_stop(raw),
@@ -247,12 +255,21 @@ def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
 
 
 def _hints_at_a_stop(raw: Mapping[str, Any]) -> bool:
-    for name, value in raw.items():
-        text = value.lower() if isinstance(value, str) and name not in {"id", "pair"} else ""
-        named = any(word in name.lower() for word in _STOP_WORDS)
-        if (named and value not in (None, "", 0, False, "0")) or any(word in text for word in _STOP_WORDS):
-            return True
-    return False
+    """Return whether any field, however deep, is named or says something that plain entry orders have nothing of."""
+    return any(value not in _NOTHING and (_stops(name) or _says_stop(name, value)) for name, value in raw.items())
+
+
+def _says_stop(name: str, value: object) -> bool:
+    if isinstance(value, dict):
+        return _hints_at_a_stop(cast("dict[str, Any]", value))
+    if isinstance(value, list):
+        return any(_says_stop(name, item) for item in cast("list[Any]", value))
+    return isinstance(value, str) and name not in {"id", "pair"} and _stops(value)
+
+
+def _stops(word: str) -> bool:
+    text = word.lower()
+    return text in _STOP_NAMES or any(part in text for part in _STOP_WORDS)
 
 
 def _first(raw: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -32,8 +32,8 @@ _FIRST_STATELESS = "2026-07-28"
 Context = ServerRequestContext[Any, Any]
 
 
-def build_server(runtime: Runtime) -> Server[Any]:
-    """Return the server of one running instance."""
+def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
+    """Return the server of one running instance; `known` is False where anybody could be its client, see `Caller`."""
     settings = runtime.settings
     mode = settings.effective_mode
     dispatcher = runtime.dispatcher
@@ -43,15 +43,16 @@ def build_server(runtime: Runtime) -> Server[Any]:
 
     async def list_tools(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         del params
-        facts = client_facts(ctx)
+        facts = client_facts(ctx, known=known)
         remember(settings, facts)
-        buttons = dispatcher.card_buttons(Caller(name=facts.name, shows_card=facts.shows_card))
+        buttons = dispatcher.card_buttons(Caller(name=facts.name, known=known, shows_card=facts.shows_card))
         return types.ListToolsResult(tools=with_card if buttons else for_models)
 
     async def call_tool(
         ctx: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
-        caller = _caller(ctx, params, may_ask=settings.approval.elicitation)
+        may_ask = settings.approval.elicitation and (known or not settings.served.live)
+        caller = _caller(ctx, params, known=known, may_ask=may_ask)
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
         return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
 
@@ -87,7 +88,7 @@ def to_input_required(question: Question) -> types.InputRequiredResult:
     )
 
 
-def client_facts(ctx: Context) -> ClientFacts:
+def client_facts(ctx: Context, *, known: bool) -> ClientFacts:
     """Return what the client declared about itself, in either protocol generation."""
     params = ctx.session.client_params
     declared = ctx.session.client_capabilities
@@ -101,11 +102,12 @@ def client_facts(ctx: Context) -> ClientFacts:
         protocol=ctx.protocol_version,
         shows_forms=shows_forms,
         shows_card=UI_EXTENSION in extensions,
+        known=known,
     )
 
 
-def _caller(ctx: Context, params: types.CallToolRequestParams, *, may_ask: bool) -> Caller:
-    facts = client_facts(ctx)
+def _caller(ctx: Context, params: types.CallToolRequestParams, *, known: bool, may_ask: bool) -> Caller:
+    facts = client_facts(ctx, known=known)
     forms = may_ask and facts.shows_forms
     stateless = facts.protocol >= _FIRST_STATELESS
     reply = None
@@ -123,6 +125,7 @@ def _caller(ctx: Context, params: types.CallToolRequestParams, *, may_ask: bool)
 
     return Caller(
         name=facts.name,
+        known=known,
         ask=ask if forms and not stateless and ctx.session.can_send_request else None,
         asks_later=forms and stateless,
         reply=reply,

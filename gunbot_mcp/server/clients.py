@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.render import instant
+from gunbot_mcp.guard.files import write_private
 
 logger = logging.getLogger(__name__)
 
@@ -18,13 +18,17 @@ _KEPT = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientFacts:
-    """A client as it declared itself: whether it can show a form (elicitation) and the ticket card (MCP Apps)."""
+    """A client as it declared itself: whether it can show a form (elicitation) and the ticket card (MCP Apps).
+
+    `known` says that the user's own client is at the other end of a pipe; over HTTP it could be anybody.
+    """
 
     name: str
     version: str
     protocol: str
     shows_forms: bool
     shows_card: bool
+    known: bool = True
 
 
 def remember(settings: Settings, facts: ClientFacts) -> None:
@@ -33,11 +37,13 @@ def remember(settings: Settings, facts: ClientFacts) -> None:
         folder = settings.folder
         if not folder.is_dir():
             return
-        known = {**recall(settings)}
-        known.pop(facts.name, None)
-        known[facts.name] = {**asdict(facts), "seen_at": instant(datetime.now(UTC))}
-        text = json.dumps(dict(list(known.items())[-_KEPT:]), indent=2)
-        (folder / FILE).write_text(text, encoding="utf-8")
+        noted, today = {**recall(settings)}, datetime.now(UTC).date().isoformat()
+        entry = {**asdict(facts), "seen_on": today}
+        if noted and list(noted)[-1] == facts.name and noted[facts.name] == entry:
+            return
+        noted.pop(facts.name, None)
+        noted[facts.name] = entry
+        write_private(folder / FILE, json.dumps(dict(list(noted.items())[-_KEPT:]), indent=2))
     except OSError as exc:
         logger.info("the client cannot be noted: %s", exc.strerror)
 

@@ -1,4 +1,4 @@
-"""Serving streamable HTTP, on loopback only: whoever can reach the port can use the tools."""
+"""Serving streamable HTTP, on loopback only: whoever can reach the port can use the tools, so forms prove nothing."""
 
 import ipaddress
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def parse_address(address: str) -> tuple[str, int]:
 async def serve_http(settings: Settings, host: str, port: int, *, announce: Callable[[str], None]) -> None:
     """Serve at `http://HOST:PORT/mcp` until SIGINT or SIGTERM; foreign Host and Origin headers are refused."""
     async with Runtime(settings, page=approval_page) as runtime:
-        app = build_server(runtime).streamable_http_app(
+        app = build_server(runtime, known=False).streamable_http_app(
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
                 allowed_hosts=["127.0.0.1:*", "localhost:*", "[::1]:*"],

@@ -5,15 +5,17 @@ import contextlib
 import contextvars
 import socket
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.loopback import bind, url_of
 
 HOST = "127.0.0.1"
+REQUEST_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -30,6 +32,26 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+
+class _Prompt(H11Protocol):
+    """Closes a connection that brings no whole request in time: half ones must not keep the page from its human."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn has it
+        super().connection_made(transport)
+        self._seen: object = None
+        self.loop.call_later(REQUEST_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self.transport.is_closing():
+            return
+        # None until the first request is whole, whatever uvicorn declares.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is self._seen and (cycle is None or cycle.response_complete):
+            self.transport.close()
+            return
+        self._seen = cycle
+        self.loop.call_later(REQUEST_SECONDS, self._look)
 
 
 class Background:
@@ -67,7 +89,7 @@ class Background:
             self._listener = bind(HOST, 0)
         config = uvicorn.Config(
             self._app,
-            http="h11",
+            http=_Prompt,
             ws="none",
             lifespan="off",
             log_config=None,

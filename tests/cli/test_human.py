@@ -15,6 +15,7 @@ import pytest
 from gunbot_mcp.cli import run
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.pin import set_pin
 from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.render import Answer
@@ -232,6 +233,51 @@ def test_halting_stops_orders_until_a_human_resumes(capsys: pytest.CaptureFixtur
     assert run(["call", "buy_limit", json.dumps(ORDER)]) == 0
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"GUNBOT_URL": "https://gunbot.example"},
+        {"GUNBOT_MCP_INSTANCE": "nobody"},
+        {"GUNBOT_MCP_CONFIG": "/nowhere/config.toml"},
+    ],
+    ids=lambda broken: next(iter(broken)),
+)
+def test_the_switch_works_whatever_is_wrong_with_the_config(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    clean_environment: Path,
+    broken: dict[str, str],
+) -> None:
+    for name, value in broken.items():
+        monkeypatch.setenv(name, value)
+    assert run(["tickets"]) == 1
+    assert run(["halt", "now"]) == 0
+    assert str(clean_environment) in capsys.readouterr().out
+    assert halted(clean_environment) == "now"
+
+
+@pytest.mark.parametrize("rest", ["", "[nonsense]\nx = 1\n"])
+def test_the_switch_finds_the_state_folder_that_a_config_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'home = "{tmp_path}/elsewhere"\n{rest}', encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(config))
+    monkeypatch.delenv("GUNBOT_MCP_HOME")
+    assert run(["halt"]) == 0
+    assert halted(tmp_path / "elsewhere") is not None
+
+
+def test_a_pin_file_that_is_damaged_says_which_file_to_remove(clean_environment: Path) -> None:
+    set_pin(state_folder(load()), "271828")
+    (clean_environment / "pin.json").write_text("{}", encoding="utf-8")
+    terminal = Terminal("pin")
+    terminal.answer("PIN:", "271828")
+    assert terminal.end() == 1
+    assert f"{clean_environment}/pin.json is damaged" in terminal.shown
+    assert "remove that file yourself" in terminal.shown
+
+
 def test_resuming_when_nothing_is_halted_says_so() -> None:
     terminal = Terminal("resume")
     assert terminal.end() == 0
@@ -263,6 +309,8 @@ def test_a_mandate_is_created_listed_and_revoked(capsys: pytest.CaptureFixture[s
         ("--pairs", "XBTUSD", "one paying asset"),
         ("--max-order", "lots", "--max-order must be an amount"),
         ("--max-total", "-5", "--max-total must be an amount"),
+        ("--exchange", "bin ance", "exchange has characters"),
+        ("--pairs", "USDT-BTC,USDT-../x", "pair has characters"),
         ("--for", "8d", "at most 7 days"),
         ("--for", "soon", "at most 7 days"),
     ],

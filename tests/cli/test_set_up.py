@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
+from mcp import Client, StdioServerParameters, types
 
 from gunbot_mcp.cli import run
 from gunbot_mcp.config import load
 from gunbot_mcp.guard.halt import halt
+from gunbot_mcp.guard.pin import set_pin
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.server.clients import ClientFacts, recall, remember
 
@@ -53,26 +56,89 @@ def test_doctor_tells_a_live_instance_and_a_halt(
     assert "trading is halted (lunch)" in shown
 
 
+PAGE = "the approval page or gunbot-mcp approve"
+FORM, CARD = "its form first, then ", "its ticket card, then "
+NO_BUTTONS = "its ticket card, which has no buttons and leads to "
+
+
 @pytest.mark.parametrize(
-    ("forms", "card", "offers", "asked"),
+    ("forms", "card", "live", "known", "offers", "asked"),
     [
-        (True, False, "offers forms", "its form first, then the approval page"),
-        (False, True, "offers ticket cards", "its ticket card, then the approval page"),
-        (False, False, "offers neither forms nor cards", "asked in the approval page"),
-        (True, True, "offers forms and ticket cards", "its form first"),
+        (True, False, False, True, "offers forms", f"{FORM}{PAGE}"),
+        (False, True, False, True, "offers ticket cards", f"{CARD}{PAGE}"),
+        (False, False, False, True, "offers neither forms nor cards", f"asked in {PAGE}"),
+        (True, True, False, False, "offers forms and ticket cards", f"{FORM}{CARD}{PAGE}"),
+        (True, True, True, True, "offers forms and ticket cards", f"{FORM}{NO_BUTTONS}{PAGE}"),
+        (True, False, True, False, "offers forms", f"(not its forms: over HTTP anybody could answer them) {PAGE}"),
     ],
 )
 def test_doctor_says_how_each_client_s_human_would_be_asked(
-    capsys: pytest.CaptureFixture[str], *, forms: bool, card: bool, offers: str, asked: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recorder: "Recorder",
+    *,
+    forms: bool,
+    card: bool,
+    live: bool,
+    known: bool,
+    offers: str,
+    asked: str,
 ) -> None:
+    if live:
+        monkeypatch.setenv("GUNBOT_URL", recorder.url)
+        monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
     settings = load()
-    state_folder(settings)
-    facts = ClientFacts(name="a client", version="1", protocol="2025-11-25", shows_forms=forms, shows_card=card)
+    set_pin(state_folder(settings), "271828")
+    facts = ClientFacts(
+        name="a client", version="1", protocol="2025-11-25", shows_forms=forms, shows_card=card, known=known
+    )
     remember(settings, facts)
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
     assert offers in shown
     assert asked in shown
+
+
+def test_doctor_says_what_goes_without_asking(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, recorder: "Recorder"
+) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "auto")
+    assert run(["doctor"]) == 0
+    assert "mode auto on paper: orders go at once, nobody is asked" in capsys.readouterr().out
+    monkeypatch.setenv("GUNBOT_URL", recorder.url)
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "what an active mandate covers goes at once" in shown
+    assert "nothing else until a PIN is set" in shown
+
+
+def test_doctor_tells_of_the_client_that_really_connected(
+    command: list[str], child_environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def connect() -> None:
+        async def form(context: object, params: object) -> types.ElicitResult:
+            raise AssertionError(context, params)
+
+        server = StdioServerParameters(command=command[0], args=[*command[1:], "serve"], env=child_environment)
+        me = types.Implementation(name="a real client", version="7")
+        async with Client(server, elicitation_callback=form, client_info=me) as client:
+            await client.list_tools()
+            await client.call_tool("list_tickets", {})
+            await client.list_tools()
+
+    anyio.run(connect)
+    assert run(["doctor"]) == 0
+    assert "client a real client: offers forms (protocol 20" in capsys.readouterr().out
+
+
+def test_doctor_fails_a_state_folder_that_others_can_write_to(
+    capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    clean_environment.mkdir()
+    clean_environment.chmod(0o777)
+    assert run(["doctor"]) == 1
+    assert "can be written by others" in capsys.readouterr().out
 
 
 def test_only_the_clients_seen_last_are_kept_and_a_damaged_note_is_none() -> None:

@@ -48,7 +48,7 @@ async def look(desk: Desk, ticket: Ticket) -> Ticket:
     """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
     intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
     gunbot = desk._gunbot  # pyright: ignore[reportPrivateUsage] - the one behind this desk
-    return await reconcile.settle(desk.ledger, gunbot, ticket, intent)
+    return await reconcile.settle(desk.ledger, gunbot, ticket, intent, clock=desk.clock)
 
 
 async def test_an_accepted_order_gets_its_order_id(url: str, tmp_path: Path) -> None:
@@ -179,14 +179,35 @@ async def test_an_order_answers_for_one_ticket_only(url: str, tmp_path: Path) ->
         assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
 
 
-async def test_a_lost_cancel_is_done_only_if_its_order_was_seen_before_and_is_gone(url: str, tmp_path: Path) -> None:
-    exchange = Exchange(plan=["unsent", "timeout"], orders=[a_strangers("1")])
+async def test_a_lost_cancel_is_done_if_its_order_was_seen_before_and_stays_gone_without_a_fill(
+    url: str, tmp_path: Path
+) -> None:
+    exchange, clock = Exchange(plan=["unsent", "timeout"], orders=[a_strangers("1")]), ManualClock(NOON)
     cancel = {"price": Decimal("49000.1"), "order_type": "limit"}
-    async with open_desk(url, tmp_path, exchange) as desk:
+    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
         unseen = await propose(desk, "cancel_order", order_id="77", **cancel)
         assert (await desk.approve(unseen.id, by="a human")).state is State.UNKNOWN
         seen = await propose(desk, "cancel_order", order_id="1", **cancel)
-        assert (await desk.approve(seen.id, by="a human")).state is State.ACCEPTED
+        assert (await desk.approve(seen.id, by="a human")).state is State.UNKNOWN
+        clock.advance(timedelta(seconds=29))
+        assert (await desk.get(seen.id, look=True)).state is State.UNKNOWN
+        clock.advance(timedelta(seconds=1))
+        done = await desk.get(seen.id, look=True)
+        assert (done.state, done.reason) == (State.ACCEPTED, "the order is gone and did not fill")
+        assert (await desk.get(unseen.id, look=True)).state is State.UNKNOWN
+
+
+async def test_a_fill_that_the_history_shows_late_is_not_taken_for_a_cancel(url: str, tmp_path: Path) -> None:
+    order = a_strangers("1")
+    exchange, clock = Exchange(plan=["unsent"], orders=[order]), ManualClock(NOON)
+    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
+        ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
+        await desk.approve(ticket.id, by="a human")
+        order.gone_at = 0  # filled: no longer open, and not yet in the history
+        assert (await desk.get(ticket.id, look=True)).state is State.UNKNOWN
+        order.gone_at, order.filled_at = None, 0
+        clock.advance(timedelta(minutes=5))
+        assert (await desk.get(ticket.id, look=True)).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("what", ["still open", "filled", "not shown"])

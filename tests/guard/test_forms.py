@@ -59,7 +59,7 @@ def test_the_form_says_everything_that_a_human_decides_about() -> None:
         "The book now: bid 49999.5, ask 50000.5\n"
         "Limit price 50000: less than 0.01 % below the ask\n"
         "Warning: It fills at once.\n"
-        "Proposed by Claude. Ticket t1 waits 120 s, until 12:02:00 UTC."
+        'Proposed by "Claude". Ticket t1 waits 120 s, until 12:02:00 UTC.'
     )
     assert form.schema == {
         "type": "object",

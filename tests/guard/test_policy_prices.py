@@ -139,6 +139,21 @@ def test_where_nothing_was_seen_or_is_to_be_seen_nothing_moved() -> None:
     check_all(replace(limited, book=Book(bid=Decimal(49990), ask=None)))
 
 
+@pytest.mark.parametrize(
+    ("tool", "stop", "word"),
+    [
+        ("buy_trailing_stop", 50100, ""),
+        ("sell_trailing_stop", 49900, ""),
+        ("buy_trailing_stop", 49900, "below"),
+        ("sell_trailing_stop", 50100, "above"),
+    ],
+)
+def test_a_trail_whose_named_stop_lies_on_the_other_side_warns_of_it(tool: str, stop: float, word: str) -> None:
+    found = order(tool, amount=0.001, price=50000, stop_price=stop)
+    assert [f"lies {word} the price" in warning for warning in check_all(found).warnings] == [True] * bool(word)
+    assert refusal(order(tool, amount=0.001, price=50000, stop_price=10)) == "price_out_of_band"
+
+
 # Depth
 
 

@@ -56,7 +56,8 @@ def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
             "sell_trailing_stop",
             {"stop_price": 49500},
             (
-                "Sell 0.001 BTC at the market once BTC falls 500 USDT from its high on binance, "
+                "Sell 0.001 BTC at the market once BTC falls 500 USDT from its high on binance "
+                "(named: price 50000, stop 49500), "
                 "worth at most 51.051 USDT with fees"
             ),
         ),
@@ -64,7 +65,8 @@ def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
             "buy_trailing_stop",
             {},
             (
-                "Buy 0.001 BTC at the market once BTC rises 1000 USDT from its low on binance, "
+                "Buy 0.001 BTC at the market once BTC rises 1000 USDT from its low on binance "
+                "(named: price 50000, stop 51000), "
                 "at most 51.5515 USDT with fees"
             ),
         ),

@@ -113,17 +113,24 @@ async def test_after_a_failed_login_the_next_call_tries_again(recorder: "Recorde
 
 
 @pytest.mark.anyio
-async def test_a_login_that_has_run_out_is_renewed_by_the_next_call_and_an_order_is_not_repeated(
+async def test_a_login_that_has_run_out_is_renewed_before_the_next_order_and_no_order_waits_for_it_or_is_repeated(
     recorder: "Recorder", token: str
 ) -> None:
     expired = recorder.json({"status": "error", "message": "Authentication required", "code": 401}, 401)
     sent = recorder.json({"status": "success", "message": "Order sent"})
     recorder.on("/trade/buy/market", expired, sent)
     async with _with_password(recorder.url) as gunbot:
+        await gunbot.log_in()
         with pytest.raises(Unauthorized):
             await gunbot.trade(BUY, ORDER)
         assert len(recorder.to("/trade/buy/market")) == 1
 
+        with pytest.raises(GatewayError) as caught:
+            await gunbot.trade(BUY, ORDER)
+        assert caught.value.delivered is False
+        assert len(recorder.to("/trade/buy/market")) == 1
+
+        await gunbot.log_in()
         assert await gunbot.trade(BUY, ORDER) == "Order sent"
 
     assert len(recorder.to("/auth/login")) == 2

@@ -31,6 +31,7 @@ async def open_desk(
     url: str,
     folder: Path,
     transport: httpx2.AsyncBaseTransport,
+    /,
     *,
     clock: Clock | None = None,
     patience: float = 5,

@@ -1,6 +1,7 @@
 """What the approval page does not do: answer requests that are not its human's own, or decide what is closed."""
 
 import http.client
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -138,6 +139,22 @@ def test_a_form_that_never_arrives_is_given_up(make_site: MakeSite, monkeypatch:
     connection.endheaders(b"token=")
     assert connection.getresponse().status == 408
     connection.close()
+
+
+def test_half_requests_do_not_keep_the_page_from_its_human(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gunbot_mcp.web.background.REQUEST_SECONDS", 0.2)
+    site = make_site()
+    host, _, port = site.host.partition(":")
+    half = [socket.create_connection((host, int(port)), timeout=10) for _ in range(70)]
+    for connection in half:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: ")
+    for connection in half:
+        # Refused as one too many, or closed for want of the rest.
+        assert not connection.recv(65536) or not connection.recv(65536)
+        connection.close()
+    assert site.request("GET", "/").status == 200
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""What happens between an approval and its POST: the last look counts, and what it refuses was never sent."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from support.desks import open_desk, propose
+from support.exchange import Exchange
+
+from gunbot_mcp.guard.clock import ManualClock
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.halt import halt
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.tickets import State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+pytestmark = pytest.mark.anyio
+NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
+BOOK = "/market/orderbook"
+HISTORY = "/orders/page"  # the last read before the claim
+
+
+class Meanwhile(Exchange):
+    """Does something once, when a path is asked for after the order was proposed; its book can be moved."""
+
+    def __init__(self, path: str = HISTORY) -> None:
+        super().__init__()
+        self._path = path
+        self.act: Callable[[], Awaitable[None]] | None = None
+        self.book: dict[str, Any] = {"ask": [[50_000.5, 1.0]], "bid": [[49_999.5, 1.0]]}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.act is not None and request.url.path.endswith(self._path):
+            act, self.act = self.act, None
+            await act()
+        if request.url.path.endswith(BOOK):
+            return httpx2.Response(200, json={"data": self.book})
+        return await super().handle_async_request(request)
+
+
+def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
+    facts: dict[str, Any] = {
+        "id": "m1",
+        "instance": "live",
+        "exchange": "binance",
+        "pairs": ("USDT-BTC",),
+        "asset": "USDT",
+        "max_order": Decimal(51),
+        "max_total": Decimal(100),
+        "spent": Decimal(0),
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(hours=1),
+        "revoked_at": None,
+        "created_by": "a human",
+    }
+    return Mandate(**{**facts, **fields})
+
+
+async def by_mandate(desk: Desk, given: Mandate, tool: str = "buy_limit", **arguments: Any) -> str:  # noqa: ANN401 - any argument
+    """Propose what the mandate covers and return its ticket."""
+    async with desk.ledger.write() as write:
+        await write.add_mandate(given)
+    return (await propose(desk, tool, **arguments)).id
+
+
+async def spent(desk: Desk) -> Decimal:
+    (found,) = await desk.ledger.mandates("live")
+    return found.spent
+
+
+async def test_a_mandate_that_is_revoked_after_the_approval_sends_nothing(ledger_url: str, tmp_path: Path) -> None:
+    exchange, clock = Meanwhile(), ManualClock(NOON)
+    async with open_desk(ledger_url, tmp_path, exchange, clock=clock, mode="auto") as desk:
+        ticket = await by_mandate(desk, mandate())
+
+        async def revoke() -> None:
+            async with desk.ledger.write() as write:
+                assert await write.revoke_mandate("m1", "a human")
+
+        exchange.act = revoke
+        done = await desk.approve(ticket, by="mandate m1", mandate="m1")
+        assert done.state is State.VOID
+        assert "m1" in str(done.reason)
+        assert exchange.posts == []
+
+
+async def test_a_mandate_that_runs_out_after_the_approval_sends_nothing(ledger_url: str, tmp_path: Path) -> None:
+    exchange, clock = Meanwhile(), ManualClock(NOON)
+    async with open_desk(ledger_url, tmp_path, exchange, clock=clock, mode="auto") as desk:
+        ticket = await by_mandate(desk, mandate(expires_at=NOON + timedelta(seconds=10)))
+
+        async def wait() -> None:
+            clock.advance(timedelta(seconds=10))
+
+        exchange.act = wait
+        assert (await desk.approve(ticket, by="mandate m1", mandate="m1")).state is State.VOID
+        assert exchange.posts == []
+
+
+@pytest.mark.parametrize(("bid", "state"), [(50_200.0, State.ACCEPTED), (70_000.0, State.VOID)])
+async def test_an_order_that_grew_since_its_approval_must_still_fit_the_mandate(
+    ledger_url: str, tmp_path: Path, bid: float, state: State
+) -> None:
+    exchange, clock = Meanwhile(BOOK), ManualClock(NOON)
+    async with open_desk(ledger_url, tmp_path, exchange, clock=clock, mode="auto") as desk:
+        ticket = await by_mandate(desk, mandate(), "sell_market", price=None)
+
+        async def rise() -> None:
+            exchange.book = {"ask": [[bid + 1, 1.0]], "bid": [[bid, 1.0]]}
+
+        exchange.act = rise
+        assert (await desk.approve(ticket, by="mandate m1", mandate="m1")).state is state
+        assert len(exchange.posts) == (state is State.ACCEPTED)
+        # What it grew by is spent, too.
+        assert await spent(desk) == (Decimal("50.75371301") if state is State.ACCEPTED else Decimal("50.551005505"))
+
+
+async def test_a_halt_holds_to_the_last_moment(
+    ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = Meanwhile()
+    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+        claim = Desk._claim  # pyright: ignore[reportPrivateUsage] - between it and the POST is what this is about
+
+        async def claim_then_halt(self: Desk, *rest: Any) -> Any:  # noqa: ANN401 - passed on
+            claimed = await claim(self, *rest)
+            halt(tmp_path, "enough")
+            return claimed
+
+        monkeypatch.setattr(Desk, "_claim", claim_then_halt)
+        done = await desk.approve(ticket.id, by="a human")
+        assert (done.state, exchange.posts) == (State.VOID, [])
+        assert "enough" in str(done.reason)
+
+
+async def test_a_ticket_is_for_the_gunbot_that_it_was_proposed_to(ledger_url: str, tmp_path: Path) -> None:
+    exchange = Exchange()
+    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+    async with open_desk(ledger_url, tmp_path, exchange, url="http://another.invalid") as desk:
+        done = await desk.approve(ticket.id, by="a human")
+        assert (done.state, exchange.posts) == (State.VOID, [])
+        assert "another Gunbot" in str(done.reason)
+
+
+async def test_a_book_whose_sides_cross_is_no_market(ledger_url: str, tmp_path: Path) -> None:
+    exchange = Meanwhile(BOOK)
+    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+
+        async def cross() -> None:
+            exchange.book = {"ask": [[1, 1.0]], "bid": [[49_999, 1.0]]}
+
+        exchange.act = cross
+        done = await desk.approve(ticket.id, by="a human")
+        assert (done.state, exchange.posts) == (State.VOID, [])
+        assert "no order book" in str(done.reason)
