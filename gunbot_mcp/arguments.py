@@ -70,13 +70,11 @@ AnyArgs = TypeVar("AnyArgs", bound=Args)
 
 _SIMPLE_MESSAGES = {
     "missing": "is required",
-    "string_pattern_mismatch": "has characters or a form that is not allowed here",
+    "string_pattern_mismatch": "has another form, or characters that are not allowed",
     "string_type": "must be a string",
     "int_type": "must be an integer",
     "list_type": "must be a list",
     "too_long": "has too many items",
-    "less_than_equal": "is too large",
-    "greater_than_equal": "is too small",
     "too_short": "must not be empty",
     "string_too_long": "is too long",
     "string_too_short": "must not be empty",
@@ -112,7 +110,7 @@ def parse_arguments(model: type[AnyArgs], arguments: object) -> AnyArgs:
 
 def _explain(model: type[Args], error: dict[str, Any]) -> tuple[str, str]:
     location = [str(part) for part in error["loc"]]
-    name = clean(location[0], 64) if location else "arguments"
+    name = clean(location[0], 64) if location else ""
     where = name + "".join(f"[{part}]" for part in location[1:] if part.isdigit())
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -121,7 +119,7 @@ def _explain(model: type[Args], error: dict[str, Any]) -> tuple[str, str]:
         return f"unknown argument {name!r}", fix
     said = str(error["msg"]).removeprefix("Value error, ").replace("Input should ", "must ", 1)
     message = _SIMPLE_MESSAGES.get(kind) or said
-    return f"{where} {message}", _fix_for(model, name)
+    return f"{where} {message}".lstrip(), _fix_for(model, name)
 
 
 def _fix_for(model: type[Args], name: str) -> str:

@@ -1,7 +1,7 @@
 """The tools around the seventeen: only what the job needs. One row each, like `endpoints.py`, with its own function."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal
@@ -98,9 +98,14 @@ async def _quote(context: Context, args: QuoteArgs) -> Answer:
             "spread_percent": number(percent),
             "at": now,
         },
-        text=f"{args.exchange}/{args.pair} at {now}: bid {decimal_text(book.bid)}, ask {decimal_text(book.ask)}{unit}, "
+        text=f"{args.exchange}/{args.pair} at {now}: bid {decimal_text(book.bid)}{_for(book.bid_amount)}, "
+        f"ask {decimal_text(book.ask)}{_for(book.ask_amount)}{unit}, "
         f"spread {decimal_text(spread)} ({decimal_text(percent)} %)",
     )
+
+
+def _for(amount: Decimal | None) -> str:
+    return "" if amount is None else f" (amount {decimal_text(amount)})"
 
 
 async def _balances(context: Context, args: BalancesArgs) -> Answer:
@@ -124,7 +129,7 @@ async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
         found = await context.gunbot.open_orders(args.exchange, args.pair)
         if found is None:
             note = f"Gunbot's memory does not hold {args.exchange}/{args.pair}, so its open orders are not known"
-            return table_answer(f"{note}; the pair must be active in Gunbot", _OPEN_COLUMNS, [], {"note": note})
+            return table_answer(f"{note}; the pair must be active in Gunbot", _OPEN_COLUMNS, [])
     else:
         found = await context.gunbot.all_open_orders()
         where = "on all active pairs"
@@ -153,7 +158,11 @@ async def _exchanges(context: Context, args: NoArgs) -> Answer:
         for capability in (Capability.STOP_LIMIT, Capability.TRAILING_STOP, Capability.OCO, Capability.CLOSE)
     }
     note = "slots such as binance#2 can do what binance can; a name not listed can do limit, market and cancel"
-    return table_answer(f"{len(rows)} exchanges; {note}", columns, rows, {"note": note, "sources": sources})
+    documented = "\n".join(
+        f"{word} on {name}: {source}" for word, found in sources.items() for name, source in found.items()
+    )
+    answer = table_answer(f"{len(rows)} exchanges; {note}", columns, rows, {"note": note, "sources": sources})
+    return replace(answer, text=f"{answer.text}\n{documented}")
 
 
 class TicketArgs(Args):
@@ -181,11 +190,12 @@ async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
 
     desk = await context.desk()
     found = await desk.list(states=OPEN_STATES if args.open_only else None, limit=args.count)
-    columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "reason"]
+    columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "order_id", "reason"]
     views = [ticket_view(ticket) for ticket in found]
-    noun = "ticket" if len(found) == 1 else "tickets"
+    noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
+    more = ", perhaps more" if len(found) == args.count else ""
     return table_answer(
-        f"{len(found)} {noun}, newest first", columns, [[view[name] for name in columns] for view in views]
+        f"{len(found)} {noun}, newest first{more}", columns, [[view[name] for name in columns] for view in views]
     )
 
 

@@ -383,6 +383,11 @@ def _check(settings: Settings) -> None:
     served = settings.served
     can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
     has_token = bool(served.token_file or served.token.get_secret_value())
+    if settings.name == "gunbot" and not served.live and os.environ.get("GUNBOT_TOKEN", "").strip():
+        raise ConfigInvalid(
+            "GUNBOT_TOKEN is set but no url: without one this would be paper",
+            "set GUNBOT_URL, too, or unset GUNBOT_TOKEN",
+        )
     if served.live and not (has_token or can_log_in):
         raise ConfigInvalid(
             f"instance {clean(settings.name, 40)!r} has a url but no token",

@@ -6,6 +6,7 @@ which it can ask a human. No caller has a way to say that a human approved.
 
 import contextlib
 import difflib
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,7 @@ class Caller:
 
     `known` is False where anybody could be the client: on a port, unlike a pipe of the user's own client, a program
     can answer its own forms. Then neither forms nor a card's buttons speak for a human on a live instance.
+    `waiting` is told how a human can decide before the call waits for that.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Caller:
     asks_later: bool = False
     reply: LaterReply | None = None
     shows_card: bool = False
+    waiting: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +77,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the dispatcher needs from whoever runs it. `page_url` starts the approval page, if there is one."""
+    """What the dispatcher needs from whoever runs it.
+
+    `page_url` starts the approval page, if there is one; `later` runs something that may outlive the call.
+    """
 
     settings: Settings
     gunbot: Gunbot
     desk: Callable[[], Awaitable[Desk]]
     page_url: Callable[[], Awaitable[str | None]]
+    later: Callable[[Callable[[], Awaitable[None]]], None]
 
 
 class Dispatcher:
@@ -159,9 +166,23 @@ class Dispatcher:
     async def _ask_and_wait(self, desk: Desk, proposal: Proposal, caller: Caller) -> Answer:
         """Wait for whichever channel decides first, but not longer than the client tolerates."""
         notes: list[str] = []
+        decided = anyio.Event()
+        # The page is there from the first moment: a human who looks need not wait until the call has ended.
+        approve = await self._how_to_approve(proposal.ticket)
+        if caller.waiting is not None and approve is not None:
+            caller.waiting(approve["how"])
+        if caller.ask is not None:
+            self._around.later(functools.partial(self._ask, desk, proposal, caller, decided, notes))
+        elif caller.shows_card:
+            # The card comes with the answer, so there is nothing to wait for.
+            return await self._answer(proposal.ticket, caller, proposal)
         async with anyio.create_task_group() as tasks:
-            if caller.ask is not None:
-                tasks.start_soon(self._ask, desk, proposal, caller, tasks.cancel_scope, notes)
+
+            async def until_decided() -> None:
+                await decided.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(until_decided)
             # Raised in here, it would leave as a group; and if the ledger is still away below, it is said there.
             with contextlib.suppress(GunbotMcpError):
                 await desk.wait(proposal.ticket.id, self._settings.approval.wait)
@@ -169,23 +190,36 @@ class Dispatcher:
         return await self._answer(await desk.get(proposal.ticket.id), caller, proposal, " ".join(notes))
 
     async def _ask(
-        self, desk: Desk, proposal: Proposal, caller: Caller, scope: anyio.CancelScope, notes: list[str]
+        self, desk: Desk, proposal: Proposal, caller: Caller, decided: anyio.Event, notes: list[str]
     ) -> None:
-        """Show the client's form; what a human decided there ends the waiting."""
+        """Show the client's form until the ticket closes, also when the call that asked was answered long ago.
+
+        People read slowly; a form that vanished under their eyes, or a click that went nowhere, would be a lie.
+        """
         if caller.ask is None:
             return
-        form = form_for(proposal.ticket, proposal.nonce, self._limits)
+        ticket = proposal.ticket
+        form = form_for(ticket, proposal.nonce, self._limits)
         asked = desk.clock.monotonic()
-        action, content = await caller.ask(form)
-        reply = read_reply(form, action, content, desk.clock.monotonic() - asked)
-        # A human has answered: that the waiting ends at this very moment must not undo it.
-        with anyio.CancelScope(shield=True):
-            try:
-                notes.append(await self._decide(desk, proposal.ticket, reply, caller))
-            except GunbotMcpError as exc:
-                notes.append(f"{exc.message}.")
-        if reply in {Reply.APPROVE, Reply.REJECT}:
-            scope.cancel()
+        async with anyio.create_task_group() as tasks:
+
+            async def until_closed() -> None:
+                with contextlib.suppress(GunbotMcpError):
+                    await desk.wait(ticket.id, (ticket.expires_at - desk.clock.now()).total_seconds() + 1)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(until_closed)
+            action, content = await caller.ask(form)
+            reply = read_reply(form, action, content, desk.clock.monotonic() - asked)
+            # A human has answered: that the waiting ends at this very moment must not undo it.
+            with anyio.CancelScope(shield=True):
+                try:
+                    notes.append(await self._decide(desk, ticket, reply, caller))
+                except GunbotMcpError as exc:
+                    notes.append(f"{exc.message}.")
+                if reply in {Reply.APPROVE, Reply.REJECT}:
+                    decided.set()
+            tasks.cancel_scope.cancel()
 
     async def _decide(self, desk: Desk, ticket: Ticket, reply: Reply, caller: Caller) -> str:
         by = f"form in {caller.name}"
@@ -224,7 +258,11 @@ class Dispatcher:
     async def _how_to_approve(self, ticket: Ticket) -> dict[str, Any] | None:
         if ticket.state is not State.PENDING:
             return None
-        base = await self._around.page_url()
+        try:
+            base = await self._around.page_url()
+        except GunbotMcpError as exc:
+            logger.warning("there is no approval page: %s", exc)
+            base = None
         page = None if base is None else f"{base}/tickets/{ticket.id}"
         command = f"gunbot-mcp approve {ticket.id}"
         how = f"the human opens {page} or runs `{command}` in a terminal" if page else f"the human runs `{command}`"

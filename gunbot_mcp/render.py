@@ -107,10 +107,10 @@ def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = ()) -> Answer
 def table_answer(
     headline: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], extra: Mapping[str, Any] | None = None
 ) -> Answer:
-    """Return a table in both forms; `extra` joins the structured form, `headline` says it in words."""
+    """Return a table in both forms; `headline` says in words what it covers, `extra` joins the structured form."""
     plain = [[number(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in rows]
     shown = [[plain_text(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in rows]
     return Answer(
-        structured={"columns": list(columns), "rows": plain, **(extra or {})},
+        structured={"about": headline, "columns": list(columns), "rows": plain, **(extra or {})},
         text=f"{headline}\n{text_table(columns, shown)}" if rows else headline,
     )

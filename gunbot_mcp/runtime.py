@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -18,13 +21,15 @@ from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.gunbot.client import Gunbot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from types import TracebackType
 
     from gunbot_mcp.config import Settings
     from gunbot_mcp.paper.app import PaperGateway
 
+
+logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
 """How long a process that starts looks for orders of unknown fate."""
@@ -60,6 +65,39 @@ class PaperTransport(httpx2.AsyncBaseTransport):
             await self._gateway.aclose()
 
 
+class Later:
+    """Work that may outlive the call that began it; it ends with its owner at the latest."""
+
+    def __init__(self) -> None:
+        self._running: dict[asyncio.Task[None], anyio.CancelScope] = {}
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        scope = anyio.CancelScope()
+
+        async def run() -> None:
+            with scope:
+                await work()
+
+        # In a context of its own: the call's request must not be taken for this work's.
+        task = asyncio.create_task(run(), context=contextvars.Context())
+        self._running[task] = scope
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        # Nobody waits for it, so this is where it is told of.
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            logger.error("work in the background failed", exc_info=failure)
+
+    async def aclose(self) -> None:
+        """Cancel all of it, and wait: what is shielded (an order on its way) comes to its end."""
+        while self._running:
+            for scope in self._running.values():
+                scope.cancel()
+            await asyncio.wait(list(self._running))
+
+
 class Runtime:
     """Use as an async context manager. The guard, its ledger and the paper gateway open when they are first needed.
 
@@ -68,9 +106,16 @@ class Runtime:
 
     def __init__(self, settings: Settings, *, page: Callable[[Runtime, Desk], Page] | None = None) -> None:
         self.settings = settings
+        self._later = Later()
         self.gunbot = Gunbot(settings.served, transport=None if settings.served.live else PaperTransport(settings))
         self.dispatcher = Dispatcher(
-            Surroundings(settings=settings, gunbot=self.gunbot, desk=self.desk, page_url=self.page_url)
+            Surroundings(
+                settings=settings,
+                gunbot=self.gunbot,
+                desk=self.desk,
+                page_url=self.page_url,
+                later=self._later.start,
+            )
         )
         self._make_page = page if settings.approval.page else None
         self._page: Page | None = None
@@ -135,6 +180,7 @@ class Runtime:
 
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True):
+            await self._later.aclose()
             await self._tasks.aclose()
             await self.gunbot.aclose()
             if self._owner is not None:

@@ -90,5 +90,5 @@ def test_an_error_shows_no_secret_and_no_flood() -> None:
 def test_an_empty_table_is_its_headline() -> None:
     answer = table_answer("0 balances", ["asset"], [])
 
-    assert answer.structured == {"columns": ["asset"], "rows": []}
+    assert answer.structured == {"about": "0 balances", "columns": ["asset"], "rows": []}
     assert answer.text == "0 balances"

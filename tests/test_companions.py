@@ -43,7 +43,9 @@ async def test_a_quote_is_the_top_of_the_book_and_names_the_assets(runtime: "Run
         "spread": 0.2,
         "spread_percent": 0.0004,
     }
-    assert answer.text == (f"binance/USDT-BTC at {at}: bid 50000.9, ask 50001.1 USDT per BTC, spread 0.2 (0.0004 %)")
+    assert answer.text == (
+        f"binance/USDT-BTC at {at}: bid 50000.9 (amount 1.5), ask 50001.1 (amount 3) USDT per BTC, spread 0.2 (0.0004 %)"
+    )
 
 
 async def test_a_quote_of_a_pair_with_a_name_of_its_own_names_no_assets(runtime: "Runtime") -> None:
@@ -79,6 +81,7 @@ async def test_balances_are_rows_and_can_be_those_of_one_exchange(runtime: "Runt
     one = await _ask(runtime, "get_balances", {"exchange": "kraken"})
 
     assert everything.structured == {
+        "about": "2 balances",
         "columns": ["exchange", "asset", "available", "on_order"],
         "rows": [["binance", "USDT", 442.8, 0], ["kraken", "BTC", None, 1e-07]],
     }
@@ -157,8 +160,8 @@ async def test_open_orders_that_nobody_can_see_are_not_called_none(runtime: "Run
     answer = await _ask(runtime, "list_open_orders", BTC)
 
     assert answer.structured["rows"] == []
-    assert "not known" in answer.structured["note"]
-    assert answer.text.startswith(answer.structured["note"])
+    assert "not known" in answer.structured["about"]
+    assert answer.text.startswith(answer.structured["about"])
 
 
 async def test_the_exchanges_are_listed_with_what_they_can_do_and_who_says_so(
@@ -179,7 +182,7 @@ async def test_the_exchanges_are_listed_with_what_they_can_do_and_who_says_so(
     assert set(answer.structured["sources"]) == {"stop_limit", "trailing_stop", "oco", "close"}
     assert "Binance specific" in answer.structured["sources"]["oco"]["binance"]
     assert "binance#2" in answer.text
-    assert len(answer.text.splitlines()) == len(EXCHANGES) + 2
+    assert len(answer.text.splitlines()) == 2 + len(EXCHANGES) + 4
     assert recorder.requests == []
 
 

@@ -30,6 +30,12 @@ class Toml:
         return self._path
 
 
+def test_a_token_without_a_url_is_not_taken_for_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    with pytest.raises(ConfigInvalid, match="GUNBOT_TOKEN is set but no url"):
+        load()
+
+
 def test_no_configuration_at_all_is_one_paper_instance_in_approve_mode() -> None:
     settings = load()
 

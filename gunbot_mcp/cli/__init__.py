@@ -3,11 +3,14 @@
 Commands are imported when they are called: `serve` must be listening before anything else is loaded.
 """
 
+import contextlib
 import importlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import click
 
@@ -34,6 +37,10 @@ _COMMANDS: Mapping[str, str] = {
     "install": "gunbot_mcp.cli.install:install",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
 }
+
+
+_CLEAR = (GunbotMcpError, KeyboardInterrupt, BrokenPipeError, SystemExit)
+"""Exceptions that say by themselves why a command ended."""
 
 
 class _Lazy(click.Group):
@@ -64,26 +71,58 @@ def run(arguments: Sequence[str]) -> int:
         level=logging.getLevelNamesMapping().get(os.environ.get("GUNBOT_MCP_LOG", "").upper(), logging.WARNING),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    for stream in (sys.stdout, sys.stderr):
+        # A mark that a terminal or a pipe cannot show must not end the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     try:
-        result = cli.main(args=list(arguments), prog_name="gunbot-mcp", standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        result = exc.exit_code
-    except click.ClickException as exc:
-        result = _fail(f"{exc.format_message()} (try --help)", exc.exit_code)
-    except GunbotMcpError as exc:
-        result = _fail(str(exc), 1)
-    except (KeyboardInterrupt, click.Abort):
-        result = _fail("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        result = 1
-    except OSError as exc:
-        result = _fail(f"{exc.strerror or type(exc).__name__}: {exc.filename or ''}".rstrip(": "), 1)
-    except Exception as exc:  # the top edge: a user gets one line, the log gets the traceback
-        logger.debug("the command failed", exc_info=True)
-        result = _fail(f"internal: {type(exc).__name__}: {exc} (GUNBOT_MCP_LOG=debug shows where)", 1)
+        result = cli.main(list(arguments), "gunbot-mcp", standalone_mode=False, color=False if plain else None)
+    except BaseException as exc:  # noqa: BLE001 - the top edge: see `_told`, which raises what is not ours
+        result = _told(_cause(exc))
     return result if isinstance(result, int) else 0
+
+
+def _leaves(exc: BaseException) -> list[BaseException]:
+    if not isinstance(exc, BaseExceptionGroup):
+        return [exc]
+    group = cast("BaseExceptionGroup[BaseException]", exc)
+    return [leaf for one in group.exceptions for leaf in _leaves(one)]
+
+
+def _cause(exc: BaseException) -> BaseException:
+    """Return the one exception to tell of where tasks wrapped several in a group: the first clear error, if any."""
+    leaves = _leaves(exc)
+    return next((leaf for leaf in leaves if isinstance(leaf, _CLEAR)), leaves[0])
+
+
+def _told(exc: BaseException) -> int:
+    """Tell the user in one line what ended the command, and return its exit code."""
+    match exc:
+        case click.exceptions.Exit():
+            code = exc.exit_code
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(exc.format_message(), err=True)
+            code = exc.exit_code
+        case click.ClickException():
+            code = _fail(f"{exc.format_message()} (try --help)", exc.exit_code)
+        case GunbotMcpError():
+            code = _fail(str(exc), 1)
+        case KeyboardInterrupt() | click.Abort():
+            code = _fail("interrupted", 130)
+        case BrokenPipeError() | SystemExit():
+            # Whoever read our output has gone (rich says so with SystemExit); there is nobody left to tell.
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        case OSError():
+            code = _fail(f"{exc.strerror or type(exc).__name__}: {exc.filename or ''}".rstrip(": "), 1)
+        case Exception():  # a user gets one line, the log gets the traceback
+            logger.debug("the command failed", exc_info=exc)
+            code = _fail(f"internal: {type(exc).__name__}: {exc} (GUNBOT_MCP_LOG=debug shows where)", 1)
+        case _:
+            raise exc
+    return code
 
 
 def _fail(message: str, code: int) -> int:

@@ -45,8 +45,13 @@ def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
 
 async def _call(settings: Settings, tool: str, arguments: Any) -> Answer:  # noqa: ANN401 - any JSON value
     async with Runtime(settings) as runtime:
-        answer = await runtime.dispatcher.call(tool, arguments, Caller(name="gunbot-mcp call"))
+        caller = Caller(name="gunbot-mcp call", waiting=_waiting if sys.stderr.isatty() else None)
+        answer = await runtime.dispatcher.call(tool, arguments, caller)
     # Only callers that can show a form later are asked to; this one cannot.
     if isinstance(answer, Question):
         raise Internal("a form was asked for where none can be shown")
     return answer
+
+
+def _waiting(how: str) -> None:
+    sys.stderr.write(f"waiting for a decision: {how}\n")

@@ -93,6 +93,8 @@ def mandate_create(
     if asset is None:
         raise InvalidArguments("--pairs must be pairs with one paying asset", "for example USDT-BTC,USDT-ETH")
     order, total, length = _amount("--max-order", max_order), _amount("--max-total", max_total), _duration(duration)
+    if order > total:
+        raise InvalidArguments("--max-order is more than --max-total", "one order cannot cost more than all of them")
     click.echo(
         f"{'LIVE' if settings.served.live else 'PAPER'} instance {settings.name}: orders of up to "
         f"{decimal_text(order)} {asset}, {decimal_text(total)} {asset} in all, on {exchange} ({', '.join(names)}), "
@@ -179,7 +181,9 @@ async def _verify(desk: Desk) -> int:
     problems = await desk.ledger.verify()
     for problem in problems:
         click.echo(problem, err=True)
-    click.echo(f"{len(problems)} problems" if problems else "The ledger is sound.")
+    newest = await desk.ledger.events(limit=1)
+    steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
+    click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
     return 1 if problems else 0
 
 

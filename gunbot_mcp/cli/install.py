@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,10 +44,11 @@ _FILES: Mapping[str, Target] = {
 @click.command()
 @click.argument("client", type=click.Choice([*_FILES, "claude-code"]))
 @click.option("--name", default="gunbot", show_default=True, help="What the client calls the server.")
+@click.option("--instance", help="The instance that this entry serves, where the config has several.")
 @click.option("--print", "only_print", is_flag=True, help="Show what would be added, change nothing.")
-def install(client: str, name: str, only_print: bool) -> None:
+def install(client: str, name: str, instance: str | None, only_print: bool) -> None:
     """Add this server to CLIENT. Secrets are never written: put tokens into the config or token_file."""
-    settings = load()
+    settings = load(instance=instance)
     if settings.served.live and os.environ.get("GUNBOT_TOKEN"):
         raise ConfigInvalid(
             "GUNBOT_TOKEN would have to be written into the client's file",
@@ -56,6 +58,8 @@ def install(client: str, name: str, only_print: bool) -> None:
     for variable in ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG"):
         if variable in environment:
             environment[variable] = str(Path(environment[variable]).expanduser().absolute())
+    if instance is not None:
+        environment["GUNBOT_MCP_INSTANCE"] = instance
     command = [sys.executable, "-m", "gunbot_mcp", "serve"]
     if client == "claude-code":
         given = [part for variable, value in environment.items() for part in ("-e", f"{variable}={value}")]
@@ -67,12 +71,14 @@ def install(client: str, name: str, only_print: bool) -> None:
         click.echo(json.dumps({target.key: {name: entry}}, indent=2))
         return
     path = target.file()
-    _add(path, target.key, name, entry)
+    kept = _add(path, target.key, name, entry)
     click.echo(f"{name} is in {path}. Restart {client} to see it.")
+    if kept is not None:
+        click.echo(f"The file as it was before is {kept}.")
 
 
-def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> None:
-    """Add one server and leave everything else in the file as it is; the old file stays beside it.
+def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> Path | None:
+    """Add one server and leave everything else in the file as it is; return where the file of before us is kept.
 
     Raises:
         ConfigInvalid: the file is not a JSON object of the expected form; it is not touched.
@@ -87,9 +93,16 @@ def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> None:
     if document is None or not isinstance(servers, dict):
         raise ConfigInvalid(f"{path} has another form than expected", "use --print and add it by hand")
     cast("dict[str, Any]", servers)[name] = entry
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if before:
-        path.with_suffix(".json.before-gunbot-mcp").write_text(before, encoding="utf-8")
-    fresh = path.with_suffix(".json.new")
+    # A link stays a link, and a file that was for its owner alone stays so: other servers' keys may be in it.
+    real = path.resolve()
+    real.parent.mkdir(parents=True, exist_ok=True)
+    kept = path.with_suffix(".json.before-gunbot-mcp")
+    if before and not kept.exists():
+        shutil.copy2(real, kept)
+    fresh = real.with_name(f".{real.name}.new")
+    fresh.touch(0o600)
     fresh.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    if before:
+        shutil.copymode(real, fresh)
+    fresh.replace(real)
+    return kept if before else None

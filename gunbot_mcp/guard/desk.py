@@ -126,6 +126,7 @@ class Desk:
             raise
 
     async def _decide(self, write: Write, ticket: Ticket, by: str, mandate: str | None) -> Ticket:
+        await _check_intact(write, ticket)
         if mandate is not None and not await write.spend(mandate, ticket.notional or Decimal(0)):
             raise TicketClosed(
                 f"mandate {mandate} does not cover ticket {ticket.id} any more", "a human can still approve it"
@@ -226,6 +227,7 @@ class Desk:
         baseline = await facts.baseline_of(self._gunbot, intent)
         await self._gunbot.log_in()
         async with self._ledger.write() as write:
+            await _check_intact(write, ticket)
             refusal = self._checks.out_of_date(ticket)
             try:
                 case = await self._checks.facts(write, endpoint, intent, now, exclude=ticket.id)
@@ -368,6 +370,19 @@ class Desk:
             if ticket.state not in OPEN_STATES or left <= 0:
                 return ticket
             await anyio.sleep(min(POLL_SECONDS, left))
+
+
+async def _check_intact(write: Write, ticket: Ticket) -> None:
+    """Refuse a ticket that somebody edited in the store: what would be sent is not what the human reads.
+
+    Raises:
+        LedgerUnavailable: always then.
+    """
+    if not await write.intact(ticket.id) or await write.get(ticket.id) is None:
+        raise LedgerUnavailable(
+            f"ticket {ticket.id} is not what was recorded when it was made; nothing was sent",
+            "gunbot-mcp ledger --verify shows what was changed",
+        )
 
 
 async def _move_to_void(write: Write, ticket: Ticket, outcome: sending.Outcome) -> Ticket | None:

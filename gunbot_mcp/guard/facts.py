@@ -13,15 +13,20 @@ HISTORY_PAGE = 50
 _PAGE = BY_NAME["list_orders_page"]
 
 
-async def book_of(gunbot: Gunbot, intent: Intent) -> Book | None:
+async def book_of(gunbot: Gunbot, intent: Intent, *, paper: bool = False) -> Book | None:
     """Return the book, or None where Gunbot has none (an inactive pair) or none that can be relied on (crossed).
 
     Raises:
+        GatewayRejected: on paper only, where a pair without a book does not exist.
         GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
     """
     try:
         book = await gunbot.order_book(f"{intent.exchange}/{intent.pair}")
-    except (GatewayRejected, GatewayInvalidResponse):
+    except GatewayRejected:
+        if paper:
+            raise
+        return None
+    except GatewayInvalidResponse:
         return None
     return None if book.crossed else book
 

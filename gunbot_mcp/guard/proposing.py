@@ -96,7 +96,7 @@ class Proposer:
     async def _look(self, intent: Intent) -> _Seen:
         if isinstance(intent, Cancel):
             return _Seen(order=cancels.find(intent, await facts.open_orders_of(self._gunbot, intent)))
-        return _Seen(book=await facts.book_of(self._gunbot, intent))
+        return _Seen(book=await facts.book_of(self._gunbot, intent, paper=not self._instance.live))
 
     async def _write_down(
         self, write: Write, endpoint: AnyEndpoint, args: Args, seen: _Seen, *, client: str, nonce: str

@@ -41,6 +41,7 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "created_at": instant(ticket.created_at),
         "proposed_by": ticket.client,
         "decided_by": ticket.decided_by,
+        "order_id": (ticket.observed or {}).get("order_id"),
         "reason": ticket.reason,
     }
 
@@ -68,6 +69,7 @@ TICKET_OUTPUT: Mapping[str, Any] = {
         "observed": _OBJECT_OR_NULL,
         "approve": {"type": "object"},
         "error": {"type": "object"},
+        "note": {"type": "string"},
     },
     "required": ["status", "ticket", "gateway", "observed"],
 }
@@ -89,7 +91,9 @@ def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, n
         structured["approve"] = dict(approve)
     if "error" in outcome and status != "accepted":
         structured["error"] = outcome["error"]
-    lines = [f"{status}: {ticket.summary}", _what_happened(ticket, said)]
+    happened = _what_happened(ticket, said)
+    structured["note"] = f"{happened} {note}" if note else happened
+    lines = [f"{status}: {ticket.summary}", happened]
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
     if "approve" in structured:
         lines.append(f"To approve: {structured['approve']['how']}")
@@ -101,22 +105,33 @@ def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, n
 
 def _what_happened(ticket: Ticket, said: object) -> str:
     if ticket.state in {State.PENDING, State.APPROVED}:
-        return f"A human decides until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
+        return f"A human can decide until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
     if ticket.state is State.ACCEPTED:
-        word = f"Gunbot said {said!r}: handed over, which is not a fill." if said else f"{ticket.reason or ''}."
-        return word + _seen(ticket)
+        meaning = "the cancel is handed over" if ticket.side == "cancel" else "handed over, which is not a fill"
+        word = f"Gunbot said {said!r}: {meaning}." if said else f"{_sentence(ticket.reason)}"
+        return f"{word} {_seen(ticket)}".rstrip()
     if ticket.state in {State.UNKNOWN, State.SENDING}:
         return (
-            f"{ticket.reason or 'It is being sent'}. Never send it again: get_ticket looks for it, "
+            f"{_sentence(ticket.reason or 'it is being sent')} Never send it again: get_ticket looks for it, "
             f"list_open_orders and list_orders_page show what exists, a human can run gunbot-mcp resolve {ticket.id}."
         )
-    return f"{ticket.reason or ticket.state.value}."
+    again = {State.EXPIRED: " Ask whether to propose it again.", State.VOID: " Ask before you propose it again."}
+    return f"{_sentence(ticket.reason or ticket.state.value)}{again.get(ticket.state, '')}"
+
+
+def _sentence(reason: str | None) -> str:
+    text = (reason or "").rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _seen(ticket: Ticket) -> str:
     if ticket.observed is None:
-        return " It was not seen among the open orders or fills yet."
+        if ticket.side == "cancel":
+            return "It is not known yet whether the order is gone."
+        return "It was not seen among the open orders or fills yet."
     found = ticket.observed
     # Ids and prices are Gunbot's words, not ours.
+    if ticket.side == "cancel":
+        return f"Order {clean(found.get('order_id'), 64)} is {clean(found.get('where'), 80)}."
     price = f" at {clean(found['price'], 40)}" if found.get("price") else ""
-    return f" Order id {clean(found.get('order_id'), 64)}{price}, seen in the {clean(found.get('where'), 80)}."
+    return f"Order id {clean(found.get('order_id'), 64)}{price}, seen in the {clean(found.get('where'), 80)}."

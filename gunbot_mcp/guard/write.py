@@ -92,6 +92,13 @@ class Write:
         rows = await self._rows(queries.ticket(ticket_id))
         return ticket_of(rows[0]) if rows else None
 
+    async def intact(self, ticket_id: str) -> bool:
+        """Return whether the ticket's content is what the chain recorded when it was made."""
+        query = queries.events_of(ticket_id, None).where(events.c.kind == "created")
+        made = [event_of(row).detail for row in await self._rows(query)]
+        rows = await self._rows(queries.ticket(ticket_id))
+        return [detail.get("content") for detail in made] == [content_hash(CONTENT_COLUMNS, row) for row in rows]
+
     async def move(
         self,
         ticket_id: str,

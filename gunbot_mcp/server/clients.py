@@ -34,16 +34,13 @@ class ClientFacts:
 def remember(settings: Settings, facts: ClientFacts) -> None:
     """Note a client in the state folder. Not being able to is no reason to fail its call."""
     try:
-        folder = settings.folder
-        if not folder.is_dir():
-            return
         noted, today = {**recall(settings)}, datetime.now(UTC).date().isoformat()
         entry = {**asdict(facts), "seen_on": today}
         if noted and list(noted)[-1] == facts.name and noted[facts.name] == entry:
             return
         noted.pop(facts.name, None)
         noted[facts.name] = entry
-        write_private(folder / FILE, json.dumps(dict(list(noted.items())[-_KEPT:]), indent=2))
+        write_private(settings.folder / FILE, json.dumps(dict(list(noted.items())[-_KEPT:]), indent=2))
     except OSError as exc:
         logger.info("the client cannot be noted: %s", exc.strerror)
 

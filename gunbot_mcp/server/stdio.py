@@ -2,9 +2,12 @@
 
 import io
 import os
+import select
+import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.stdio import stdio_server
@@ -13,14 +16,71 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import approval_page, build_server
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
-async def serve_stdio(settings: Settings) -> None:
-    """Serve until the client closes stdin."""
-    async with Runtime(settings, page=approval_page) as runtime:
+
+async def serve_stdio(settings: Settings) -> int | None:
+    """Serve until the client closes stdin, or SIGINT or SIGTERM says so; return that signal's number.
+
+    Either way an order that is on its way is waited for, and its outcome recorded. A second signal does not wait.
+    """
+    caught: list[int] = []
+    async with Runtime(settings, page=approval_page) as runtime, anyio.create_task_group() as tasks:
         server = build_server(runtime)
-        with _protocol_output() as output:
-            async with stdio_server(stdout=anyio.wrap_file(output)) as (read_stream, write_stream):
+        with _protocol_input() as (source, stop), _protocol_output() as output:
+            tasks.start_soon(_end_on_signal, stop, caught)
+            stdin = None if source is None else anyio.wrap_file(source)
+            async with stdio_server(stdin=stdin, stdout=anyio.wrap_file(output)) as (read_stream, write_stream):
                 await server.run(read_stream, write_stream, server.create_initialization_options())
+            tasks.cancel_scope.cancel()
+    return caught[0] if caught else None
+
+
+async def _end_on_signal(stop: Callable[[], None], caught: list[int]) -> None:
+    if sys.platform == "win32":  # pragma: no cover - its event loop hears no signals; Ctrl-C ends the process
+        return
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            if caught:
+                os._exit(128 + number)
+            caught.append(number)
+            stop()
+
+
+class _Until(io.RawIOBase):
+    """What comes from a descriptor until it ends or `bell` rings: a plain read could not be interrupted."""
+
+    def __init__(self, source: int, bell: int) -> None:
+        self._source = source
+        self._bell = bell
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer).cast("B")
+        ready, _, _ = select.select([self._source, self._bell], [], [])
+        data = b"" if self._bell in ready else os.read(self._source, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _protocol_input() -> Generator[tuple[io.TextIOWrapper | None, Callable[[], None]]]:
+    """Give stdin to the protocol alone, and a way to end it; None where this system cannot wait for two things."""
+    if sys.platform == "win32":  # pragma: no cover - select waits for sockets only there
+        yield None, lambda: None
+        return
+    wire, (bell, rope) = os.dup(0), os.pipe()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    raw = io.BufferedReader(_Until(wire, bell))
+    try:
+        yield io.TextIOWrapper(raw, "utf-8", errors="replace"), lambda: os.close(rope)
+    finally:
+        os.dup2(wire, 0)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from gunbot_mcp import __version__
 from gunbot_mcp.cli import cli, run
+from gunbot_mcp.errors import ReadOnly
 from gunbot_mcp.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -248,7 +249,8 @@ def test_interrupting_is_one_line_and_its_own_code(
     ("fault", "said"),
     [
         (ZeroDivisionError("inside"), "internal: ZeroDivisionError: inside"),
-        (ExceptionGroup("several", [ValueError("a")]), "internal: ExceptionGroup"),
+        (ExceptionGroup("several", [ValueError("a")]), "internal: ValueError: a"),
+        (ExceptionGroup("several", [ValueError("a"), ExceptionGroup("", [ReadOnly("b")])]), "read_only: b"),
         (PermissionError(13, "Permission denied", "/state"), "Permission denied: /state"),
     ],
 )

@@ -178,6 +178,26 @@ def test_installing_adds_the_server_and_leaves_the_rest_of_the_file_alone(
     assert "Restart cursor" in capsys.readouterr().out
 
 
+def test_a_file_for_its_owner_alone_stays_so_and_a_link_stays_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    real, link = tmp_path / "dotfiles.json", tmp_path / ".cursor" / "mcp.json"
+    link.parent.mkdir()
+    real.write_text('{"mcpServers": {"other": {"env": {"KEY": "secret"}}}}', encoding="utf-8")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert run(["install", "cursor", "--name", "one"]) == 0
+    assert run(["install", "cursor", "--name", "two", "--instance", "paper"]) == 0
+    assert link.is_symlink()
+    found = json.loads(real.read_text(encoding="utf-8"))["mcpServers"]
+    assert list(found) == ["other", "one", "two"]
+    assert found["two"]["env"]["GUNBOT_MCP_INSTANCE"] == "paper"
+    kept = link.with_suffix(".json.before-gunbot-mcp")
+    assert list(json.loads(kept.read_text(encoding="utf-8"))["mcpServers"]) == ["other"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (real, kept)} == {0o600}
+
+
 @pytest.mark.parametrize("content", ["{not json", "[1, 2]", '{"mcpServers": 5}'])
 def test_a_client_s_file_of_another_form_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str

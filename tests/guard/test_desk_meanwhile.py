@@ -1,23 +1,22 @@
 """What happens between an approval and its POST: the last look counts, and what it refuses was never sent."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 from support.desks import open_desk, propose
 from support.exchange import Exchange
 
+from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.guard.clock import ManualClock
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.guard.mandates import Mandate
 from gunbot_mcp.guard.tickets import State
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -161,3 +160,24 @@ async def test_a_book_whose_sides_cross_is_no_market(ledger_url: str, tmp_path: 
         done = await desk.approve(ticket.id, by="a human")
         assert (done.state, exchange.posts) == (State.VOID, [])
         assert "no order book" in str(done.reason)
+
+
+@pytest.mark.parametrize("column", ["arguments", "summary"])
+@pytest.mark.parametrize("when", ["before the approval", "after it"])
+async def test_a_ticket_that_was_edited_in_the_store_is_not_sent(
+    ledger_url: str, tmp_path: Path, execute_sql: Callable[..., None], column: str, when: str
+) -> None:
+    exchange = Meanwhile()
+    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+
+        async def edit() -> None:
+            execute_sql(ledger_url, f"UPDATE tickets SET {column} = replace({column}, '0.001', '0.004')")
+
+        if when == "after it":
+            exchange.act = edit
+        else:
+            await edit()
+        with pytest.raises(LedgerUnavailable, match="not what was recorded"):
+            await desk.approve(ticket.id, by="a human")
+        assert exchange.posts == []

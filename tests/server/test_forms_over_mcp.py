@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from mcp import Client, types
 from mcp.client.context import ClientRequestContext
@@ -176,4 +177,51 @@ async def test_where_the_user_wants_no_forms_none_is_shown(
         Client(build_server(runtime), mode=era, elicitation_callback=APPROVING) as client,
     ):
         assert status(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"
+    assert live_gunbot.trades == []
+
+
+@pytest.mark.parametrize(("decision", "ends"), [("approve", State.ACCEPTED), ("reject", State.DECLINED)])
+async def test_a_form_that_is_answered_after_the_call_has_ended_still_counts(
+    decision: str, ends: State, live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    reading = anyio.Event()
+
+    async def slowly(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+        del context, params
+        await reading.wait()
+        return types.ElicitResult(action="accept", content={"decision": decision})
+
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode="legacy", elicitation_callback=slowly) as client,
+    ):
+        assert status(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"
+        assert live_gunbot.trades == []
+        reading.set()
+        ticket = await (await runtime.desk()).wait((await only_ticket(runtime)).id, 10)
+    assert (ticket.state, ticket.decided_by) == (ends, "form in mcp")
+    assert len(live_gunbot.trades) == (ends is State.ACCEPTED)
+
+
+async def test_a_form_that_nobody_has_answered_goes_away_with_its_ticket(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    gone = anyio.Event()
+
+    async def never(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+        del context, params
+        try:
+            await anyio.sleep(60)
+        finally:
+            gone.set()
+        raise AssertionError("the form was left open")
+
+    async with (
+        Runtime(live_settings()) as runtime,
+        Client(build_server(runtime), mode="legacy", elicitation_callback=never) as client,
+    ):
+        assert status(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"
+        await (await runtime.desk()).decline((await only_ticket(runtime)).id, by="a human")
+        with anyio.fail_after(10):
+            await gone.wait()
     assert live_gunbot.trades == []

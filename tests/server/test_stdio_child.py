@@ -1,19 +1,24 @@
 """serve over stdio, as clients start it: a child process whose stdout is the protocol's and nobody else's."""
 
 import json
+import signal
 import subprocess
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client, StdioServerParameters
+from support.calls import BUY
+from support.live import TOKEN
 
 from gunbot_mcp.server.tools import tools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.live import LiveGunbot
     from support.recorder import Recorder
 
 HELLO = {
@@ -172,3 +177,38 @@ async def test_clients_of_both_generations_list_and_call(
 
     assert [tool.name for tool in listed.tools] == [tool.name for tool in tools()]
     assert not result.is_error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_the_end_of_input(
+    command: list[str], child_environment: dict[str, str], number: signal.Signals
+) -> None:
+    with _started(command, child_environment) as child:
+        child.ask("initialize", HELLO)
+        child.process.send_signal(number)
+        assert child.process.wait(30) == 128 + number
+        assert child.process.stderr is not None
+        assert child.process.stderr.read() == ""
+
+
+def test_an_order_that_is_on_its_way_when_a_signal_comes_is_recorded(
+    command: list[str], child_environment: dict[str, str], live_gunbot: "LiveGunbot"
+) -> None:
+    environment = {**child_environment, "GUNBOT_URL": live_gunbot.url, "GUNBOT_TOKEN": TOKEN}
+    live_gunbot.hold = threading.Event()
+    asking: dict[str, Any] = {**HELLO, "capabilities": {"elicitation": {}}}
+    with _started(command, environment) as child:
+        child.ask("initialize", asking)
+        child.write('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+        call = {"name": "buy_limit", "arguments": BUY}
+        child.write(json.dumps({"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call}))
+        form = child.read()
+        answer = {"action": "accept", "content": {"decision": "approve"}}
+        child.write(json.dumps({"jsonrpc": "2.0", "id": form["id"], "result": answer}))
+        assert live_gunbot.arrived.wait(30)
+        child.process.send_signal(signal.SIGTERM)
+        live_gunbot.hold.set()
+        assert child.process.wait(30) == 128 + signal.SIGTERM
+    done = subprocess.run([*command, "tickets", "--all"], env=environment, capture_output=True, text=True, check=True)
+    assert "  accepted  LIVE  Buy 0.001 BTC" in done.stdout
+    assert len(live_gunbot.trades) == 1

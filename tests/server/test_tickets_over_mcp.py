@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client, types
 from mcp.client import advertise
+from support.calls import some_ticket
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
-from gunbot_mcp.server.app import build_server
+from gunbot_mcp.server.app import approval_page, build_server
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
 
 if TYPE_CHECKING:
@@ -295,3 +297,31 @@ async def test_the_command_line_proposes_and_cannot_approve(
     )
     assert (code, found["status"]) == (1, "declined")
     assert live_gunbot.trades == []
+
+
+# Where the human is asked while the call waits
+
+
+async def test_the_approval_page_is_there_while_the_call_still_waits(live_settings: MakeSettings) -> None:
+    settings = live_settings(approval={"wait": 30, "page_port": 0})
+    async with (
+        Runtime(settings, page=approval_page) as runtime,
+        Client(build_server(runtime)) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(client.call_tool, "buy_limit", BUY)
+        ticket = await some_ticket(runtime)
+        address = await runtime.page_url()
+        async with httpx2.AsyncClient(trust_env=False) as browser:
+            shown = (await browser.get(f"{address}/tickets/{ticket.id}")).text
+        assert "Buy 0.001 BTC" in shown
+        await (await runtime.desk()).decline(ticket.id, by="a human")
+
+
+async def test_a_client_that_shows_cards_and_no_forms_gets_its_card_at_once(live_settings: MakeSettings) -> None:
+    async with (
+        Runtime(live_settings(approval={"wait": 30})) as runtime,
+        Client(build_server(runtime), extensions=SHOWS_CARDS) as client,
+    ):
+        with anyio.fail_after(10):
+            assert said(await client.call_tool("buy_limit", BUY)) == "awaiting_approval"

@@ -34,6 +34,7 @@ from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.paper.app import PaperGateway
 from gunbot_mcp.render import Answer as ToolAnswer
+from gunbot_mcp.runtime import Later
 from gunbot_mcp.web.page import ApprovalPage
 
 TRADE = "/api/v1/trade/"
@@ -299,7 +300,9 @@ async def _build(portal: BlockingPortal, settings: Settings, gateway: PaperGatew
     async def the_desk() -> Desk:
         return desk
 
-    around = Surroundings(settings=settings, gunbot=gunbot, desk=the_desk, page_url=page.ensure_started)
+    around = Surroundings(
+        settings=settings, gunbot=gunbot, desk=the_desk, page_url=page.ensure_started, later=Later().start
+    )
     return Site(
         portal=portal,
         url=url,

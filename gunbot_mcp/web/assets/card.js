@@ -86,7 +86,7 @@
     const rows = text.split("\n");
     const last = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/.exec(rows.at(-1));
     if (!last) return null;
-    const until = /decides until (\S+?Z)\./.exec(text);
+    const until = /can decide until (\S+?Z)\./.exec(text);
     const page = rows.map((row) => /^To approve: .*?(http:\/\/\S+)/.exec(row)).find(Boolean);
     const first = /^[a-z_]+: (.*)$/.exec(rows[0]);
     const ticket = {
