@@ -44,7 +44,8 @@ async def test_a_quote_is_the_top_of_the_book_and_names_the_assets(runtime: "Run
         "spread_percent": 0.0004,
     }
     assert answer.text == (
-        f"binance/USDT-BTC at {at}: bid 50000.9 (amount 1.5), ask 50001.1 (amount 3) USDT per BTC, spread 0.2 (0.0004 %)"
+        f"binance/USDT-BTC at {at}: bid 50000.9 (amount 1.5), ask 50001.1 (amount 3) USDT per BTC, "
+        "spread 0.2 (0.0004 %)"
     )
 
 
