@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.children import Nursery, nursery
 from support.gateway import RecordingGateway, running
+from support.tally import tell
 
 KILLED = -9
 RANDOM_KILLS = 40
@@ -108,7 +109,7 @@ def kill_at_every_step(life: Life, wanted: Callable[[str], bool], **job: Any) ->
 def test_a_kill_at_any_step_on_sqlite(gateway: RecordingGateway, children: Nursery, tmp_path: Path) -> None:
     life = Life(gateway, children, tmp_path)
     points, states = kill_at_every_step(life, lambda _: True)
-    print(f"{points} kill points on SQLite")
+    tell(f"{points} kill points of a buy_limit on SQLite")
     assert points > 40
     assert states == {"pending", "void", "unknown", "accepted"}
 
@@ -120,7 +121,7 @@ def test_a_kill_at_any_turning_point_on_postgresql(
 ) -> None:
     life = Life(gateway, children, tmp_path, ledger=new_database)
     points, states = kill_at_every_step(life, lambda name: "commit" in name or "/trade/" in name or "Update" in name)
-    print(f"{points} kill points on PostgreSQL")
+    tell(f"{points} kill points of a buy_limit on PostgreSQL")
     assert states == {"pending", "void", "unknown", "accepted"}
 
 
