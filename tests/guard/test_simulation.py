@@ -16,7 +16,7 @@ from support.tally import tell
 from gunbot_mcp.guard.mandates import Mandate
 
 SCHEDULES = int(os.environ.get("GUNBOT_MCP_SCHEDULES", "10000"))
-ON_POSTGRESQL = min(300, SCHEDULES)
+ON_POSTGRESQL = min(1000, SCHEDULES)
 SEED = os.environ.get("GUNBOT_MCP_SEED")
 AGAIN = "play one again: GUNBOT_MCP_SEED=N"
 BATCH = 100
@@ -37,7 +37,7 @@ def test_no_schedule_of_faults_sends_twice_or_loses_an_outcome() -> None:
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_no_schedule_of_faults_does_so_with_two_replicas_on_postgresql(tmp_path: Path, new_database: str) -> None:
-    found = in_real_time(list(range(ON_POSTGRESQL)), new_database, tmp_path, pace=0.01, at_once=8)
+    found = in_real_time(list(range(ON_POSTGRESQL)), new_database, tmp_path, pace=0.01, at_once=24)
     tell(f"{ON_POSTGRESQL} schedules of faults in real time on PostgreSQL: {len(found)} violations")
     assert not found, "\n".join(found[:20])
 
@@ -58,10 +58,14 @@ def test_a_guard_that_does_not_see_the_halt_file_is_found_out(monkeypatch: pytes
 
 @pytest.mark.slow
 def test_a_guard_whose_mandates_never_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Mandate, "active", lambda *_: True)
+    monkeypatch.setattr(Mandate, "active", _always)
     found = in_virtual_time(list(range(300)))
     assert any("had been revoked" in problem for problem in found)
     assert any("had expired" in problem for problem in found)
 
 
 def _nothing(_: object) -> None: ...
+
+
+def _always(*_: object) -> bool:
+    return True
