@@ -1,7 +1,7 @@
 """Schedules of faults: from a seed, a few orders, two replicas, people who decide, and everything that can go wrong.
 
-The replicas share a state folder, or each has its own, as on two machines: then no lock tells one of them that the
-other is dead, and neither sees the other's HALT, nor the outcomes that it keeps in files.
+All replicas share a state folder, or each machine has its own: then no lock tells whether a process on another one is
+dead, and none sees the other's HALT, nor the outcomes that it keeps in files.
 
 A process is a desk with an owner of its own. It dies by being marked dead: from then on each of its steps (every
 statement, every commit, every request, every file) raises `Dead` before it does anything, as if it were not there.
@@ -13,14 +13,14 @@ import random
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support.exchange import Exchange, Order
+from support import draws
+from support.exchange import Exchange
 from support.invariants import Played
-from support.processes import START, Dead, Process, SimulatedClock, acting, began, current_ticket, together
+from support.processes import Dead, Process, SimulatedClock, acting, began, current_ticket, together
 
 from gunbot_mcp.config import Instance, Limits, Mode, Settings
 from gunbot_mcp.endpoints import BY_NAME
@@ -29,14 +29,11 @@ from gunbot_mcp.exchanges import CapabilityMatrix
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt, resume
 from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.mandates import Mandate
 from gunbot_mcp.guard.owners import Owner
 from gunbot_mcp.guard.store import Store
 from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.gunbot.client import Gunbot
 
-MANDATE_LIMIT = Decimal(60)
-PAIRS = ("USDT-BTC", "USDT-ETH")
 TROUBLES = ("jump", "halt", "kill", "restart", "away", "tidy")
 
 
@@ -79,13 +76,14 @@ class World:
             fills=0.3,
         )
         self.ledger_fault = self.chance.choice((0.0, 0.0, 0.02, 0.2))
-        self.machines = [self.folder / f"machine-{number}" for number in range(self.chance.choice((1, 1, 2)))]
+        self.apart = self.chance.random() < 0.35
+        self.machines: list[Path] = []
         # Twins: orders of the same look, decided at nearly the same time. They are the hard ones to tell apart.
         self.twins = self.chance.random() < 0.3
         window = 0 if self.twins else self.chance.choice((0, 60))
         self.day_limit = Decimal(self.chance.choice((80, 120, 1000)))
         if self.chance.random() < 0.3:
-            self.exchange.orders += self._strangers()
+            self.exchange.orders += draws.strangers(self.chance)
         limits = Limits(max_day={"USDT": self.day_limit}, duplicate_seconds=window)
         auto = self.chance.random() < 0.3
         mode = Mode.AUTO if auto else Mode.APPROVE
@@ -97,31 +95,22 @@ class World:
             instance=self.name, instances={self.name: instance}, mode=None, capabilities={}
         )
 
-    def _strangers(self) -> list[Order]:
-        """Orders of the same look that somebody else placed before, some of which fill sooner or later."""
-        return [
-            Order(
-                id=f"{900 + number}",
-                pair=PAIRS[0],
-                side="buy",
-                amount=0.001,
-                rate=49_000,
-                ticket="",
-                shown_at=-10,
-                filled_at=self.chance.choice((None, -5.0, self.chance.random() * 20)),
-            )
-            for number in range(self.chance.choice((1, 2)))
-        ]
-
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds * self.pace)
 
     # Processes
 
-    def start(self) -> Process:
-        """Start a replica: a new owner and a new desk on the same store, on each machine in turn."""
+    def _machine(self) -> Path:
+        """The state folder of the next process: everybody's, or that of a new machine, or that of one there is."""
+        if len(self.machines) < 1 + self.apart or (self.apart and self.chance.random() < 0.3):
+            self.machines.append(self.folder / f"machine-{len(self.machines)}")
+            return self.machines[-1]
+        return self.chance.choice(self.machines)
+
+    def start(self, machine: Path | None = None) -> Process:
+        """Start a replica: a new owner and a new desk on the same store."""
         number = len(self.processes)
-        folder = self.machines[number % len(self.machines)]
+        folder = machine or self._machine()
         ledger = Ledger(self.stores[number % len(self.stores)], self.clock)
         owner = Owner.start(folder)
         gunbot = Gunbot(self.settings.served, transport=self.exchange)
@@ -228,31 +217,15 @@ class World:
         return max((event.seq for event in await ledger.events(limit=1)), default=0)
 
     async def _grant(self) -> None:
-        # What it is asked for comes within seconds: so it may end before, meanwhile and after.
-        lasts = self.chance.choice((172_800.0, 172_800.0, self.chance.random() * 12))
         self._mandate = f"m{self.seed}"
-        mandate = Mandate(
-            id=self._mandate,
-            instance=self.name,
-            exchange="binance",
-            pairs=PAIRS[:1],
-            asset="USDT",
-            max_order=Decimal(60),
-            max_total=MANDATE_LIMIT,
-            spent=Decimal(0),
-            created_at=START - timedelta(days=2),
-            expires_at=START + timedelta(seconds=lasts),
-            revoked_at=None,
-            created_by="a human",
-        )
         async with Ledger(self.stores[0], self.clock).write() as write:
-            await write.add_mandate(mandate)
+            await write.add_mandate(draws.mandate(self.chance, self._mandate, self.name))
 
     async def _order(self, number: int) -> None:
         """Propose one order, and let people and replicas do to it what they like."""
         chance = self.chance
         await self.sleep(chance.random() * 3)
-        tool, arguments = self._arguments(number)
+        tool, arguments = draws.order(chance, self.exchange, number, twins=self.twins)
         made: list[str] = []
 
         async def propose(process: Process) -> None:
@@ -265,20 +238,6 @@ class World:
         process = self.living()
         await together([self.run(process, "", propose(process))])
         await together([self._act(ticket) for ticket in made for _ in range(chance.randrange(6))])
-
-    def _arguments(self, number: int) -> tuple[str, dict[str, Any]]:
-        chance = self.chance
-        amount = Decimal("0.001") if chance.random() < 0.6 else Decimal("0.0011") + Decimal("0.00001") * number
-        common = {"exchange": "binance", "pair": PAIRS[0] if chance.random() < 0.8 else PAIRS[1]}
-        if self.twins:
-            return "buy_limit", {**common, "pair": PAIRS[0], "amount": Decimal("0.001"), "price": Decimal(49_000)}
-        tool = chance.choice(("buy_limit", "buy_limit", "buy_limit", "sell_limit", "buy_market", "cancel_order"))
-        if tool == "cancel_order":
-            known = chance.choice([order.id for order in self.exchange.orders] or ["1000"])
-            return tool, {**common, "order_id": known, "price": Decimal(49_000), "order_type": "limit"}
-        if tool == "buy_market":
-            return tool, {**common, "amount": amount}
-        return tool, {**common, "amount": amount, "price": Decimal("49000.10")}
 
     async def _act(self, ticket: str) -> None:
         chance = self.chance
@@ -359,17 +318,20 @@ class World:
         if chance.random() < 0.5:
             for process in self.processes:
                 process.die()
-        if not all(process.dead for process in self.processes) or len(self.machines) > 1:
+        if not all(process.dead for process in self.processes) or self.apart:
             # Who lives, and whose lock lies on another machine, is taken for lost only after the lease.
             self.clock.pass_(300)
         self.ledger_fault, self.exchange.trade_fault, self.exchange.read_fault = 0.0, 0.0, 0.0
         await self.sleep(20)
         self.exchange.arrive()
         sent = len(self.exchange.posts)
-        # On each machine one, since nobody else finds what lies in its files.
-        last = [self.start() for _ in self.machines][-1]
-        for process in self.processes[-len(self.machines) :]:
-            await process.desk.recover()
+        # A machine that is new knows nobody's lock: here the lease alone must do.
+        last = self.start(self.folder / "last" if self.apart else None)
+        await last.desk.recover()
+        left = await last.desk.list(states={State.APPROVED, State.SENDING})
+        self._wrong(bool(left), f"{len(left)} tickets are left half-way by the one that came after")
+        for machine in self.machines:
+            await self.start(machine).desk.recover()
         for ticket in await last.desk.list(states={State.UNKNOWN}):
             await last.desk.get(ticket.id, look=True)
         tickets = await last.desk.list(limit=100)
