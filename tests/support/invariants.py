@@ -121,4 +121,4 @@ class Played:
 
 
 def _name(ticket: Ticket) -> str:
-    return f"ticket {ticket.id} ({ticket.tool}, {ticket.state})"
+    return f"ticket {ticket.id} ({ticket.tool}, {ticket.state}: {ticket.reason})"

@@ -183,6 +183,8 @@ class World:
 
     async def _check_left(self, process: Process, name: str) -> None:
         """A process that lives leaves nothing half-way, unless the outcome waits in a file."""
+        if name in self.approving:
+            return
         ticket = await process.desk.ledger.get(name)
         if ticket is None or ticket.owner != process.owner.id or name in self.approving:
             return
@@ -260,6 +262,10 @@ class World:
 
     async def _resolve(self, desk: Desk, ticket: str) -> None:
         """Settle an unknown ticket as a careful human would: after the order had time to arrive, and truthfully."""
+        await self.sleep(30)
+        # What a human saw before the order was sent is no answer to what became of it.
+        if (await desk.get(ticket)).state is not State.UNKNOWN:
+            return
         await self.sleep(30)
         self.exchange.arrive()
         found = next((order.id for order in self.exchange.orders if order.ticket == ticket), None)
