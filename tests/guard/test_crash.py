@@ -3,19 +3,25 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.children import Nursery, nursery
 from support.gateway import RecordingGateway, running
+from support.tally import tell
 
 KILLED = -9
 RANDOM_KILLS = 40
+KINDS: dict[str, dict[str, Any]] = {
+    "a buy_limit by a mandate": {"mandate": True},
+    "a cancel_order": {"tool": "cancel_order"},
+    "a buy_oco": {"tool": "buy_oco", "extra": {"stop_price": "55000", "limit_price": "55100"}},
+}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gateway() -> Iterator[RecordingGateway]:
     with running() as gateway:
         yield gateway
@@ -29,23 +35,36 @@ def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 @dataclass
 class Life:
-    """One order's life: a process that dies while sending it, two that come after. Amounts differ between lives."""
+    """One order's life: a process that dies while sending it, two that come after. Amounts differ between lives.
+
+    Of `extra` are the arguments that a `buy_limit` does not have. With `mandate`, that approves and not a human.
+    """
 
     gateway: RecordingGateway
     children: Nursery
     home: Path
     ledger: str = ""
     number: int = 0
+    tool: str = "buy_limit"
+    extra: dict[str, str] = field(default_factory=dict[str, str])
+    mandate: bool = False
+    _cancelled: str = ""
 
     def job(self) -> dict[str, Any]:
-        return {
+        order = self.order(self.number)
+        if self.tool == "cancel_order":
+            del order["amount"]
+            order |= {"order_id": self._cancelled, "order_type": "limit"}
+        job: dict[str, Any] = {
             "url": self.gateway.url,
             "home": str(self.home / f"{self.number}"),
             "instance": f"life{self.number}",
             "ledger": self.ledger,
-            "tool": "buy_limit",
-            "arguments": self.order(self.number),
+            "settings": {"cancel": "ask", "mode": "auto" if self.mandate else "approve"},
+            "tool": self.tool,
+            "arguments": order | self.extra,
         }
+        return job | {"mandate": f"mandate{self.number}"} if self.mandate else job
 
     @staticmethod
     def order(number: int) -> dict[str, str]:
@@ -53,13 +72,18 @@ class Life:
 
     def begin(self, hold: str | None = None) -> None:
         self.number += 1
+        if self.tool == "cancel_order":
+            order = self.order(self.number)
+            data = {"exch": order["exchange"], "pair": order["pair"]}
+            amount, price = float(order["amount"]), float(order["price"])
+            self._cancelled = self.gateway.place({**data, "amt": amount, "price": price})
         self.gateway.reset(hold)
 
     def after(self, ticket: str) -> dict[str, Any]:
         """Start over twice, and check all that must be true whatever happened before; return what the second said."""
         job = {**self.job(), "ticket": ticket}
         first = self.children.run("restart", **job)
-        probe = {"arguments": {**self.order(self.number), "amount": "0.0001"}}
+        probe = {"tool": "buy_limit", "arguments": {**self.order(self.number), "amount": "0.0001"}}
         second = self.children.run("restart", **job, probe=probe)
         where = f"life {self.number}: {first} {second}, gateway took {self.gateway.taken}"
         assert len(self.gateway.posts) <= 1, where
@@ -73,11 +97,16 @@ class Life:
             assert second["state"] in {"pending", "void", "unknown"}, where
         assert first["verify"] == second["verify"] == [], where
         assert first["spooled"] == [], where
+        if self.mandate:
+            # It covers one order: whoever died, that is not taken from it twice, nor sent without being taken.
+            assert first["spent"] == second["spent"], where
+            assert second["spent"] in ([second["notional"]], *([] if self.gateway.posts else [["0"]])), where
         if second["state"] == "pending":
             self._still_sends_once(job)
         else:
             assert first["again"] == second["again"] == {"error": "ticket_closed"}, where
-        locked = {"error": "pair_locked"} if second["state"] == "unknown" else None
+        locks = second["state"] == "unknown" and self.tool != "cancel_order"
+        locked = {"error": "pair_locked"} if locks else None
         assert "result" in second["other side"], where
         assert second["same side"] == locked if locked else "result" in second["same side"], where
         return second
@@ -86,6 +115,7 @@ class Life:
         third = self.children.run("restart", **job, approve_pending=True)
         fourth = self.children.run("restart", **job)
         assert third["again"] == {"result": "accepted"}
+        assert third["spent"] == fourth["spent"] == ([third["notional"]] if self.mandate else [])
         assert fourth["again"] == {"error": "ticket_closed"}
         assert len(self.gateway.posts) == len(self.gateway.taken) == 1
 
@@ -94,6 +124,8 @@ def kill_at_every_step(life: Life, wanted: Callable[[str], bool], **job: Any) ->
     """Let an order live once unharmed, then kill others at each wanted step; return how many, and their states."""
     life.begin()
     whole = life.children.run("crash", **life.job(), die_at=0, **job)
+    assert whole["granted"] == life.job().get("mandate")
+    assert life.after(whole["ticket"])["state"] == "accepted"
     states: set[str] = set()
     points = [at for at, name in enumerate(whole["steps"], 1) if wanted(name)]
     for at in points:
@@ -104,12 +136,28 @@ def kill_at_every_step(life: Life, wanted: Callable[[str], bool], **job: Any) ->
     return len(points), states
 
 
+def turning(name: str) -> bool:
+    """Where something that lasts happens: before, after, and between its parts."""
+    return "commit" in name or "/trade/" in name or "Update" in name
+
+
 @pytest.mark.slow
 def test_a_kill_at_any_step_on_sqlite(gateway: RecordingGateway, children: Nursery, tmp_path: Path) -> None:
     life = Life(gateway, children, tmp_path)
     points, states = kill_at_every_step(life, lambda _: True)
-    print(f"{points} kill points on SQLite")
+    tell(f"{points} kill points of a buy_limit on SQLite")
     assert points > 40
+    assert states == {"pending", "void", "unknown", "accepted"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_any_turning_point_of_other_orders(
+    gateway: RecordingGateway, children: Nursery, tmp_path: Path, kind: str
+) -> None:
+    life = Life(gateway, children, tmp_path, **KINDS[kind])
+    points, states = kill_at_every_step(life, turning)
+    tell(f"{points} kill points of {kind} on SQLite")
     assert states == {"pending", "void", "unknown", "accepted"}
 
 
@@ -119,8 +167,8 @@ def test_a_kill_at_any_turning_point_on_postgresql(
     gateway: RecordingGateway, children: Nursery, tmp_path: Path, new_database: str
 ) -> None:
     life = Life(gateway, children, tmp_path, ledger=new_database)
-    points, states = kill_at_every_step(life, lambda name: "commit" in name or "/trade/" in name or "Update" in name)
-    print(f"{points} kill points on PostgreSQL")
+    points, states = kill_at_every_step(life, turning)
+    tell(f"{points} kill points of a buy_limit on PostgreSQL")
     assert states == {"pending", "void", "unknown", "accepted"}
 
 

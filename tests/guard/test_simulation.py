@@ -4,15 +4,19 @@
 """
 
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from support.simulate import in_real_time, in_virtual_time
+from support.tally import tell
+
+from gunbot_mcp.guard.mandates import Mandate
 
 SCHEDULES = int(os.environ.get("GUNBOT_MCP_SCHEDULES", "10000"))
-ON_POSTGRESQL = min(300, SCHEDULES)
+ON_POSTGRESQL = min(1000, SCHEDULES)
 SEED = os.environ.get("GUNBOT_MCP_SEED")
 AGAIN = "play one again: GUNBOT_MCP_SEED=N"
 BATCH = 100
@@ -26,15 +30,42 @@ def test_no_schedule_of_faults_sends_twice_or_loses_an_outcome() -> None:
     batches = [list(range(start, min(start + BATCH, SCHEDULES))) for start in range(0, SCHEDULES, BATCH)]
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         found = [problem for problems in pool.map(in_virtual_time, batches) for problem in problems]
+    tell(f"{SCHEDULES} schedules of faults in virtual time on SQLite: {len(found)} violations")
     assert not found, "\n".join([*found[:20], AGAIN])
 
 
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_no_schedule_of_faults_does_so_with_two_replicas_on_postgresql(tmp_path: Path, new_database: str) -> None:
-    found = in_real_time(list(range(ON_POSTGRESQL)), new_database, tmp_path, pace=0.01, at_once=8)
+    found = in_real_time(list(range(ON_POSTGRESQL)), new_database, tmp_path, pace=0.01, at_once=24)
+    tell(f"{ON_POSTGRESQL} schedules of faults in real time on PostgreSQL: {len(found)} violations")
     assert not found, "\n".join(found[:20])
 
 
 def test_a_schedule_is_the_same_on_every_run() -> None:
     assert in_virtual_time([3]) == in_virtual_time([3]) == []
+
+
+# What nothing can break proves nothing: each of these guards has one hole, and a few schedules are to find it.
+
+
+def test_a_guard_that_does_not_see_the_halt_file_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gunbot_mcp.guard.") and hasattr(module, "halted"):
+            monkeypatch.setattr(module, "halted", _nothing)
+    assert any("was halted" in problem for problem in in_virtual_time(list(range(100))))
+
+
+@pytest.mark.slow
+def test_a_guard_whose_mandates_never_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mandate, "active", _always)
+    found = in_virtual_time(list(range(300)))
+    assert any("had been revoked" in problem for problem in found)
+    assert any("had expired" in problem for problem in found)
+
+
+def _nothing(_: object) -> None: ...
+
+
+def _always(*_: object) -> bool:
+    return True

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
@@ -37,13 +38,19 @@ class Order:
 
 @dataclass
 class Post:
-    """One attempt to send an order; `seen` says whether Gunbot took it."""
+    """One attempt to send an order; `seen` says whether Gunbot took it.
+
+    `halted` says whether sending was halted when it was handed over to the network, `began` when the last write to the
+    ledger before it, its claim, began.
+    """
 
     ticket: str
     tool: str
     body: str
     at: float
     seen: bool = False
+    halted: bool = False
+    began: datetime | None = None
 
 
 async def _nothing(_: object) -> None: ...
@@ -53,9 +60,9 @@ async def _nothing(_: object) -> None: ...
 class Exchange(httpx2.AsyncBaseTransport):
     """`step` is awaited before and after delivery, `ticket` says whose order a POST is, `now` is in seconds.
 
-    `plan` names the faults of the next orders (None: none); after that they come by chance. `lag` is the most by which
-    core memory and history are late, `fills` how likely a resting order
-    fills within a minute.
+    `halted` and `began` are asked for what a `Post` says of that. `plan` names the faults of the next orders (None:
+    none); after that they come by chance. `lag` is the most by which core memory and history are late, `fills` how
+    likely a resting order fills within a minute.
     """
 
     chance: random.Random = field(default_factory=lambda: random.Random(1))
@@ -63,6 +70,8 @@ class Exchange(httpx2.AsyncBaseTransport):
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = _nothing
     ticket: Callable[[], str] = str
+    halted: Callable[[], bool] = bool
+    began: Callable[[], datetime | None] = lambda: None
     trade_fault: float = 0.0
     read_fault: float = 0.0
     lag: float = 0.0
@@ -74,11 +83,12 @@ class Exchange(httpx2.AsyncBaseTransport):
     _late: list[tuple[float, Post]] = field(default_factory=list[tuple[float, Post]])
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        halted = self.halted()
         await self.step("before the request")
         trade = _TRADES.get(request.url.path)
         post = None
         if trade is not None:
-            post = Post(self.ticket(), trade, request.content.decode(), self.now())
+            post = Post(self.ticket(), trade, request.content.decode(), self.now(), halted=halted, began=self.began())
             self.posts.append(post)
         fault = self._fault(post)
         if self.chance.random() < 0.3:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gunbot_mcp.paper.app import PaperGateway
@@ -42,6 +43,16 @@ class RecordingGateway:
         """Let go on what is held, and hold nothing more."""
         self.hold = None
         self._free.set()
+
+    def place(self, data: dict[str, Any]) -> str:
+        """Place a limit order by hand, which does not count, and return its id."""
+        self.hold = None
+        with httpx2.Client(base_url=self.url, trust_env=False, verify=False) as http:
+            http.post(f"{_TRADE}buy", json={"data": data}).raise_for_status()
+            asked = {"exchange": data["exch"], "pair": data["pair"]}
+            memory = http.post("/api/v1/coremem/single", json=asked).json()["memory"]
+        shown = memory[f"{data['exch']}/{data['pair']}"]["openOrders"]
+        return next(order["id"] for order in shown if order["amount"] == data["amt"])
 
     def reset(self, hold: str | None) -> None:
         """Forget what was counted; hold the next order."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from gunbot_mcp.guard.clock import Clock
@@ -23,12 +24,14 @@ class Dead(BaseException):
 class Process:
     """`dies_at` and `stops_at` count steps: there the process is gone, or its task cancelled.
 
-    At its `freezes_at`th commit it falls asleep for minutes, as on a laptop that is closed.
+    At its `freezes_at`th commit it falls asleep for minutes, as on a laptop that is closed. `folder` is its machine's
+    state folder.
     """
 
     desk: Desk
     owner: Owner
     gunbot: Gunbot
+    folder: Path
     dies_at: int = -1
     stops_at: int = -1
     freezes_at: int = -1
@@ -44,6 +47,8 @@ class Process:
 
 acting: ContextVar[Process | None] = ContextVar("process", default=None)
 current_ticket: ContextVar[str] = ContextVar("ticket", default="")
+began: ContextVar[datetime | None] = ContextVar("began", default=None)
+"""When this task's last write to the ledger began."""
 
 
 class SimulatedClock(Clock):

@@ -52,7 +52,8 @@ def in_real_time(seeds: list[int], url: str, folder: Path, *, pace: float, at_on
 
 async def batch(seeds: list[int], url: str, folder: Path, *, pace: float = 1.0, at_once: int = 1) -> list[str]:
     found: list[str] = []
-    stores = [Store(url, 5) for _ in range(REPLICAS)]
+    # Patient, since all schedules that are played at once wait for the one chain.
+    stores = [Store(url, 20) for _ in range(REPLICAS)]
     for store in stores:
         if store.is_sqlite:
             event.listen(store.engine.sync_engine, "connect", _without_fsync)

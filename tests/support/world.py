@@ -1,5 +1,8 @@
 """Schedules of faults: from a seed, a few orders, two replicas, people who decide, and everything that can go wrong.
 
+All replicas share a state folder, or each machine has its own: then no lock tells whether a process on another one is
+dead, and none sees the other's HALT, nor the outcomes that it keeps in files.
+
 A process is a desk with an owner of its own. It dies by being marked dead: from then on each of its steps (every
 statement, every commit, every request, every file) raises `Dead` before it does anything, as if it were not there.
 """
@@ -10,30 +13,28 @@ import random
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support.exchange import Exchange, Order
-from support.processes import START, Dead, Process, SimulatedClock, acting, current_ticket, together
+from support import draws
+from support.exchange import Exchange
+from support.invariants import Played
+from support.processes import Dead, Process, SimulatedClock, acting, began, current_ticket, together
 
 from gunbot_mcp.config import Instance, Limits, Mode, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.desk import Desk, parse_stored
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt, resume
-from gunbot_mcp.guard.ledger import Event, Ledger
-from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.ledger import Ledger
 from gunbot_mcp.guard.owners import Owner
 from gunbot_mcp.guard.store import Store
-from gunbot_mcp.guard.tickets import SPENT, State, Ticket
+from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.gunbot.wire import json_text
 
-MANDATE_LIMIT = Decimal(60)
-PAIRS = ("USDT-BTC", "USDT-ETH")
+TROUBLES = ("jump", "halt", "kill", "restart", "away", "tidy")
 
 
 @dataclass
@@ -54,6 +55,7 @@ class World:
     approving: list[str] = field(default_factory=list[str])
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _mandate: str | None = None
+    _first: int = 0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -66,18 +68,22 @@ class World:
             now=self.clock.monotonic,
             sleep=self.sleep,
             ticket=current_ticket.get,
+            halted=self._halted,
+            began=began.get,
             trade_fault=self.chance.choice((0.0, 0.5, 0.9)),
             read_fault=self.chance.choice((0.0, 0.0, 0.1, 0.5)),
             lag=1.5,
             fills=0.3,
         )
         self.ledger_fault = self.chance.choice((0.0, 0.0, 0.02, 0.2))
+        self.apart = self.chance.random() < 0.35
+        self.machines: list[Path] = []
         # Twins: orders of the same look, decided at nearly the same time. They are the hard ones to tell apart.
         self.twins = self.chance.random() < 0.3
         window = 0 if self.twins else self.chance.choice((0, 60))
         self.day_limit = Decimal(self.chance.choice((80, 120, 1000)))
         if self.chance.random() < 0.3:
-            self.exchange.orders += self._strangers()
+            self.exchange.orders += draws.strangers(self.chance)
         limits = Limits(max_day={"USDT": self.day_limit}, duplicate_seconds=window)
         auto = self.chance.random() < 0.3
         mode = Mode.AUTO if auto else Mode.APPROVE
@@ -89,32 +95,24 @@ class World:
             instance=self.name, instances={self.name: instance}, mode=None, capabilities={}
         )
 
-    def _strangers(self) -> list[Order]:
-        """Orders of the same look that somebody else placed before, some of which fill sooner or later."""
-        return [
-            Order(
-                id=f"{900 + number}",
-                pair=PAIRS[0],
-                side="buy",
-                amount=0.001,
-                rate=49_000,
-                ticket="",
-                shown_at=-10,
-                filled_at=self.chance.choice((None, -5.0, self.chance.random() * 20)),
-            )
-            for number in range(self.chance.choice((1, 2)))
-        ]
-
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds * self.pace)
 
     # Processes
 
-    def start(self) -> Process:
-        """Start a replica: a new owner and a new desk on the same store and the same state folder."""
+    def _machine(self) -> Path:
+        """The state folder of the next process: everybody's, or that of a new machine, or that of one there is."""
+        if len(self.machines) < 1 + self.apart or (self.apart and self.chance.random() < 0.3):
+            self.machines.append(self.folder / f"machine-{len(self.machines)}")
+            return self.machines[-1]
+        return self.chance.choice(self.machines)
+
+    def start(self, machine: Path | None = None) -> Process:
+        """Start a replica: a new owner and a new desk on the same store."""
         number = len(self.processes)
+        folder = machine or self._machine()
         ledger = Ledger(self.stores[number % len(self.stores)], self.clock)
-        owner = Owner.start(self.folder)
+        owner = Owner.start(folder)
         gunbot = Gunbot(self.settings.served, transport=self.exchange)
         desk = Desk(
             settings=self.settings,
@@ -123,9 +121,9 @@ class World:
             matrix=CapabilityMatrix({}),
             clock=self.clock,
             owner=owner.id,
-            folder=self.folder,
+            folder=folder,
         )
-        self.processes.append(Process(desk=desk, owner=owner, gunbot=gunbot))
+        self.processes.append(Process(desk=desk, owner=owner, gunbot=gunbot, folder=folder))
         return self.processes[-1]
 
     def living(self) -> Process:
@@ -134,6 +132,8 @@ class World:
     async def step(self, where: str) -> None:
         """Stand before a side effect: here a process may die, be stopped, or be overtaken by others."""
         process = acting.get()
+        if where == "before a transaction":
+            began.set(self.clock.now())
         if process is None:
             return
         process.steps += 1
@@ -153,6 +153,10 @@ class World:
             await self.sleep(self.chance.random() * 0.2)
         if process.dead:
             raise Dead(where)
+
+    def _halted(self) -> bool:
+        process = acting.get()
+        return process is not None and (process.folder / "HALT").exists()
 
     async def run(self, process: Process, ticket: str, work: Coroutine[Any, Any, object]) -> None:
         """Do something as `process`; a failure that the caller is told of is none of the world's business."""
@@ -179,10 +183,12 @@ class World:
 
     async def _check_left(self, process: Process, name: str) -> None:
         """A process that lives leaves nothing half-way, unless the outcome waits in a file."""
+        if name in self.approving:
+            return
         ticket = await process.desk.ledger.get(name)
         if ticket is None or ticket.owner != process.owner.id or name in self.approving:
             return
-        waits = (self.folder / "outcomes" / f"{name}.json").exists()
+        waits = (process.folder / "outcomes" / f"{name}.json").exists()
         # Only an approval that the ledger neither confirms nor lets be undone may wait for the lease.
         sound = not self.ledger_fault and not self.was_away
         half_way = {State.SENDING, State.APPROVED} if sound else {State.SENDING}
@@ -193,6 +199,7 @@ class World:
     async def play(self) -> None:
         """Run the whole schedule; `problems` then says what went wrong."""
         chance = self.chance
+        self._first = await self._newest(Ledger(self.stores[0], self.clock))
         for _ in range(2):
             process = self.start()
             if chance.random() < 0.5:
@@ -207,30 +214,20 @@ class World:
         await together([*orders, *(self._trouble() for _ in range(chance.choice((0, 1, 2))))])
         await self._end()
 
+    @staticmethod
+    async def _newest(ledger: Ledger) -> int:
+        return max((event.seq for event in await ledger.events(limit=1)), default=0)
+
     async def _grant(self) -> None:
         self._mandate = f"m{self.seed}"
-        mandate = Mandate(
-            id=self._mandate,
-            instance=self.name,
-            exchange="binance",
-            pairs=PAIRS[:1],
-            asset="USDT",
-            max_order=Decimal(60),
-            max_total=MANDATE_LIMIT,
-            spent=Decimal(0),
-            created_at=START - timedelta(days=2),
-            expires_at=START + timedelta(days=2),
-            revoked_at=None,
-            created_by="a human",
-        )
         async with Ledger(self.stores[0], self.clock).write() as write:
-            await write.add_mandate(mandate)
+            await write.add_mandate(draws.mandate(self.chance, self._mandate, self.name))
 
     async def _order(self, number: int) -> None:
         """Propose one order, and let people and replicas do to it what they like."""
         chance = self.chance
         await self.sleep(chance.random() * 3)
-        tool, arguments = self._arguments(number)
+        tool, arguments = draws.order(chance, self.exchange, number, twins=self.twins)
         made: list[str] = []
 
         async def propose(process: Process) -> None:
@@ -243,20 +240,6 @@ class World:
         process = self.living()
         await together([self.run(process, "", propose(process))])
         await together([self._act(ticket) for ticket in made for _ in range(chance.randrange(6))])
-
-    def _arguments(self, number: int) -> tuple[str, dict[str, Any]]:
-        chance = self.chance
-        amount = Decimal("0.001") if chance.random() < 0.6 else Decimal("0.0011") + Decimal("0.00001") * number
-        common = {"exchange": "binance", "pair": PAIRS[0] if chance.random() < 0.8 else PAIRS[1]}
-        if self.twins:
-            return "buy_limit", {**common, "pair": PAIRS[0], "amount": Decimal("0.001"), "price": Decimal(49_000)}
-        tool = chance.choice(("buy_limit", "buy_limit", "buy_limit", "sell_limit", "buy_market", "cancel_order"))
-        if tool == "cancel_order":
-            known = chance.choice([order.id for order in self.exchange.orders] or ["1000"])
-            return tool, {**common, "order_id": known, "price": Decimal(49_000), "order_type": "limit"}
-        if tool == "buy_market":
-            return tool, {**common, "amount": amount}
-        return tool, {**common, "amount": amount, "price": Decimal("49000.10")}
 
     async def _act(self, ticket: str) -> None:
         chance = self.chance
@@ -280,6 +263,10 @@ class World:
     async def _resolve(self, desk: Desk, ticket: str) -> None:
         """Settle an unknown ticket as a careful human would: after the order had time to arrive, and truthfully."""
         await self.sleep(30)
+        # What a human saw before the order was sent is no answer to what became of it.
+        if (await desk.get(ticket)).state is not State.UNKNOWN:
+            return
+        await self.sleep(30)
         self.exchange.arrive()
         found = next((order.id for order in self.exchange.orders if order.ticket == ticket), None)
         placed = any(post.ticket == ticket and post.seen for post in self.exchange.posts)
@@ -291,10 +278,17 @@ class World:
         for ticket in await desk.list(states={State.UNKNOWN}):
             await self._resolve(desk, ticket.id)
 
+    async def _revoke(self, desk: Desk, mandate: str) -> None:
+        async with desk.ledger.write() as write:
+            await write.revoke_mandate(mandate, "human")
+
     async def _trouble(self) -> None:
         chance = self.chance
         await self.sleep(chance.random() * 8)
-        match chance.choice(("jump", "halt", "kill", "restart", "away", "tidy")):
+        match chance.choice(TROUBLES if self._mandate is None else (*TROUBLES, "revoke", "revoke", "revoke")):
+            case "revoke":
+                process = self.living()
+                await self.run(process, "", self._revoke(process.desk, self._mandate or ""))
             case "tidy":
                 await self.sleep(chance.random() * 300)
                 process = self.start()
@@ -302,9 +296,15 @@ class World:
             case "jump":
                 self.clock.jump(chance.choice((-90_000, -3600, -10, -1, 1, 10, 200, 3600, 90_000)))
             case "halt":
-                halt(self.folder, "enough")
+                machine = chance.choice(self.machines)
+                # Mostly amid an approval, where it matters.
+                for _ in range(chance.choice((0, 50, 500))):
+                    if not self.approving:
+                        await self.sleep(0.1)
+                await self.sleep(chance.random() * 2)
+                halt(machine, "enough")
                 await self.sleep(chance.random() * 20)
-                resume(self.folder)
+                resume(machine)
             case "kill":
                 self.living().die()
             case "restart":
@@ -317,21 +317,27 @@ class World:
                 await self.sleep(chance.random() * 20)
                 self.ledger_away = False
 
-    # The end, and what must be true then
+    # The end
 
     async def _end(self) -> None:
         chance = self.chance
         if chance.random() < 0.5:
             for process in self.processes:
                 process.die()
-        else:
+        if not all(process.dead for process in self.processes) or self.apart:
+            # Who lives, and whose lock lies on another machine, is taken for lost only after the lease.
             self.clock.pass_(300)
         self.ledger_fault, self.exchange.trade_fault, self.exchange.read_fault = 0.0, 0.0, 0.0
         await self.sleep(20)
         self.exchange.arrive()
         sent = len(self.exchange.posts)
-        last = self.start()
+        # A machine that is new knows nobody's lock: here the lease alone must do.
+        last = self.start(self.folder / "last" if self.apart else None)
         await last.desk.recover()
+        left = await last.desk.list(states={State.APPROVED, State.SENDING})
+        self._wrong(bool(left), f"{len(left)} tickets are left half-way by the one that came after")
+        for machine in self.machines:
+            await self.start(machine).desk.recover()
         for ticket in await last.desk.list(states={State.UNKNOWN}):
             await last.desk.get(ticket.id, look=True)
         tickets = await last.desk.list(limit=100)
@@ -341,62 +347,20 @@ class World:
                     await last.desk.approve(ticket.id, by="human")
         if len(self.exchange.posts) != sent:
             self.problems.append("approving a closed ticket again sent an order")
-        self._check(tickets, await last.desk.ledger.mandates(self.name))
-        self._wrong(any((self.folder / "outcomes").glob("*.json")), "an outcome was left in its file")
-        self._check_locks(tickets, await last.desk.ledger.events(limit=150))
+        self._wrong(any(self.folder.glob("**/outcomes/*.json")), "an outcome was left in its file")
+        newest = await self._newest(last.desk.ledger)
+        played = Played(
+            exchange=self.exchange,
+            approvals=self.approvals,
+            day_limit=self.day_limit,
+            tickets=tickets,
+            mandates=await last.desk.ledger.mandates(self.name),
+            events=await last.desk.ledger.events(limit=newest - self._first),
+        )
+        self.problems += played.wrongs()
         for process in self.processes:
             process.die()
             await process.gunbot.aclose()
-
-    def _check(self, tickets: list[Ticket], mandates: list[Mandate]) -> None:
-        for ticket in tickets:
-            self._check_ticket(ticket)
-        known = {ticket.id for ticket in tickets}
-        self._wrong(any(post.ticket not in known for post in self.exchange.posts), "an order of no ticket was sent")
-        days: dict[str, Decimal] = {}
-        for ticket in tickets:
-            if ticket.state in SPENT and ticket.sent_at is not None and ticket.notional is not None:
-                day = ticket.sent_at.date().isoformat()
-                days[day] = days.get(day, Decimal(0)) + ticket.notional
-        self._wrong(any(total > self.day_limit for total in days.values()), f"the day's limit was exceeded: {days}")
-        for mandate in mandates:
-            covered = [one for one in tickets if one.mandate == mandate.id]
-            sent = sum((one.notional or Decimal(0) for one in covered), Decimal(0))
-            self._wrong(mandate.spent > mandate.max_total or sent > mandate.spent, "a mandate was overdrawn")
-
-    def _check_locks(self, tickets: list[Ticket], events: list[Event]) -> None:
-        """While an order's fate was unknown, none followed on its pair and side."""
-        places = {one.id: (one.pair, one.side) for one in tickets if one.side != "cancel"}
-        unknown: set[str] = set()
-        for event in events:
-            if event.ticket in places:
-                if event.kind == State.SENDING and places[event.ticket] in {places[name] for name in unknown}:
-                    self.problems.append(f"ticket {event.ticket} was sent where {unknown} had locked the pair")
-                (unknown.add if event.kind == State.UNKNOWN else unknown.discard)(event.ticket)
-
-    def _check_ticket(self, ticket: Ticket) -> None:
-        name = f"ticket {ticket.id} ({ticket.tool}, {ticket.state})"
-        posts = [post for post in self.exchange.posts if post.ticket == ticket.id]
-        seen = any(post.seen for post in posts)
-        args = parse_stored(ticket)
-        self._wrong(len(posts) > 1, f"{name} was sent {len(posts)} times")
-        late = [post for post in posts if post.at > ticket.deadline + 25]
-        self._wrong(bool(late), f"{name} was sent long after it had expired")
-        self._wrong(bool(posts) and ticket.id not in self.approvals, f"{name} was sent without an approval")
-        self._wrong(
-            any((post.tool, post.body) != (ticket.tool, json_text({"data": args.wire()})) for post in posts),
-            f"{name} was sent with other digits",
-        )
-        self._wrong(ticket.state in {State.APPROVED, State.SENDING}, f"{name} is left half-way")
-        # A cancel that was never seen, of an order that was seen to go, may count as done.
-        named = getattr(args, "order_id", None)
-        gone = any(order.id == named and order.gone_at is not None for order in self.exchange.orders)
-        self._wrong(ticket.state is State.ACCEPTED and not seen and not gone, f"{name} never arrived")
-        self._wrong(ticket.state not in {State.ACCEPTED, State.UNKNOWN} and seen, f"{name} arrived")
-        if ticket.observed is not None and ticket.tool != "cancel_order":
-            own = [order.id for order in self.exchange.orders if order.ticket == ticket.id]
-            found = ticket.observed["order_id"]
-            self._wrong(found not in own, f"{name} claims order {found}, its own are {own}")
 
     def _wrong(self, wrong: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
         if wrong:

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,24 @@ from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.guard import sending
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.guard.store import Store
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.guard.write import Write
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.runtime import Runtime
 
 Job = dict[str, Any]
+MANDATE = Decimal(8)
+_NUMBERS = frozenset({"amount", "price", "stop_price", "limit_price"})
 _LOADED = (Ledger, asyncio.Runner)
 
 
 def settings_of(job: Job) -> Settings:
     """Return the settings of a live instance, whose Gunbot is the test's gateway."""
-    instance = Instance(url=job["url"], token="token", read_timeout=job.get("read_timeout", 5))  # pyright: ignore[reportArgumentType] - pydantic makes the secret
+    fields = {"url": job["url"], "token": "token", "read_timeout": 5, **job.get("settings", {})}
+    instance = Instance.model_validate(fields)
     return Settings(
         home=Path(job["home"]),
         instance=job["instance"],
@@ -102,28 +108,59 @@ def watch(step: Callable[[str], None], disk_fills: str | None) -> None:
         setattr(owner, name, stepped)
 
 
-async def _propose(desk: Desk, job: Job) -> str:
+async def _propose(desk: Desk, job: Job) -> Proposal:
     endpoint = BY_NAME[job["tool"]]
-    arguments = {name: Decimal(v) if name in {"amount", "price"} else v for name, v in job["arguments"].items()}
-    proposal = await desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
-    return proposal.ticket.id
+    arguments = {name: Decimal(v) if name in _NUMBERS else v for name, v in job["arguments"].items()}
+    return await desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
+
+
+async def _grant(desk: Desk, job: Job) -> None:
+    """Give the job's mandate, which suffices for one order of its kind and not for two."""
+    now, arguments = desk.clock.now(), job["arguments"]
+    mandate = Mandate(
+        id=job["mandate"],
+        instance=job["instance"],
+        exchange=arguments["exchange"],
+        pairs=(arguments["pair"],),
+        asset="USDT",
+        max_order=MANDATE,
+        max_total=MANDATE,
+        spent=Decimal(0),
+        created_at=now,
+        expires_at=now + timedelta(hours=1),
+        revoked_at=None,
+        created_by="a human",
+    )
+    async with desk.ledger.write() as write:
+        await write.add_mandate(mandate)
+
+
+def _approve(desk: Desk, job: Job, ticket: str) -> Awaitable[Ticket]:
+    mandate: str | None = job.get("mandate")
+    return desk.approve(ticket, by=f"mandate {mandate}" if mandate else "a human", mandate=mandate)
 
 
 async def crash(job: Job) -> dict[str, Any]:
-    """Propose an order and approve it, and die on the way at step `die_at` (0: at none)."""
+    """Propose an order and approve it, and die on the way at step `die_at` (0: at none).
+
+    With a `mandate` (its id), that is given first, and approves.
+    """
     async with Runtime(settings_of(job)) as runtime:
         desk = await runtime.desk()
-        ticket = await _propose(desk, job)
+        if "mandate" in job:
+            await _grant(desk, job)
+        proposal = await _propose(desk, job)
+        ticket = proposal.ticket.id
         _say(job, {"ticket": ticket})
         step = Steps(job["die_at"])
         watch(step, job.get("disk_fills"))
-        result = await _tried(desk.approve(ticket, by="a human"))
-    return {"ticket": ticket, "steps": step.names, **result}
+        result = await _tried(_approve(desk, job, ticket))
+    return {"ticket": ticket, "granted": proposal.mandate or proposal.grant, "steps": step.names, **result}
 
 
 async def propose(job: Job) -> dict[str, Any]:
     async with Runtime(settings_of(job)) as runtime:
-        return {"ticket": await _propose(await runtime.desk(), job)}
+        return {"ticket": (await _propose(await runtime.desk(), job)).ticket.id}
 
 
 async def approve(job: Job) -> dict[str, Any]:
@@ -132,7 +169,7 @@ async def approve(job: Job) -> dict[str, Any]:
         desk = await runtime.desk()
         _say(job, {"ready": True})
         _await_file(Path(job["go"]))
-        return await _tried(desk.approve(job["ticket"], by="a human"))
+        return await _tried(_approve(desk, job, job["ticket"]))
 
 
 def _await_file(path: Path) -> None:
@@ -153,7 +190,9 @@ async def restart(job: Job) -> dict[str, Any]:
             "spooled": [path.name for path in (Path(job["home"]) / "outcomes").glob("*.json")],
         }
         if ticket.state is not State.PENDING or job.get("approve_pending"):
-            said["again"] = await _tried(desk.approve(ticket.id, by="a human"))
+            said["again"] = await _tried(_approve(desk, job, ticket.id))
+        said["notional"] = str(ticket.notional)
+        said["spent"] = [str(mandate.spent) for mandate in await desk.ledger.mandates(job["instance"])]
         if job.get("probe"):
             said["same side"] = await _tried(_propose(desk, {**job, **job["probe"]}))
             other = {"tool": "sell_limit"}

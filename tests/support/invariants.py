@@ -1,0 +1,124 @@
+"""What must be true after any schedule of faults, whatever went wrong on the way."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from support.exchange import Exchange, Post
+
+from gunbot_mcp.guard.content import parse_stored
+from gunbot_mcp.guard.ledger import Event
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.guard.tickets import SPENT, State, Ticket
+from gunbot_mcp.gunbot.wire import json_text
+
+_Wrong = Iterator[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A schedule that is over: what the exchange got, and what the ledger says. `events` are in their order."""
+
+    exchange: Exchange
+    approvals: Collection[str]
+    day_limit: Decimal
+    tickets: list[Ticket]
+    mandates: list[Mandate]
+    events: list[Event]
+
+    def posts_of(self, ticket: Ticket) -> list[Post]:
+        return [post for post in self.exchange.posts if post.ticket == ticket.id]
+
+    def wrongs(self) -> _Wrong:
+        """Yield everything that is not as it must be, in words."""
+        for ticket in self.tickets:
+            yield from self._sending(ticket)
+            yield from self._fate(ticket)
+        known = {ticket.id for ticket in self.tickets}
+        if any(post.ticket not in known for post in self.exchange.posts):
+            yield "an order of no ticket was sent"
+        yield from self._days()
+        yield from self._caps()
+        yield from self._locks()
+        yield from self._covered()
+
+    def _sending(self, ticket: Ticket) -> _Wrong:
+        name, posts = _name(ticket), self.posts_of(ticket)
+        if len(posts) > 1:
+            yield f"{name} was sent {len(posts)} times"
+        if any(post.at > ticket.deadline + 25 for post in posts):
+            yield f"{name} was sent long after it had expired"
+        if posts and ticket.id not in self.approvals:
+            yield f"{name} was sent without an approval"
+        if any(post.halted for post in posts):
+            yield f"{name} was sent while its machine was halted"
+        asked = (ticket.tool, json_text({"data": parse_stored(ticket).wire()}))
+        if any((post.tool, post.body) != asked for post in posts):
+            yield f"{name} was sent with other digits"
+
+    def _fate(self, ticket: Ticket) -> _Wrong:
+        name = _name(ticket)
+        seen = any(post.seen for post in self.posts_of(ticket))
+        if ticket.state in {State.APPROVED, State.SENDING}:
+            yield f"{name} is left half-way"
+        # A cancel that was never seen, of an order that was seen to go, may count as done.
+        named = getattr(parse_stored(ticket), "order_id", None)
+        gone = any(order.id == named and order.gone_at is not None for order in self.exchange.orders)
+        if ticket.state is State.ACCEPTED and not seen and not gone:
+            yield f"{name} never arrived"
+        if ticket.state not in {State.ACCEPTED, State.UNKNOWN} and seen:
+            yield f"{name} arrived"
+        if ticket.observed is not None and ticket.tool != "cancel_order":
+            own = [order.id for order in self.exchange.orders if order.ticket == ticket.id]
+            found = ticket.observed["order_id"]
+            if found not in own:
+                yield f"{name} claims order {found}, its own are {own}"
+
+    def _days(self) -> _Wrong:
+        days: dict[str, Decimal] = {}
+        for ticket in self.tickets:
+            if ticket.state in SPENT and ticket.sent_at is not None and ticket.notional is not None:
+                day = ticket.sent_at.date().isoformat()
+                days[day] = days.get(day, Decimal(0)) + ticket.notional
+        if any(total > self.day_limit for total in days.values()):
+            yield f"the day's limit was exceeded: {days}"
+
+    def _caps(self) -> _Wrong:
+        for mandate in self.mandates:
+            covered = [one for one in self.tickets if one.mandate == mandate.id]
+            sent = sum((one.notional or Decimal(0) for one in covered), Decimal(0))
+            if mandate.spent > mandate.max_total or sent > mandate.spent:
+                yield "a mandate was overdrawn"
+
+    def _locks(self) -> _Wrong:
+        """While an order's fate was unknown, none followed on its pair and side."""
+        places = {one.id: (one.pair, one.side) for one in self.tickets if one.side != "cancel"}
+        unknown: set[str] = set()
+        for event in self.events:
+            if event.ticket in places:
+                if event.kind == State.SENDING and places[event.ticket] in {places[name] for name in unknown}:
+                    yield f"ticket {event.ticket} was sent where {unknown} had locked the pair"
+                (unknown.add if event.kind == State.UNKNOWN else unknown.discard)(event.ticket)
+
+    def _covered(self) -> _Wrong:
+        """An order that goes by a mandate was claimed while the mandate was in force, or it was not sent."""
+        mandates = {mandate.id: mandate for mandate in self.mandates}
+        sent = {one.id: mandates[one.mandate] for one in self.tickets if one.mandate and self.posts_of(one)}
+        began = {post.ticket: post.began for post in self.exchange.posts}
+        revoked: set[str] = set()
+        for event in self.events:
+            if event.kind == "mandate_revoked":
+                revoked.add(event.detail["mandate"])
+            if event.kind != State.SENDING or event.ticket not in sent:
+                continue
+            mandate = sent[event.ticket]
+            if mandate.id in revoked:
+                yield f"ticket {event.ticket} was sent by a mandate that had been revoked"
+            # It may end while the claim is being written: only one that was over before cannot have covered it.
+            before = began[event.ticket]
+            if before is not None and min(before, event.at) >= mandate.expires_at:
+                yield f"ticket {event.ticket} was sent by a mandate that had expired"
+
+
+def _name(ticket: Ticket) -> str:
+    return f"ticket {ticket.id} ({ticket.tool}, {ticket.state}: {ticket.reason})"
