@@ -1,7 +1,7 @@
 """A hostile model with every tool of a live instance: whatever it calls, nothing is traded that no human approved.
 
-It lies, loops, races, forges, replays and floods, in both protocol generations. Its calls are counted, and printed at
-the end. Every result, error, log line, repr and byte of the state folder is searched for secrets.
+It lies, loops, races, forges, replays and floods, in both protocol generations. Its calls are counted, and the total
+is told at the end of the run. Every result, error, log line, repr and byte of the state folder is searched for secrets.
 """
 
 import json
@@ -33,6 +33,7 @@ from support.hostile import (
     junk,
     nothing_happened,
     nothing_leaked,
+    sent_only,
     stored,
 )
 
@@ -48,30 +49,6 @@ if TYPE_CHECKING:
 MakeSettings = Callable[..., Settings]
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 BOTH_ERAS = pytest.mark.parametrize("era", ["legacy", "auto"])
-
-
-@pytest.fixture(scope="module")
-def total(request: pytest.FixtureRequest) -> Iterator[Tally]:
-    counted = Tally()
-    yield counted
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(f"\n{counted.calls} hostile calls")
-
-
-@pytest.fixture
-def tally(total: Tally, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tally]:
-    """Counts one test's calls, and hears every nonce that the server makes."""
-    counted = Tally()
-    make = secrets.token_urlsafe
-
-    def heard(size: int | None = None) -> str:
-        counted.nonces.append(make(size))
-        return counted.nonces[-1]
-
-    monkeypatch.setattr(secrets, "token_urlsafe", heard)
-    yield counted
-    total.calls += counted.calls
 
 
 @BOTH_ERAS
@@ -144,7 +121,7 @@ def test_every_tool_with_any_json_from_any_caller(
         if isinstance(answer, Answer):
             assert answer.structured.get("error", {}).get("code") != "internal"
             tally.shown.append(answer.text + json.dumps(answer.structured))
-    assert live_gunbot.trades == []
+    sent_only(0, live_gunbot, tally)
     nothing_leaked(tally)
     tally.shown.clear()
 
@@ -344,7 +321,7 @@ async def test_many_small_orders_never_exceed_the_day_even_if_a_human_approves_a
         spent = sum(ticket.notional or 0 for ticket in tickets if ticket.state is State.ACCEPTED)
         assert {ticket.state for ticket in tickets} == {State.ACCEPTED, State.VOID}
     assert 450 < spent <= 505
-    assert len(live_gunbot.trades) == sum(ticket.state is State.ACCEPTED for ticket in tickets)
+    sent_only(sum(ticket.state is State.ACCEPTED for ticket in tickets), live_gunbot, tally)
 
 
 async def test_no_secret_comes_back_or_is_kept_whatever_gunbot_says(
@@ -372,4 +349,4 @@ async def test_no_secret_comes_back_or_is_kept_whatever_gunbot_says(
         assert token.encode() not in everything_stored
         assert PIN.encode() not in everything_stored
         assert b"A" * 24 not in everything_stored
-    assert len(live_gunbot.trades) == len(replies)
+    sent_only(len(replies), live_gunbot, tally)

@@ -2,30 +2,32 @@
 
 import json
 import random
+import re
 import string
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import anyio
+from anyio.abc import TaskStatus
 from mcp import Client, types
 from mcp.client import advertise
 from mcp.client.context import ClientRequestContext
+from mcp.client.session import ElicitationFnT
 from mcp.shared.exceptions import MCPError
 
 from gunbot_mcp.companions import BY_NAME as COMPANIONS
 from gunbot_mcp.config import Settings
+from gunbot_mcp.dispatch import TICKET_META
 from gunbot_mcp.endpoints import BY_NAME as ENDPOINTS
 from gunbot_mcp.guard.pin import set_pin
 from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.server.http import serve_http
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
-
-if TYPE_CHECKING:
-    from support.live import LiveGunbot
 
 Era = Literal["legacy", "auto"]
 
@@ -113,6 +115,7 @@ INJECTIONS = (
 )
 
 
+CARDS = [advertise(UI_EXTENSION, {"mimeTypes": [UI_MIME]})]
 NO_APPROVALS = (
     types.ElicitResult(action="decline"),
     types.ElicitResult(action="cancel"),
@@ -126,20 +129,33 @@ NO_APPROVALS = (
 
 @dataclass(slots=True)
 class Tally:
-    """How much was tried, everything that came back, and everything that must never come back."""
+    """How much was tried, everything that came back, and everything that must never come back.
+
+    `unapproved` is how many orders arrived that no human stands behind: 0, or a test failed.
+    """
 
     calls: int = 0
+    unapproved: int = 0
     shown: list[str] = field(default_factory=list[str])
     codes: set[str] = field(default_factory=set[str])
     nonces: list[str] = field(default_factory=list[str])
 
 
+class Gateway(Protocol):
+    """What stands behind the server and counts what arrives: path and body of each order."""
+
+    @property
+    def trades(self) -> list[tuple[str, bytes]]: ...
+
+
 @dataclass(slots=True)
 class Model:
-    """The model and its client: calls anything, remembers everything."""
+    """The model and its client: calls anything, remembers everything, also what only a human's card should read."""
 
     client: Client
     tally: Tally
+    questions: list[types.InputRequiredResult] = field(default_factory=list[types.InputRequiredResult])
+    cards: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def call(self, tool: str, arguments: Any, **beside: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         """Call, and return what the model sees: the structured form, or the protocol's own refusal."""
@@ -151,9 +167,12 @@ class Model:
             return {"error": {"code": "protocol"}}
         if isinstance(result, types.InputRequiredResult):
             self.tally.shown.append(result.model_dump_json(exclude={"request_state"}))
+            self.questions.append(result)
             return {"status": "asked", "request_state": result.request_state}
         assert isinstance(result, types.CallToolResult)
         self.tally.shown.append(f"{result.content} {json.dumps(result.structured_content)}")
+        if (card := (result.meta or {}).get(TICKET_META)) is not None:
+            self.cards.append(card)
         found: dict[str, Any] = result.structured_content or {}
         self.tally.codes.add(str(found.get("status", found.get("error", {}).get("code", "read"))))
         return found
@@ -176,11 +195,44 @@ async def hostile(
             build_server(runtime),
             mode=era,
             elicitation_callback=garbage if forms else None,
-            extensions=[advertise(UI_EXTENSION, {"mimeTypes": [UI_MIME]})] if cards else None,
+            extensions=CARDS if cards else None,
             client_info=types.Implementation(name=name, version="1"),
         ) as client,
     ):
         yield runtime, Model(client, tally)
+
+
+@asynccontextmanager
+async def hostile_over_http(
+    chosen: Settings, era: Era, tally: Tally, *, cards: bool = False, answer: ElicitationFnT | None = None
+) -> AsyncGenerator[tuple[Runtime, Model]]:
+    """Serve as `serve --http` does; the runtime is another process's, as it were: the human's, on the same ledger."""
+
+    async def serve(*, task_status: TaskStatus[str]) -> None:
+        await serve_http(
+            chosen, "127.0.0.1", 0, announce=lambda line: task_status.started(line.removeprefix("listening on "))
+        )
+
+    set_pin(chosen.folder, PIN)
+    async with anyio.create_task_group() as tasks, Runtime(chosen) as runtime:
+        url = await tasks.start(serve)
+        async with Client(url, mode=era, elicitation_callback=answer, extensions=CARDS if cards else None) as client:
+            yield runtime, Model(client, tally)
+        tasks.cancel_scope.cancel()
+
+
+def approval_of(message: str, schema: object) -> types.ElicitResult:
+    """What a human would answer who approves, made by a program: with the code, where one is to be typed."""
+    code = re.search(r"code: (\d{4})", message)
+    typed = {"code": code[1]} if code is not None and '"code"' in json.dumps(schema) else {}
+    return types.ElicitResult(action="accept", content={"decision": "approve", **typed})
+
+
+async def approving(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+    """A client that asks nobody and approves everything."""
+    del context
+    assert isinstance(params, types.ElicitRequestFormParams)
+    return approval_of(params.message, params.requested_schema)
 
 
 def arguments_of(tool: str) -> dict[str, Any]:
@@ -189,8 +241,14 @@ def arguments_of(tool: str) -> dict[str, Any]:
     return {name: GOOD[name] for name in model.model_fields if name in GOOD}
 
 
-async def nothing_happened(runtime: Runtime, gunbot: "LiveGunbot", tally: Tally) -> None:
-    assert gunbot.trades == []
+def sent_only(approved: int, gunbot: Gateway, tally: Tally) -> None:
+    """As many orders arrived as a human (or a rule of the human's) let go."""
+    tally.unapproved = max(tally.unapproved, len(gunbot.trades) - approved)
+    assert len(gunbot.trades) == approved, gunbot.trades
+
+
+async def nothing_happened(runtime: Runtime, gunbot: Gateway, tally: Tally) -> None:
+    sent_only(0, gunbot, tally)
     tickets = await (await runtime.desk()).list(limit=200)
     assert {ticket.state for ticket in tickets} <= NEVER_SENT
     assert "internal" not in tally.codes
