@@ -9,7 +9,7 @@ import socketserver
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -65,12 +65,27 @@ class Recorder:
     url: str = ""
     requests: list[Request] = field(default_factory=list[Request])
     _replies: dict[str, list[Reply]] = field(default_factory=dict[str, list[Reply]])
+    _hooks: dict[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
     _arrived: threading.Condition = field(default_factory=threading.Condition)
     released: threading.Event = field(default_factory=threading.Event)
 
     def on(self, path: str, *replies: Reply) -> None:
         """Answer requests below `/api/v1` + `path` with `replies` in turn; the last one stays. `*` is every path."""
         self._replies[path] = list(replies)
+
+    def show(self, *orders: object, key: str = "binance/USDT-BTC") -> None:
+        """Show exactly these records as the open orders of one `exchange/pair`."""
+        self.on("/coremem/single", self.json({"memory": {key: {"openOrders": orders}}}))
+
+    def when(self, path: str, hook: Callable[[], None]) -> None:
+        """Call `hook`, in this gateway's thread, when a request for the path has arrived and before it is answered."""
+        self._hooks[path] = hook
+
+    @property
+    def trades(self) -> list[tuple[str, bytes]]:
+        """Path and body of every order and cancel that arrived."""
+        below = [(request.path.removeprefix("/api/v1"), request.body) for request in self.requests]
+        return [(path, body) for path, body in below if path.startswith("/trade/")]
 
     def to(self, path: str) -> list[Request]:
         """Return the requests that came for one path below `/api/v1`."""
@@ -87,6 +102,7 @@ class Recorder:
             self.requests.append(request)
             self._arrived.notify_all()
             path = request.path.removeprefix("/api/v1")
+            self._hooks.get(path, lambda: None)()
             script = self._replies.get(path) or self._replies.get("*")
             if script is None:
                 return self.json(_gunbot_would_say(path))
