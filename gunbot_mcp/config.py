@@ -253,11 +253,16 @@ class Settings(BaseSettings):
     instance: Annotated[
         str | None, Field(description="The instance that this server serves; needed where there are several.")
     ] = None
-    instances: dict[str, Instance] = Field(default_factory=dict[str, Instance])
+    # A name stands in the path of a paper instance's accounts.
+    instances: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], Instance] = Field(
+        default_factory=dict[str, Instance]
+    )
     approval: Approval = Field(default_factory=Approval)
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    # Of the exchange, not of one of its slots: a name without `#`.
     capabilities: Annotated[
-        dict[str, list[Capability]], Field(description="What an exchange can do beyond what is documented.")
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,60}$")], list[Capability]],
+        Field(description="What an exchange can do beyond what is documented."),
     ] = Field(default_factory=dict[str, list[Capability]])
 
     @classmethod

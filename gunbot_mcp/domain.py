@@ -15,6 +15,7 @@ EXACT = Context(prec=200)
 
 MIN_NUMBER = Decimal("1e-18")
 MAX_NUMBER = Decimal("1e18")
+MOST_DIGITS = 60
 
 
 class Side(StrEnum):
@@ -165,14 +166,26 @@ def plain_text(number: Decimal) -> str:
 
 
 def to_decimal(value: object) -> Decimal | None:
-    """Return a gateway's number (which may arrive as a string) as `Decimal`, or None where it is no finite number."""
+    """Return a gateway's number (which may arrive as a string) as `Decimal`.
+
+    None where it is no finite number, or one of more than sixty digits.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
+    text = value if isinstance(value, Decimal) else str(value).strip() if _short(value) else ""
     try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
-    except (InvalidOperation, ValueError):
+        number = Decimal(text)
+    except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    # No money is as large or as small as this; writing out such a number would take for ever.
+    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None
+
+
+def _short(value: float | str) -> bool:
+    """Whether a number is worth reading: Python itself refuses to write out integers of thousands of digits."""
+    if isinstance(value, str):
+        return len(value) <= 2 * MOST_DIGITS
+    return isinstance(value, float) or value.bit_length() <= 4 * MOST_DIGITS
 
 
 def _json_kind(value: object) -> str:

@@ -62,7 +62,7 @@ _KNOWN = (
     Exchange(name="gateio"),
     Exchange(name="hitbtc"),
     Exchange(name="huobi"),
-    Exchange(name="hyperliquid", futures=True),
+    Exchange(name="hyperliquid"),
     Exchange(name="kraken"),
     Exchange(name="krakenFutures", spot=False, futures=True),
     Exchange(name="kucoin"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gunbot_mcp.arguments import Args
+from gunbot_mcp.domain import to_decimal
 from gunbot_mcp.endpoints import AnyEndpoint, Result
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.gunbot.records import RECORD_FIELDS, record_list, to_table
@@ -28,16 +29,25 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
                 f"fields: no such column {clean(strange[0], 64)!r}",
                 "columns are " + ", ".join(sorted(known, key=str.lower)),
             )
-    table = to_table(found, wanted)
+    table = to_table(found, list(dict.fromkeys(wanted)) if wanted else None)
     rest = {name: value for name, value in body.items() if name != "data"}
-    times = [record["time"] for record in found if isinstance(record.get("time"), int)]
+    times = [millis for record in found if (millis := _millis(record.get("time"))) is not None]
     covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
     keys: list[str] = getattr(args, "keys", None) or [getattr(args, "key", "")]
     return Answer(
-        structured={"columns": table.columns, "rows": table.rows, **rest, "covers": covers},
+        # Gunbot's own members first: none of them may take the place of the orders.
+        structured={**rest, "columns": table.columns, "rows": table.rows, "covers": covers},
         text=_headline(keys, len(found), rest, covers)
         + (f"\n{text_table(table.columns, table.rows)}" if found else ""),
     )
+
+
+def _millis(time: object) -> int | float | None:
+    """Return a record's time as a number, however Gunbot wrote it."""
+    if type(time) is int:  # almost always
+        return time
+    number = to_decimal(time)
+    return None if number is None else float(number)
 
 
 def _headline(keys: Sequence[str], count: int, rest: dict[str, Any], covers: dict[str, str | None]) -> str:
@@ -61,5 +71,6 @@ def _days_answer(body: dict[str, Any]) -> Answer:
         [value[index] if index < len(value) else None for value in lists.values()] for index in range(longest)
     ]
     others = "".join(f", {clean(name, 40)} {clean(value, 80)}" for name, value in body.items() if name not in lists)
-    headline = (f"{longest} entries" if longest else "no orders today") + others
+    entries = "1 entry" if longest == 1 else f"{longest} entries"
+    headline = (entries if longest else "no orders today") + others
     return Answer(structured=body, text=headline + (f"\n{text_table(list(lists), rows)}" if rows else ""))

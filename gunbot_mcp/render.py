@@ -28,11 +28,13 @@ class Answer:
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def number(value: Decimal | None) -> int | float | None:
-    """Return a Decimal as a JSON number with the same digits (beyond a double's seventeen, the nearest)."""
+def number(value: Decimal | None) -> int | float | str | None:
+    """Return a Decimal as a JSON number with the same digits, or as text where a double cannot hold them."""
     if value is None:
         return None
-    return int(value) if value == value.to_integral_value() else float(value)
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else decimal_text(value)
 
 
 def instant(moment: datetime) -> str:
@@ -66,8 +68,8 @@ def _column(cells: Sequence[Any]) -> list[str]:
     kinds = set(map(type, cells))
     if kinds <= _JSON_WORDS:
         # One call for the column, with the structured form's own digits; such words hold no comma.
-        words = to_json(cells)[1:-1].decode().split(",")
-        return ["" if word == "null" else word for word in words] if NoneType in kinds else words
+        words = to_json(cells, inf_nan_mode="null")[1:-1].decode().split(",")
+        return ["" if word == "null" else word for word in words] if kinds & {NoneType, float} else words
     if kinds == {str}:
         shown = {text: _word(text) for text in set(cells)}
         return [shown[text] for text in cells]

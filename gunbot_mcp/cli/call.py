@@ -6,10 +6,11 @@ from typing import Any
 
 import anyio
 import click
+from pydantic_core import to_json
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.dispatch import Caller, Question
-from gunbot_mcp.errors import Internal, InvalidArguments
+from gunbot_mcp.errors import Internal, InvalidArguments, clean
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime
 
@@ -28,19 +29,36 @@ def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
     """
     settings = load(instance=instance)
     try:
-        parsed = json.loads(arguments)
+        parsed = json.loads(arguments, object_pairs_hook=_once)
     except (json.JSONDecodeError, RecursionError) as exc:
         raise InvalidArguments("the arguments are not JSON", 'for example \'{"key": "binance/USDT-BTC"}\'') from exc
     except ValueError as exc:  # Python refuses integers of thousands of digits
         raise InvalidArguments("a number among the arguments is too long", "numbers are at most 1e18") from exc
     answer = anyio.run(_call, settings, tool, parsed)
-    click.echo(answer.text if text else json.dumps(answer.structured, indent=2, ensure_ascii=False))
+    click.echo(answer.text if text else to_json(answer.structured, indent=2, inf_nan_mode="null").decode())
     if answer.is_error:
         error = answer.structured["error"]
         hint = f" ({error['hint']})" if error["hint"] else ""
         sys.stderr.write(f"gunbot-mcp: {error['code']}: {error['message']}{hint}\n")
         return 1
-    return 0 if answer.structured.get("status") in _WELL else 1
+    status = answer.structured.get("status")
+    if status not in _WELL:
+        sys.stderr.write(f"gunbot-mcp: {status}: {answer.structured['note']}\n")
+        return 1
+    return 0
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an argument that is given twice: whichever counts, somebody meant the other.
+
+    Raises:
+        InvalidArguments: always then.
+    """
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidArguments(f"{clean(twice, 64)!r} is given twice", "give each argument once")
+    return dict(pairs)
 
 
 async def _call(settings: Settings, tool: str, arguments: Any) -> Answer:  # noqa: ANN401 - any JSON value

@@ -42,6 +42,9 @@ from gunbot_mcp.gunbot.wire import json_text, query_text
 logger = logging.getLogger(__name__)
 
 API = "/api/v1"
+_LOGIN = "/auth/login"
+_SECRET_LENGTH = 8
+"""Shorter ones are no secrets, and stand in every answer."""
 MAX_BODY = 64 * 1024 * 1024
 GET_ATTEMPTS = 3
 BACKOFF_SECONDS = 0.2
@@ -248,7 +251,14 @@ class Gunbot:
             raise _transport_failure(exc) from exc
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
             raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from exc
-        return self._understand(response.status_code, content)
+        return self._understand(response.status_code, content if path == _LOGIN else self._without_secrets(content))
+
+    def _without_secrets(self, content: bytes) -> bytes:
+        """Blot out every secret of ours that Gunbot says back, before anything of its answer goes anywhere."""
+        for secret in self._secrets:
+            if len(secret) >= _SECRET_LENGTH and secret.encode() in content:
+                content = content.replace(secret.encode(), b"***")
+        return content
 
     def _understand(self, status: int, content: bytes) -> Any:  # noqa: ANN401 - any JSON value
         try:

@@ -40,11 +40,21 @@ RECORD_FIELDS = (
 
 _NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
 _STOP_WORDS = (
-    *("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "closepos"),
-    *("profit", "parent", "linked", "orderlist", "algo", "bracket", "attach"),
+    *("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "close", "exit"),
+    *("profit", "parent", "linked", "orderlist", "algo", "bracket", "attach", "touch"),
 )
-_STOP_NAMES = frozenset({"tp", "sl"})
-_NOTHING: tuple[Any, ...] = (None, "", 0, False, "0", -1, "-1", [], {})  # Binance's orderListId of no list is -1
+_HARMLESS = frozenset(
+    # What plain orders have, by the names of Gunbot, of the exchanges and of the libraries between them.
+    (
+        *("id", "orderid", "orderuuid", "clientorderid", "symbol", "pair", "market", "exchange", "currency"),
+        *("type", "side", "ordertype", "kind", "timeinforce", "postonly", "selftradepreventionmode"),
+        *("rate", "price", "average", "avgprice", "averageprice", "cost", "fee", "fees"),
+        *("amount", "quantity", "amt", "qty", "origqty", "executedqty", "filled", "remaining"),
+        *("cummulativequoteqty", "origquoteorderqty", "status", "state", "isworking", "info", "trades"),
+        *("time", "timestamp", "datetime", "date", "updatetime", "workingtime", "createdat", "updatedat"),
+        *("lasttradetimestamp", "lastupdatetimestamp"),
+    )
+)
 _KIND = re.compile(r"[a-z][a-z_-]{0,23}")
 
 
@@ -249,27 +259,37 @@ def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
         kind=kind if _KIND.fullmatch(kind) else "unusual",
         price=to_decimal(_first(raw, "rate", "price", "limitPrice", "stopPrice")),
         amount=to_decimal(_first(raw, "amount", "quantity", "amt", "origQty")),
-        plain=not _hints_at_a_stop(raw),
+        plain=_is_plain(raw, side),
         raw=raw,
     )
 
 
-def _hints_at_a_stop(raw: Mapping[str, Any]) -> bool:
-    """Return whether any field, however deep, is named or says something that plain entry orders have nothing of."""
-    return any(value not in _NOTHING and (_stops(name) or _says_stop(name, value)) for name, value in raw.items())
+def _is_plain(raw: Mapping[str, Any], side: Side | None) -> bool:
+    """Return whether everything that a record says, however deep, is what a plain order of this side says.
+
+    What nobody here knows may be a stop, a linked leg or an exit by another name, so it is not plain.
+    """
+    return all(_says_nothing(value) or _harmless(name, value, side) for name, value in raw.items())
 
 
-def _says_stop(name: str, value: object) -> bool:
+def _harmless(name: str, value: object, side: Side | None) -> bool:
+    key = name.lower().replace("_", "")
+    if key not in _HARMLESS:
+        return False
     if isinstance(value, dict):
-        return _hints_at_a_stop(cast("dict[str, Any]", value))
+        return _is_plain(cast("dict[str, Any]", value), side)
     if isinstance(value, list):
-        return any(_says_stop(name, item) for item in cast("list[Any]", value))
-    return isinstance(value, str) and name not in {"id", "pair"} and _stops(value)
+        return all(_harmless(name, item, side) for item in cast("list[Any]", value))
+    text = value.lower() if isinstance(value, str) and key not in {"id", "pair", "symbol"} else ""
+    if key in {"side", "type"} and text in set(Side):
+        return side is not None and text == side.value
+    return text != "tp" and not any(word in text for word in _STOP_WORDS)
 
 
-def _stops(word: str) -> bool:
-    text = word.lower()
-    return text in _STOP_NAMES or any(part in text for part in _STOP_WORDS)
+def _says_nothing(value: object) -> bool:
+    """Return whether a field is empty, by any of the ways in which exchanges write that; Binance's no list is -1."""
+    number = to_decimal(value)
+    return value is None or value is False or value in ("", [], {}) or number in {Decimal(0), Decimal(-1)}
 
 
 def _first(raw: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -111,7 +111,7 @@ def _caller(ctx: Context, params: types.CallToolRequestParams, *, known: bool, m
     forms = may_ask and facts.shows_forms
     stateless = facts.protocol >= _FIRST_STATELESS
     reply = None
-    if params.request_state is not None:
+    if params.request_state is not None and forms:
         action, content = _reply(params)
         reply = LaterReply(state=params.request_state, action=action, content=content)
 
