@@ -74,7 +74,7 @@ def test_approving_on_paper_needs_no_pin_and_sends_one_order(make_site: MakeSite
     after = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Accepted by Gunbot" in after
     assert "Accepted is not filled" in after
-    assert re.search(r"Order \d+ at 50000\S*, seen in: open orders", after)
+    assert re.search(r"Order \d+ at 50000\S*, seen in the open orders", after)
 
 
 def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:
@@ -84,7 +84,7 @@ def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:
     assert site.open(ticket).post("reject").status == 303
     assert site.state(ticket) == "declined"
     assert site.wire.orders == []
-    assert "Rejected by you" in site.request("GET", f"/tickets/{ticket.id}").text
+    assert "Declined" in site.request("GET", f"/tickets/{ticket.id}").text
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -231,7 +231,7 @@ def test_a_withdrawn_ticket_says_who_took_it_back(make_site: MakeSite) -> None:
     site.portal.call(lambda: site.desk.withdraw(ticket.id, by="a client"))
     text = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Withdrawn" in text
-    assert "Decided by a client." in text
+    assert "Withdrawn by a client." in text
 
 
 def test_a_ticket_from_before_a_restart_of_the_machine_expires_by_the_wall_clock(make_site: MakeSite) -> None:
@@ -262,7 +262,7 @@ def test_the_front_page_lists_what_waits_and_what_was_decided_lately(make_site: 
     text = site.request("GET", "/").text
     assert "1 order waits for you" in text
     assert f'<a href="/tickets/{ticket.id}">' in text
-    assert "Rejected by you" in text
+    assert "Declined" in text
     assert site.request("GET", "/live").text != before
     site.propose(exchange="binance", pair="USDT-XRP", amount=10, price=0.55)
     assert "2 orders wait for you" in site.request("GET", "/").text

@@ -69,7 +69,7 @@ def test_reject_needs_no_pin(make_site: MakeSite, new_page: NewPage) -> None:
     with new_page() as page:
         page.goto(f"{site.url}/tickets/{ticket.id}")
         page.get_by_role("button", name="Reject").click()
-        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Rejected by you")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
     assert (site.state(ticket), site.wire.orders) == ("declined", [])
 
 
@@ -121,7 +121,7 @@ def test_it_works_without_javascript(make_site: MakeSite, new_page: NewPage, dec
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_label("Your PIN").press("Enter")
         (approve(page) if decision == "approve" else page.get_by_role("button", name="Reject")).click()
-        title = "Accepted by Gunbot" if decision == "approve" else "Rejected by you"
+        title = "Accepted by Gunbot" if decision == "approve" else "Declined"
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text(title)
     assert len(site.wire.orders) == (1 if decision == "approve" else 0)
 
@@ -241,7 +241,7 @@ def test_an_open_page_follows_the_book_and_a_decision_taken_elsewhere(make_site:
         expect(page.locator("#book-prices")).to_be_hidden()
         site.portal.call(lambda: site.desk.decline(ticket.id, by="a terminal"))
         page.clock.run_for(3100)
-        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Rejected by you")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
 
 
 def test_the_front_page_shows_a_new_ticket_by_itself(make_site: MakeSite, new_page: NewPage) -> None:

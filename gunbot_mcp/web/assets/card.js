@@ -9,11 +9,19 @@
     accepted: ["good", "Accepted by Gunbot"],
     rejected: ["bad", "Rejected by Gunbot"],
     unknown: ["unsure", "Unknown: the order may exist"],
-    declined: ["calm", "Rejected by you"],
+    declined: ["calm", "Declined"],
     expired: ["calm", "Expired: nothing was sent"],
     withdrawn: ["calm", "Withdrawn: nothing was sent"],
     void: ["bad", "Void: this order did not happen"],
   };
+  // ORDER stands for the order that a cancel is about: it was there before, so none of the words above fit.
+  const CANCEL_OUTCOMES = {
+    accepted: ["good", "Cancel handed over"],
+    rejected: ["bad", "Not cancelled: ORDER may still be open"],
+    unknown: ["unsure", "Unknown: ORDER may still be open"],
+    void: ["bad", "Not cancelled: ORDER may still be open"],
+  };
+  const NOT_OPEN = "no longer among the open orders";
   const POLL_MS = 4000;
   const MOST_POLLS = 60;
   const UNPRINTABLE =
@@ -124,6 +132,8 @@
     const kept = Object.entries(found).filter(([, value]) => value !== null && value !== undefined && value !== false);
     const ticket = { ...before.ticket, ...found.ticket };
     card = { ...before, ...Object.fromEntries(kept), ticket };
+    if (isObject(structured.observed)) card.observed = structured.observed;
+    if (isObject(structured.gateway)) card.gateway = structured.gateway;
     said = text.split("\n").slice(1, -1).filter((row) => row && !row.startsWith("Warning: ") && !row.startsWith("To approve: "));
     show("failure", false);
     draw();
@@ -189,11 +199,37 @@
   };
 
   const drawOutcome = (ticket, waits) => {
-    const [tone, title] = OUTCOMES[ticket.state] || ["unsure", "State: " + ticket.state];
+    const cancels = ticket.tool === "cancel_order" || /^Cancel /.test(ticket.summary);
+    const [tone, title] = (cancels && CANCEL_OUTCOMES[ticket.state]) || OUTCOMES[ticket.state] || ["unsure", "State: " + ticket.state];
     byId("outcome").className = "outcome " + tone;
-    put("outcome-title", title);
-    lines("outcome-lines", said.length ? said : [ticket.reason || "No reason was recorded."]);
+    put("outcome-title", cancels ? cancelTitle(ticket, title) : title);
+    lines("outcome-lines", outcomeLines(ticket, cancels));
     show("outcome", !waits);
+  };
+
+  const cancelTitle = (ticket, title) => {
+    const named = /\border (\S+?):? /.exec(ticket.summary);
+    const order = named ? "order " + named[1] : "the order";
+    const gone = isObject(card.observed) ? card.observed.where === NOT_OPEN : said.some((row) => row.includes(NOT_OPEN));
+    if (ticket.state === "accepted" && gone) return "Cancelled: " + order + " is " + NOT_OPEN;
+    return title.replace("ORDER", () => order);
+  };
+
+  // The answer's own text is for models, and speaks of every ticket as an order.
+  const outcomeLines = (ticket, cancels) => {
+    const reason = capital(ticket.reason || "no reason was recorded") + ".";
+    if (ticket.state === "declined" && ticket.decided_by) return ["Declined " + channel(ticket.decided_by) + ".", "Nothing was sent."];
+    if (!cancels) return said.length ? said.map(capital) : [reason];
+    if (ticket.state === "accepted" && isObject(card.gateway)) return ["Gunbot said: “" + clean(card.gateway.message, 200) + "”."];
+    if (ticket.state !== "unknown") return [reason];
+    const then = "Look in Gunbot whether it is gone, then run gunbot-mcp resolve " + clean(ticket.id, 40) + " in a terminal.";
+    return [reason.replace("; the order may exist", ""), then];
+  };
+  const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+  const CHANNELS = new Map([["terminal", "in a terminal"], ["approval page", "on the approval page"]]);
+  const channel = (who) => {
+    if (who.startsWith("form in ")) return "in the " + who;
+    return who.startsWith("ticket card in ") ? "on the " + who : CHANNELS.get(who) || "by " + who;
   };
 
   const fail = (rows) => {
