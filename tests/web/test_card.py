@@ -96,7 +96,8 @@ def test_the_card_shakes_hands_and_shows_the_ticket(make_site: MakeSite, new_pag
         client = Client(page, site)
         card = client.show(result)
         expect(card.locator(".kind")).to_have_text("PAPER")
-        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        expect(card.get_by_role("heading", level=1)).to_have_text("Buy 0.001 BTC at 52000 USDT on binance")
+        expect(card.locator("#worst-word")).to_have_text("Worst case")
         expect(card.locator("#worst-case")).to_have_text("52.052 USDT")
         expect(card.locator("#warnings li")).to_contain_text("Warning: The limit 52000 is at or above the market")
         expect(card.locator("#quote")).to_contain_text("When proposed: bid 5")
@@ -142,6 +143,45 @@ def test_rejecting_on_the_card_sends_no_order(make_site: MakeSite, new_page: New
         card.get_by_role("button", name="Reject").click()
         outcome(card, "Declined")
     assert site.wire.orders == []
+
+
+@pytest.mark.parametrize("width", [340, 420])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_whole_card_fits_where_clients_show_it(
+    make_site: MakeSite,
+    new_page: NewPage,
+    live: bool,  # noqa: FBT001 - a parameter of the test
+    width: int,
+) -> None:
+    site = make_site(live=live, buttons="always")
+    result = site.call("buy_limit", BUY)
+    more = "There is an open order of the same side on this pair: 461773 at 50000."
+    result["_meta"][TICKET]["ticket"]["warnings"].append(more)
+    with new_page(width=width + 24) as page:  # the host's margins
+        client = Client(page, site, refuse={"get_ticket"})
+        card = client.show(result)
+        expect(card.locator("#warnings li")).to_have_count(2)
+        expect(card.locator("#approve")).to_be_enabled()
+        assert client.sent("ui/notifications/size-changed")[-1]["params"]["height"] <= 560
+        approve, reject = (card.locator(name).bounding_box() for name in ("#approve", "#reject"))
+        assert approve is not None
+        assert reject is not None
+        assert min(approve["height"], reject["height"]) >= 44
+        if not live:
+            assert approve["y"] == reject["y"]
+            lines = card.locator(".band .instance").evaluate("it => it.getClientRects().length")
+            kind, instance = (card.locator(name).bounding_box() for name in (".band .kind", ".band .instance"))
+            assert kind is not None
+            assert instance is not None
+            assert (lines, instance["y"] < kind["y"] + kind["height"]) == (1, True)
+
+
+def test_what_is_sold_is_worth_something_on_the_card_too(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page() as page:
+        card = Client(page, site).show(site.call("sell_limit", BUY))
+        expect(card.locator("#worst-word")).to_have_text("Worth at most")
+        expect(card.get_by_role("heading", level=1)).to_have_text("Sell 0.001 BTC at 52000 USDT on binance")
 
 
 CANCEL: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "price": 50000, "order_type": "limit"}
@@ -241,7 +281,10 @@ def test_the_card_works_with_whichever_part_of_a_result_is_left(
         card = Client(page, site, strips=stripped).show(without(result, *stripped))
         expect(card.locator(".kind")).to_have_text("PAPER")
         expect(card.locator("#instance")).to_have_text("paper")
-        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        whole = str(result["structuredContent"]["ticket"]["summary"])
+        amount = ", at most 52.052 USDT with fees"
+        shown = whole if stripped == ("structuredContent", "_meta") else whole.removesuffix(amount)
+        expect(card.get_by_role("heading", level=1)).to_have_text(shown)
         expect(card.locator("#warnings li")).to_have_count(1)
         expect(card.locator("#countdown")).to_have_text(re.compile(r"[12]:\d\d"))
         expect(card.locator("#ticket-id")).to_have_text(ticket_of(result))

@@ -3,25 +3,6 @@
   const META = "gunbot-mcp/ticket";
   const PAGE = /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/tickets\/[0-9A-Za-z_-]{1,40}$/;
   const OPEN = new Set(["pending", "approved", "sending"]);
-  const OUTCOMES = {
-    approved: ["unsure", "Approved, about to be sent"],
-    sending: ["unsure", "On its way to Gunbot"],
-    accepted: ["good", "Accepted by Gunbot"],
-    rejected: ["bad", "Rejected by Gunbot"],
-    unknown: ["unsure", "Unknown: the order may exist"],
-    declined: ["calm", "Declined"],
-    expired: ["calm", "Expired: nothing was sent"],
-    withdrawn: ["calm", "Withdrawn: nothing was sent"],
-    void: ["bad", "Void: this order did not happen"],
-  };
-  // ORDER stands for the order that a cancel is about: it was there before, so none of the words above fit.
-  const CANCEL_OUTCOMES = {
-    accepted: ["good", "Cancel handed over"],
-    rejected: ["bad", "Not cancelled: ORDER may still be open"],
-    unknown: ["unsure", "Unknown: ORDER may still be open"],
-    void: ["bad", "Not cancelled: ORDER may still be open"],
-  };
-  const NOT_OPEN = "no longer among the open orders";
   const POLL_MS = 4000;
   const MOST_POLLS = 60;
   const UNPRINTABLE =
@@ -154,11 +135,13 @@
     put("money", live ? "Real money" : "Practice money");
     put("instance", ticket.instance || "", 60);
     show("summary", true);
-    put("summary", ticket.summary || "");
-    show("figures", waits);
-    show("worst", ticket.worst_case !== undefined);
     const amount = ticket.worst_case;
-    put("worst-word", amount ? "Worst case" : "Spends");
+    put("summary", headline(ticket, waits && amount));
+    show("figures", waits);
+    show("worst", amount !== undefined);
+    // Whoever sells or closes does not spend the amount, so it is no worst case.
+    const sells = /^(sell|close)_/.test(ticket.tool);
+    put("worst-word", !amount ? "Spends" : sells ? "Worth at most" : "Worst case");
     put("worst-case", amount || "Nothing", 60);
     put("worst-note", amount ? "fees included" : "it only cancels");
     const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
@@ -166,9 +149,7 @@
     show("warnings", warnings.length > 0);
     show("quote", waits && isObject(quote));
     if (isObject(quote)) {
-      const at = new Date(quote.at);
-      const when = Number.isNaN(at.getTime()) ? "" : " at " + clock(at);
-      put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask + when);
+      put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask);
     }
     const far = Array.isArray(distances) ? distances.filter(Array.isArray).slice(0, 8) : [];
     lines("distances", far.map(([what, where]) => what + ": " + where));
@@ -178,9 +159,17 @@
     put("client", ticket.proposed_by || "an MCP client", 80);
     if (!waits) show("told", false);
     drawDecision(ticket, live, waits);
-    drawOutcome(ticket, waits);
+    drawOutcome(waits);
     schedule();
     count();
+  };
+
+  // The summary without the tail that the figures below it say, if it is exactly what they say.
+  const headline = (ticket, amount) => {
+    const summary = String(ticket.summary || "");
+    if (!amount) return summary;
+    const tail = [", worth at most ", ", at most "].map((word) => word + amount + " with fees").find((end) => summary.endsWith(end));
+    return tail ? summary.slice(0, -tail.length) : summary;
   };
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
@@ -194,42 +183,18 @@
     show("open", page !== null);
     byId("open").className = buttons ? "plain" : "approve";
     put("approve", live ? "Approve and send for real" : "Approve and send");
+    // Buttons and a page are ways enough; a terminal is for where one of them is missing.
+    show("how", !(page && buttons));
     const or = page || buttons ? "Or run " : "To approve, run ";
     put("how", or + "gunbot-mcp approve " + clean(ticket.id, 40) + " in a terminal.");
   };
 
-  const drawOutcome = (ticket, waits) => {
-    const cancels = ticket.tool === "cancel_order" || /^Cancel /.test(ticket.summary);
-    const [tone, title] = (cancels && CANCEL_OUTCOMES[ticket.state]) || OUTCOMES[ticket.state] || ["unsure", "State: " + ticket.state];
+  const drawOutcome = (waits) => {
+    const { tone, title, lines: rows } = outcomeOf(card, said);
     byId("outcome").className = "outcome " + tone;
-    put("outcome-title", cancels ? cancelTitle(ticket, title) : title);
-    lines("outcome-lines", outcomeLines(ticket, cancels));
+    put("outcome-title", title);
+    lines("outcome-lines", rows);
     show("outcome", !waits);
-  };
-
-  const cancelTitle = (ticket, title) => {
-    const named = /\border (\S+?):? /.exec(ticket.summary);
-    const order = named ? "order " + named[1] : "the order";
-    const gone = isObject(card.observed) ? card.observed.where === NOT_OPEN : said.some((row) => row.includes(NOT_OPEN));
-    if (ticket.state === "accepted" && gone) return "Cancelled: " + order + " is " + NOT_OPEN;
-    return title.replace("ORDER", () => order);
-  };
-
-  // The answer's own text is for models, and speaks of every ticket as an order.
-  const outcomeLines = (ticket, cancels) => {
-    const reason = capital(ticket.reason || "no reason was recorded") + ".";
-    if (ticket.state === "declined" && ticket.decided_by) return ["Declined " + channel(ticket.decided_by) + ".", "Nothing was sent."];
-    if (!cancels) return said.length ? said.map(capital) : [reason];
-    if (ticket.state === "accepted" && isObject(card.gateway)) return ["Gunbot said: “" + clean(card.gateway.message, 200) + "”."];
-    if (ticket.state !== "unknown") return [reason];
-    const then = "Look in Gunbot whether it is gone, then run gunbot-mcp resolve " + clean(ticket.id, 40) + " in a terminal.";
-    return [reason.replace("; the order may exist", ""), then];
-  };
-  const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
-  const CHANNELS = new Map([["terminal", "in a terminal"], ["approval page", "on the approval page"]]);
-  const channel = (who) => {
-    if (who.startsWith("form in ")) return "in the " + who;
-    return who.startsWith("ticket card in ") ? "on the " + who : CHANNELS.get(who) || "by " + who;
   };
 
   const fail = (rows) => {
