@@ -9,7 +9,8 @@ import functools
 import os
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+import textwrap
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,13 @@ import click
 import httpx2
 from mcp import Client, StdioServerParameters, types
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from gunbot_mcp import __version__
 from gunbot_mcp.config import Instance, Settings
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.guard import halt
+from gunbot_mcp.render import from_millis
 from gunbot_mcp.runtime import PaperTransport
 
 CONFIG = """\
@@ -73,38 +75,65 @@ class Story:
     gateway: httpx2.AsyncClient
 
     def chapter(self, title: str) -> None:
-        self.console.print(f"\n[bold cyan]{escape(title)}[/]")
+        self.console.print(Text(f"\n{title}", "bold cyan"))
 
     def line(self, text: str, style: str = "") -> None:
         for part in text.splitlines():
-            self.console.print(f"  {escape(part)}", style=style, soft_wrap=True, highlight=False)
+            self._print("", part, style)
+
+    def _print(self, mark: str, text: str, style: str = "", mark_style: str = "") -> None:
+        """Print a line that breaks between words; its further lines are indented. A word is never torn."""
+        first = f"  {mark} " if mark else "  "
+        for row in textwrap.wrap(
+            text,
+            self.console.width,
+            initial_indent=first,
+            subsequent_indent=" " * (4 if mark else 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            shown = Text(row, style)
+            if mark and row.startswith(first):
+                shown.stylize(mark_style, 0, len(first))
+                first = "\0"
+            self.console.print(shown, soft_wrap=True, highlight=False)
+
+    def table(self, answer: Mapping[str, Any]) -> None:
+        """Print a tool's table in aligned columns, Gunbot's milliseconds as instants."""
+        columns: Sequence[str] = answer["columns"]
+        rows = [[_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in answer["rows"]]
+        widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+        for cells in (columns, *rows):
+            shown = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            self.console.print(Text(f"    {shown}".rstrip()), soft_wrap=True, highlight=False)
 
     def check(self, holds: bool, what: str) -> None:
-        self.console.print(f"  [{'green' if holds else 'red'}]{'✓' if holds else '✗'}[/] {escape(what)}")
+        self._print("✓" if holds else "✗", what, mark_style="green" if holds else "red")
         if not holds:
             raise DemoFailed(f"the demo expected: {what}", "please report it with the lines above")
 
     async def call(self, tool: str, **arguments: Any) -> types.CallToolResult:  # noqa: ANN401 - any argument
         result = await self.client.call_tool(tool, arguments)
-        given = ", ".join(f"{name}={value}" for name, value in arguments.items())
-        self.console.print(f"  [dim]assistant →[/] {tool}({escape(given)})", highlight=False, soft_wrap=True)
+        self._print("assistant →", f"{tool}({_given(arguments)})", mark_style="dim")
         return result
 
     async def order(self, tool: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any argument
-        """Place one order of which the human approves."""
-        result = await self.call(tool, **arguments)
-        answer: Mapping[str, Any] = result.structured_content
-        status = answer.get("status")
-        self.line(text_of(result).splitlines()[1] if status == "accepted" else text_of(result))
-        self.check(status == "accepted", f"the human approved, and {tool} was accepted")
+        """Place one order of which the human approves, told in one line."""
+        result = await self.client.call_tool(tool, arguments)
+        answer: Mapping[str, Any] = result.structured_content or {}
+        own = {name: value for name, value in arguments.items() if name not in BTC}
+        asked = f"{tool}({_given(own)})"
+        if answer.get("status") != "accepted":
+            self.line(text_of(result))
+            self.check(False, f"the human approved, and {asked} was accepted")
+        self.check(True, f"{asked}: {_found(answer.get('observed'))}")
         return answer
 
     async def move_price(self, price: float) -> None:
         """Move the paper market, as the exchange would."""
         body = {"data": {"exch": "binance", "pair": "USDT-BTC", "price": price}}
         response = await self.gateway.post("/api/v1/paper/price", json=body)
-        self.console.print(f"  [magenta]the market moves[/] BTC now {price:g} USDT")
-        self.check(response.is_success, "the paper market moved")
+        self.check(response.is_success, f"the market moves: BTC now {price:g} USDT")
 
     async def open_orders(self) -> list[dict[str, Any]]:
         result = await self.client.call_tool("list_open_orders", {"exchange": "binance", "pair": "USDT-BTC"})
@@ -148,21 +177,26 @@ async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
 
 async def _demo(home: Path, config: Path) -> None:
     async with _story(home, config) as story:
-        story.console.print("[bold]gunbot-mcp demo[/]: a paper gateway, a real MCP client, and you would be the human.")
+        story.line("gunbot-mcp demo: paper gateway, real MCP client, and you would be the human.", "bold")
         await _look_around(story)
         await _first_order(story)
         await _refusals(story, home)
         await _every_kind(story)
         await _market_moves(story)
         await _history(story)
-        story.console.print("\n[bold green]Everything did what it says.[/] Next: gunbot-mcp install claude-desktop")
+        story.chapter("Everything did what it says.")
+        story.line("Next: gunbot-mcp install claude-desktop")
 
 
 async def _look_around(story: Story) -> None:
     story.chapter("1. What the assistant can do")
     tools = (await story.client.list_tools()).tools
-    story.line(", ".join(tool.name for tool in tools))
-    trades = sum(1 for tool in tools if tool.annotations and tool.annotations.destructive_hint)
+    orders = [tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint]
+    tickets = [tool.name for tool in tools if tool.name.endswith(("_ticket", "_tickets"))]
+    reads = [tool.name for tool in tools if tool.name not in {*orders, *tickets}]
+    for word, names in (("Reads", reads), ("Orders", orders), ("Tickets", tickets)):
+        story.line(f"{word}: {', '.join(names)}")
+    trades = len(orders)
     story.check(trades == 13, f"{len(tools)} tools, of which {trades} can trade or cancel")  # noqa: PLR2004 - Gunbot's
     quote = await story.call("get_quote", exchange="binance", pair="USDT-BTC")
     story.line(text_of(quote))
@@ -171,7 +205,10 @@ async def _look_around(story: Story) -> None:
 
 async def _first_order(story: Story) -> None:
     story.chapter("2. The assistant proposes, the human decides")
-    answer = await story.order("buy_limit", **BTC, price=50000)
+    placed = await story.call("buy_limit", **BTC, price=50000)
+    answer: Mapping[str, Any] = placed.structured_content or {}
+    story.line(text_of(placed).partition("\n")[2].partition("\n")[0] or text_of(placed))
+    story.check(answer.get("status") == "accepted", "the human approved, and Gunbot took the order")
     story.line("The form that the human saw:", style="dim")
     story.line(story.human.read[-1], style="yellow")
     story.check("at most 50.05 USDT" in story.human.read[-1], "the form names the assets and the worst case")
@@ -196,7 +233,7 @@ async def _first_order(story: Story) -> None:
 
 async def _refusals(story: Story, home: Path) -> None:
     story.chapter("3. What is refused before anybody is asked")
-    asked = len(story.human.read)
+    asked, filled = len(story.human.read), await story.fills()
     refused = functools.partial(_refused, story)
     await refused("limit_exceeded", "buy_limit", **{**BTC, "amount": 0.1}, price=50000)
     await refused("price_out_of_band", "buy_limit", **BTC, price=90000)
@@ -207,7 +244,9 @@ async def _refusals(story: Story, home: Path) -> None:
     await anyio.to_thread.run_sync(halt.halt, home, "the demo pulls the switch")
     await refused("halted", "buy_market", **BTC)
     await anyio.to_thread.run_sync(halt.resume, home)
-    story.check(len(story.human.read) == asked, "nobody was asked, and nothing was sent")
+    unasked = len(story.human.read) == asked
+    unsent = not await story.open_orders() and await story.fills() == filled
+    story.check(unasked and unsent, "nobody was asked, and nothing was sent")
 
 
 async def _refused(story: Story, code: str, tool: str, **arguments: Any) -> None:  # noqa: ANN401 - any argument
@@ -220,6 +259,8 @@ async def _refused(story: Story, code: str, tool: str, **arguments: Any) -> None
 
 async def _every_kind(story: Story) -> None:
     story.chapter("4. One order of each kind, each approved by the human")
+    story.line("0.001 BTC each, on binance/USDT-BTC; the last two close a position on bybit/USDT-BTC-LONG.")
+    asked = len(story.human.read)
     await story.order("buy_market", **BTC)
     await story.order("sell_market", **BTC)
     await story.order("buy_limit", **BTC, price=50500)
@@ -232,6 +273,7 @@ async def _every_kind(story: Story) -> None:
     await story.order("sell_oco", **BTC, price=52000, stop_price=49000, limit_price=48900)
     await story.order("close_limit", **LONG, price=51500)
     await story.order("close_market", **LONG)
+    story.check(len(story.human.read) - asked == 12, "the human was asked 12 times, once for each")  # noqa: PLR2004 - as told
 
 
 async def _market_moves(story: Story) -> None:
@@ -254,16 +296,20 @@ async def _history(story: Story) -> None:
     story.chapter("6. What happened?")
     fields = ["time", "type", "rate", "amount", "fees", "pnl"]
     page = await story.call("list_orders_page", key=KEY, page=0, page_size=5, fields=fields)
-    story.line(text_of(page))
+    story.line(text_of(page).partition("\n")[0])
+    story.table(page.structured_content)
     story.check(len(page.structured_content["rows"]) == 5, "a page of the newest five orders")  # noqa: PLR2004 - asked for
     whole = await story.call("list_orders", key=KEY, fields=["id"])
     story.check(len(whole.structured_content["rows"]) == page.structured_content["total"], "all orders of the pair")
     today = await story.call("list_orders_today", timezone="Europe/Berlin", keys=[KEY])
-    story.line(text_of(today))
     story.check(not today.is_error, "today's counts")
+    counts: Mapping[str, Any] = today.structured_content
+    names = ["days", "orders", "closeOrders"]
+    story.table({"columns": names, "rows": list(zip(*(counts[name] for name in names), strict=True))})
     keys = [KEY, "bybit/USDT-BTC-LONG"]
     multi = await story.call("list_orders_page_multi", keys=keys, page=0, page_size=3, fields=["pair", "type", "rate"])
-    story.line(text_of(multi))
+    story.line(text_of(multi).partition("\n")[0])
+    story.table(multi.structured_content)
     story.check(len(multi.structured_content["rows"]) == 3, "a page over two pairs")  # noqa: PLR2004 - asked for
     tickets = await story.call("list_tickets", count=100)
     states = [row[1] for row in tickets.structured_content["rows"]]
@@ -272,3 +318,25 @@ async def _history(story: Story) -> None:
 
 def text_of(result: types.CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
+
+
+def _given(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_listed(value)}" for name, value in arguments.items())
+
+
+def _listed(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _found(observed: Mapping[str, Any] | None) -> str:
+    """Say where an accepted order is by now."""
+    if observed is None:
+        return "accepted, not seen yet"
+    where = f"filled at {observed['price']}" if observed.get("filled") else "rests"
+    return f"{where} as {observed['order_id']}"
+
+
+def _cell(name: str, value: object) -> str:
+    if name == "time":
+        return from_millis(value) or str(value)
+    return f"{value:.8g}" if isinstance(value, float) else str(value)

@@ -21,5 +21,7 @@ def card_html() -> str:
     return (
         asset("card.html")
         .replace("<!-- style -->", verbatim("style", asset("ticket.css")))
-        .replace("<!-- script -->", verbatim("script", asset("card.js").replace("VERSION", __version__)))
+        .replace(
+            "<!-- script -->", verbatim("script", asset("words.js") + asset("card.js").replace("VERSION", __version__))
+        )
     )

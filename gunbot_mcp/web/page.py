@@ -12,6 +12,7 @@ A GET decides nothing. No address carries a secret.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
@@ -30,9 +31,9 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import OPEN_STATES, Desk
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.pin import has_pin
+from gunbot_mcp.guard.pin import TRIES, WINDOW, has_pin
 from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.web import gate, views
+from gunbot_mcp.web import gate, parts, views
 from gunbot_mcp.web.background import Background
 
 ACTOR = "approval page"
@@ -109,11 +110,11 @@ class ApprovalPage:
         gate.check_visit(request)
         waiting, recent = await self._lists()
         now = self._desk.clock.now()
-        return _html(views.list_page(self._kind(), waiting, recent, now, version=_version(waiting, recent)))
+        return _html(views.list_page(self._kind(), waiting, recent, now, version=self._version(waiting, recent)))
 
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
-        return _json({"version": _version(*await self._lists())})
+        return _json({"version": self._version(*await self._lists())})
 
     async def _lists(self) -> tuple[list[Ticket], list[Ticket]]:
         waiting = await self._desk.list(states=OPEN_STATES)
@@ -133,7 +134,8 @@ class ApprovalPage:
         ticket = await self._found(request)
         waits = ticket.state is State.PENDING
         book = (await self._desk.market(ticket)).as_dict() if waits else None
-        return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book})
+        version = self._form_version(await self._locked(ticket)) if waits else None
+        return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
 
     async def _show(
         self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
@@ -143,9 +145,11 @@ class ApprovalPage:
             return _html(views.closed_page(self._kind(), ticket, failure), status)
         book = await self._desk.market(ticket)
         cookie, token = self._tokens.issue(request, ticket)
-        form = views.Form(token=token, pin=self._needs_pin(ticket), obstacle=self._obstacle(ticket))
-        left = self._left(ticket)
-        response = _html(views.open_page(self._kind(), ticket, book, form, left=left, failure=failure), status)
+        locked = await self._locked(ticket)
+        form = parts.Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket))
+        left, version = self._left(ticket), self._form_version(locked)
+        page = views.open_page(self._kind(), ticket, book, form, left=left, version=version, failure=failure)
+        response = _html(page, status)
         gate.keep_cookie(response, ticket, cookie)
         return response
 
@@ -191,12 +195,23 @@ class ApprovalPage:
     def _needs_pin(self, ticket: Ticket) -> bool:
         return ticket.live or self._settings.served.live or has_pin(self._folder)
 
+    async def _locked(self, ticket: Ticket) -> int:
+        """Return for how many more minutes no PIN is read, after too many wrong ones on any channel; 0: it is."""
+        if not self._needs_pin(ticket):
+            return 0
+        now, most = self._desk.clock.now(), int(WINDOW.total_seconds()) // 60
+        for minutes in range(most):
+            # How many will still count then: the gate's own rule, which only it enforces.
+            if await self._desk.ledger.wrong_pins(now + timedelta(minutes=minutes) - WINDOW) < TRIES:
+                return minutes
+        return most
+
     def _obstacle(self, ticket: Ticket) -> GunbotMcpError | None:
         """Return why nobody can approve this ticket here and now, whatever he types."""
         if ticket.live is not self._settings.served.live:
             return ConfigInvalid(
-                f"this ticket is for a {views.kind(live=ticket.live)} instance, and {ticket.instance} is now "
-                f"{views.kind(live=not ticket.live)}",
+                f"this ticket is for a {parts.kind(live=ticket.live)} instance, and {ticket.instance} is now "
+                f"{parts.kind(live=not ticket.live)}",
                 "reject it and let it be proposed again",
             )
         if ticket.live and not has_pin(self._folder):
@@ -221,10 +236,22 @@ class ApprovalPage:
             left = min(left, ticket.deadline - clock.monotonic())
         return max(0.0, left)
 
-    def _kind(self) -> views.Kind:
-        return views.Kind(
-            instance=self._settings.name, live=self._settings.served.live, secrets=self._settings.secrets()
+    def _kind(self) -> parts.Kind:
+        return parts.Kind(
+            instance=self._settings.name,
+            live=self._settings.served.live,
+            halted=halted(self._folder),
+            secrets=self._settings.secrets(),
         )
+
+    def _version(self, *lists: list[Ticket]) -> str:
+        """Return a word for what the front page shows; an open page loads anew where it is another one."""
+        states = [f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets]
+        return _word(halted(self._folder), *states)
+
+    def _form_version(self, locked: int) -> str:
+        """Return a word for whether a ticket can be approved; the minutes of a lock pass without a new one."""
+        return _word(halted(self._folder), "locked" if locked else "")
 
     def _check_host(self, request: Request) -> Response | None:
         try:
@@ -275,9 +302,8 @@ def _status(exc: GunbotMcpError) -> int:
     return _STATUS.get(exc.code, 502 if isinstance(exc, errors.GatewayError) else 500)
 
 
-def _version(*lists: list[Ticket]) -> str:
-    states = "\n".join(f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets)
-    return hashlib.sha256(states.encode()).hexdigest()[:16]
+def _word(*facts: str | None) -> str:
+    return hashlib.sha256("\n".join(map(str, facts)).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _html(text: str, status: int = 200) -> Response:

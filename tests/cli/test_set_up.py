@@ -1,6 +1,7 @@
 """Setting up: doctor, install, schemas, demo."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -278,13 +279,38 @@ def test_a_readme_without_its_markers_is_one_line(tmp_path: Path, capsys: pytest
     assert "no markers" in capsys.readouterr().err
 
 
+def told(command: list[str], environment: dict[str, str], width: int) -> str:
+    """Return what the demo prints into a pipe of that width."""
+    given = {**environment, "COLUMNS": str(width)}
+    done = subprocess.run([*command, "demo"], capture_output=True, text=True, env=given, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_the_demo_does_what_it_says_without_colour_in_a_pipe(
     command: list[str], child_environment: dict[str, str]
 ) -> None:
-    done = subprocess.run([*command, "demo"], capture_output=True, text=True, env=child_environment, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Everything did what it says" in done.stdout
-    assert "\x1b[" not in done.stdout
+    story = told(command, child_environment, 80)
+    assert "Everything did what it says" in story
+    assert "\x1b[" not in story
+    # Each kind of order has one line of its own, and what Gunbot says of each of them is told once.
+    assert story.count("Gunbot said") == 1
+    orders = r"^  ✓ ((?:buy|sell|close)_\w+)\(.*\): (?:rests|filled at \S+) as \d+$"
+    assert len(set(re.findall(orders, story, re.MULTILINE))) == 12
+    # The history's milliseconds are told as instants.
+    assert not re.search(r"\b\d{13}\b", story)
+    assert len(re.findall(r"^    \S+Z +(?:buy|sell) ", story, re.MULTILINE)) == 5
+    for group in ("Reads: list_orders,", "Orders: buy_limit,", "Tickets: get_ticket,"):
+        assert f"\n  {group}" in story
+
+
+def test_the_demo_breaks_its_lines_between_words(command: list[str], child_environment: dict[str, str]) -> None:
+    story = told(command, child_environment, 80)
+    assert [line for line in story.splitlines() if len(line) > 80 or line != line.rstrip()] == []
+    # Where nothing need be broken, there are the same words: none was torn.
+    wide = told(command, child_environment, 1000)
+    changing = re.compile(r"\d{2}:\d{2}:\d{2}|Ticket \w+")
+    assert changing.sub("", " ".join(story.split())) == changing.sub("", " ".join(wide.split()))
 
 
 DIFFERENT_STORY = """

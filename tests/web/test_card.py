@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
@@ -95,7 +96,8 @@ def test_the_card_shakes_hands_and_shows_the_ticket(make_site: MakeSite, new_pag
         client = Client(page, site)
         card = client.show(result)
         expect(card.locator(".kind")).to_have_text("PAPER")
-        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        expect(card.get_by_role("heading", level=1)).to_have_text("Buy 0.001 BTC at 52000 USDT on binance")
+        expect(card.locator("#worst-word")).to_have_text("Worst case")
         expect(card.locator("#worst-case")).to_have_text("52.052 USDT")
         expect(card.locator("#warnings li")).to_contain_text("Warning: The limit 52000 is at or above the market")
         expect(card.locator("#quote")).to_contain_text("When proposed: bid 5")
@@ -139,8 +141,99 @@ def test_rejecting_on_the_card_sends_no_order(make_site: MakeSite, new_page: New
     with new_page() as page:
         card = Client(page, site).show(site.call("buy_limit", BUY))
         card.get_by_role("button", name="Reject").click()
-        outcome(card, "Rejected by you")
+        outcome(card, "Declined")
     assert site.wire.orders == []
+
+
+@pytest.mark.parametrize("width", [340, 420])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_whole_card_fits_where_clients_show_it(
+    make_site: MakeSite,
+    new_page: NewPage,
+    live: bool,  # noqa: FBT001 - a parameter of the test
+    width: int,
+) -> None:
+    site = make_site(live=live, buttons="always")
+    result = site.call("buy_limit", BUY)
+    more = "There is an open order of the same side on this pair: 461773 at 50000."
+    result["_meta"][TICKET]["ticket"]["warnings"].append(more)
+    with new_page(width=width + 24) as page:  # the host's margins
+        client = Client(page, site, refuse={"get_ticket"})
+        card = client.show(result)
+        expect(card.locator("#warnings li")).to_have_count(2)
+        expect(card.locator("#approve")).to_be_enabled()
+        assert client.sent("ui/notifications/size-changed")[-1]["params"]["height"] <= 560
+        approve, reject = (card.locator(name).bounding_box() for name in ("#approve", "#reject"))
+        assert approve is not None
+        assert reject is not None
+        assert min(approve["height"], reject["height"]) >= 44
+        if not live:
+            assert approve["y"] == reject["y"]
+            lines = card.locator(".band .instance").evaluate("it => it.getClientRects().length")
+            kind, instance = (card.locator(name).bounding_box() for name in (".band .kind", ".band .instance"))
+            assert kind is not None
+            assert instance is not None
+            assert (lines, instance["y"] < kind["y"] + kind["height"]) == (1, True)
+
+
+def test_what_is_sold_is_worth_something_on_the_card_too(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    with new_page() as page:
+        card = Client(page, site).show(site.call("sell_limit", BUY))
+        expect(card.locator("#worst-word")).to_have_text("Worth at most")
+        expect(card.get_by_role("heading", level=1)).to_have_text("Sell 0.001 BTC at 52000 USDT on binance")
+
+
+CANCEL: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "price": 50000, "order_type": "limit"}
+
+
+def test_a_cancel_on_the_card_is_not_spoken_of_as_an_order(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site(cancel="ask")
+    site.send("/api/v1/trade/buy", {"data": {"exch": "binance", "pair": "USDT-BTC", "amt": 0.001, "price": 50000}})
+    listed = site.call("list_open_orders", {"exchange": "binance", "pair": "USDT-BTC"})
+    order = str(listed["structuredContent"]["rows"][0][0])
+    result = site.call("cancel_order", {**CANCEL, "order_id": order})
+    with new_page() as page:
+        card = Client(page, site).show(result)
+        expect(card.locator("#worst-note")).to_have_text("it only cancels")
+        card.get_by_role("button", name="Approve and send").click()
+        outcome(card, f"Cancelled: order {order} is no longer among the open orders")
+        expect(card.locator("#outcome-lines")).to_contain_text("Gunbot said:")
+        expect(card.locator("#outcome-lines")).not_to_contain_text("fill")
+
+
+@pytest.mark.parametrize("stripped", [(), ("structuredContent", "_meta")])
+def test_a_cancel_that_gunbot_rejects_leaves_the_order_perhaps_open(
+    make_site: MakeSite, new_page: NewPage, stripped: tuple[str, ...]
+) -> None:
+    site = make_site(cancel="ask")
+    result = site.call("cancel_order", {**CANCEL, "order_id": "42"})
+    site.wire.answers["/api/v1/trade/cancel"] = httpx2.Response(400, json={"status": "error", "message": "no"})
+    with new_page() as page:
+        card = Client(page, site, strips=stripped).show(without(result, *stripped))
+        expect(card.locator("#again")).to_be_enabled()
+        site.portal.call(lambda: site.desk.approve(ticket_of(result), by="terminal"))
+        card.get_by_role("button", name="Look again").click()
+        outcome(card, "Not cancelled: order 42 may still be open")
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("terminal", "Declined in a terminal."),
+        ("form in Cursor", "Declined in the form in Cursor."),
+        ("ticket card in Claude", "Declined on the ticket card in Claude."),
+        ("somebody", "Declined by somebody."),
+    ],
+)
+def test_the_card_says_where_a_no_was_said(make_site: MakeSite, new_page: NewPage, by: str, words: str) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    site.portal.call(lambda: site.desk.decline(ticket_of(result), by=by))
+    with new_page() as page:
+        card = Client(page, site).show(result)
+        outcome(card, "Declined")
+        expect(card.locator("#outcome-lines p").first).to_have_text(words)
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -165,7 +258,7 @@ def test_without_buttons_the_card_opens_the_page_and_follows_it(
         assert client.opened == [f"{site.url}/tickets/{ticket_of(result)}"]
         site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
         page.clock.run_for(5000)
-        outcome(card, "Rejected by you")
+        outcome(card, "Declined")
         assert [tool for tool, _ in client.called if tool != "get_ticket"] == []
 
 
@@ -188,7 +281,10 @@ def test_the_card_works_with_whichever_part_of_a_result_is_left(
         card = Client(page, site, strips=stripped).show(without(result, *stripped))
         expect(card.locator(".kind")).to_have_text("PAPER")
         expect(card.locator("#instance")).to_have_text("paper")
-        expect(card.get_by_role("heading", level=1)).to_have_text(result["structuredContent"]["ticket"]["summary"])
+        whole = str(result["structuredContent"]["ticket"]["summary"])
+        amount = ", at most 52.052 USDT with fees"
+        shown = whole if stripped == ("structuredContent", "_meta") else whole.removesuffix(amount)
+        expect(card.get_by_role("heading", level=1)).to_have_text(shown)
         expect(card.locator("#warnings li")).to_have_count(1)
         expect(card.locator("#countdown")).to_have_text(re.compile(r"[12]:\d\d"))
         expect(card.locator("#ticket-id")).to_have_text(ticket_of(result))
@@ -198,7 +294,7 @@ def test_the_card_works_with_whichever_part_of_a_result_is_left(
         expect(card.locator("#told")).to_be_hidden()
         site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
         card.get_by_role("button", name="Look again").click()
-        outcome(card, "Rejected by you")
+        outcome(card, "Declined")
 
 
 def test_a_client_that_opens_no_links_leaves_the_address_to_the_human(make_site: MakeSite, new_page: NewPage) -> None:
@@ -253,7 +349,7 @@ def test_a_ticket_that_was_decided_elsewhere_shows_that_and_the_refusal(make_sit
         site.portal.call(lambda: site.desk.decline(ticket_of(result), by="a terminal"))
         card.get_by_role("button", name="Approve and send").click()
         expect(card.get_by_role("alert")).to_contain_text("ticket_closed")
-        outcome(card, "Rejected by you")
+        outcome(card, "Declined")
     assert site.wire.orders == []
 
 
@@ -378,4 +474,4 @@ def test_the_card_is_usable_by_keyboard_alone(make_site: MakeSite, new_page: New
         page.keyboard.press("Tab")
         expect(card.get_by_role("button", name="Reject")).to_be_focused()
         page.keyboard.press("Enter")
-        outcome(card, "Rejected by you")
+        outcome(card, "Declined")

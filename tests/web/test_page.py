@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,9 +21,50 @@ def test_the_page_says_what_how_much_where_and_that_it_is_paper(make_site: MakeS
     site = make_site()
     form = site.open(site.propose())
     assert '<strong class="kind">PAPER</strong>' in form.text
-    assert "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees" in form.text
-    assert "50.05 USDT" in form.text
+    assert "<title>PAPER: Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees</title>" in form.text
+    # The figures say the rest.
+    assert "<h1>Buy 0.001 BTC at 50000 USDT on binance</h1>" in form.text
+    assert "<dt>Worst case</dt><dd>50.05 USDT</dd>" in form.text
     assert "LIVE" not in form.text
+
+
+@pytest.mark.parametrize("tail", [", at most 51 USDT with fees", ", at most 50 USDT with fees and more", ""])
+def test_only_what_the_figures_say_exactly_is_left_out_of_the_headline(make_site: MakeSite, tail: str) -> None:
+    site = make_site()
+    ticket = site.plant("figures", summary=f"Buy it{tail}", notional=Decimal(50), asset="USDT")
+    assert f"<h1>Buy it{tail}</h1>" in site.open(ticket).text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("sell_limit", {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 52000}),
+        ("close_limit", {"exchange": "bybit", "pair": "USDT-BTC-LONG", "amount": 0.001, "price": 52000}),
+    ],
+)
+def test_what_is_sold_is_worth_something_and_is_no_worst_case(
+    make_site: MakeSite, tool: str, arguments: dict[str, Any]
+) -> None:
+    site = make_site()
+    text = site.open(site.propose(tool, **arguments)).text
+    assert "<dt>Worth at most</dt>" in text
+    assert "Worst case" not in text
+    assert re.search(r"<h1>[^,]*</h1>", text)
+
+
+def test_words_for_programs_are_kept_in_details(make_site: MakeSite) -> None:
+    site = make_site()
+    ticket = site.propose()
+    form = site.open(ticket)
+    for text, word in (
+        (form.text, "Digest"),
+        (form.post("approve", token="wrong").text, "<code>unauthorized</code>"),
+        (site.request("GET", "/tickets/none").text, "<code>ticket_not_found</code>"),
+    ):
+        outside = re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
+        assert word in text
+        assert word not in outside
+    assert '<a href="/">All tickets</a>' in form.text
 
 
 def test_the_page_of_a_live_instance_says_so_by_word_and_by_colour(make_site: MakeSite) -> None:
@@ -74,7 +116,7 @@ def test_approving_on_paper_needs_no_pin_and_sends_one_order(make_site: MakeSite
     after = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Accepted by Gunbot" in after
     assert "Accepted is not filled" in after
-    assert re.search(r"Order \d+ at 50000\S*, seen in: open orders", after)
+    assert re.search(r"Order \d+ at 50000\S*, seen in the open orders", after)
 
 
 def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:
@@ -84,7 +126,7 @@ def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:
     assert site.open(ticket).post("reject").status == 303
     assert site.state(ticket) == "declined"
     assert site.wire.orders == []
-    assert "Rejected by you" in site.request("GET", f"/tickets/{ticket.id}").text
+    assert "Declined on the approval page." in site.request("GET", f"/tickets/{ticket.id}").text
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -117,6 +159,34 @@ def test_too_many_wrong_pins_are_throttled_even_for_the_right_one(make_site: Mak
     assert answer.status == 403
     assert "Too many wrong PINs" in answer.text
     assert (site.state(ticket), site.wire.orders) == ("pending", [])
+    live = f"/tickets/{ticket.id}/live"
+    for page, wait in ((answer, 15), (site.request("GET", f"/tickets/{ticket.id}"), 15)):
+        # A field that is not read must not look as if it were.
+        assert f"Wait up to {wait} minutes" in page.text
+        assert 'id="pin"' not in page.text
+        assert 'id="reject"' in page.text
+    locked = site.request("GET", live).text
+    site.clock.advance(timedelta(minutes=14, seconds=30))
+    other = site.propose(exchange="binance", pair="USDT-ETH", amount=0.01, price=2700)
+    assert "Wait up to 1 minute." in site.open(other).text
+    site.clock.advance(timedelta(seconds=31))
+    free = site.open(other)
+    assert 'id="pin"' in free.text
+    version = re.search(r'data-version="(\w+)"', free.text)
+    assert version is not None
+    assert version.group(1) not in locked
+    assert free.post("approve", pin=PIN).status == 303
+
+
+def test_where_no_pin_is_needed_none_is_locked(make_site: MakeSite) -> None:
+    live, paper = make_site(live=True), make_site(name="practice")
+    live.set_pin(PIN)
+    form = live.open(live.propose())
+    for _ in range(5):
+        form.post("approve", pin="0000")
+    (live.folder / "pin.json").unlink()
+    ticket = paper.propose()
+    assert paper.open(ticket).post("approve").status == 303
 
 
 def test_without_a_pin_nobody_approves_a_live_order(make_site: MakeSite) -> None:
@@ -148,8 +218,23 @@ def test_a_halt_keeps_the_ticket_and_says_how_to_resume(make_site: MakeSite) -> 
     answer = before.post("approve")
     assert answer.status == 403
     assert "Trading is halted: lunch" in answer.text
-    assert "<code>gunbot-mcp resume</code>" in site.open(ticket).text
+    for path in (f"/tickets/{ticket.id}", "/"):
+        text = site.request("GET", path).text
+        main = text[text.index("<main") :]
+        assert main.index("Trading is halted: lunch.") < main.index("<h1>")
+        assert main.count("Trading is halted: lunch") == 1
+        assert "<code>gunbot-mcp resume</code>" in main
+    assert answer.text.count("Trading is halted: lunch") == 1
     assert (site.state(ticket), site.wire.orders) == ("pending", [])
+
+
+def test_an_open_page_learns_of_a_halt(make_site: MakeSite) -> None:
+    site = make_site()
+    paths = ("/live", f"/tickets/{site.propose().id}/live")
+    before = [site.request("GET", path).text.partition('"version"')[2] for path in paths]
+    halt(site.folder, "lunch")
+    after = [site.request("GET", path).text.partition('"version"')[2] for path in paths]
+    assert all(old and old != new for old, new in zip(before, after, strict=True))
 
 
 def test_a_ticket_of_a_paper_instance_does_not_approve_on_a_live_one_of_that_name(make_site: MakeSite) -> None:
@@ -188,6 +273,7 @@ def test_an_order_that_is_not_accepted_says_what_became_of_it(
     assert site.state(ticket) == state
     assert all(word in text for word in words)
     assert (f"gunbot-mcp resolve {ticket.id}" in text) is (state == "unknown")
+    assert "checks passed when it was proposed" in text
 
 
 def test_reloading_the_page_of_an_unknown_order_looks_for_it(make_site: MakeSite) -> None:
@@ -231,7 +317,7 @@ def test_a_withdrawn_ticket_says_who_took_it_back(make_site: MakeSite) -> None:
     site.portal.call(lambda: site.desk.withdraw(ticket.id, by="a client"))
     text = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Withdrawn" in text
-    assert "Decided by a client." in text
+    assert "Withdrawn by a client." in text
 
 
 def test_a_ticket_from_before_a_restart_of_the_machine_expires_by_the_wall_clock(make_site: MakeSite) -> None:
@@ -248,6 +334,11 @@ def test_a_cancel_says_that_it_spends_nothing(make_site: MakeSite) -> None:
     text = site.open(ticket).text
     assert "it only cancels" in text
     assert "Its price 50000" in text
+    site.wire.answers["/api/v1/trade/cancel"] = httpx2.Response(400, json={"status": "error", "message": "no"})
+    site.open(ticket).post("approve")
+    after = site.request("GET", f"/tickets/{ticket.id}").text
+    assert "Not cancelled: order 42 may still be open" in after
+    assert "no such order" not in after
 
 
 # The front page
@@ -262,7 +353,7 @@ def test_the_front_page_lists_what_waits_and_what_was_decided_lately(make_site: 
     text = site.request("GET", "/").text
     assert "1 order waits for you" in text
     assert f'<a href="/tickets/{ticket.id}">' in text
-    assert "Rejected by you" in text
+    assert "Declined" in text
     assert site.request("GET", "/live").text != before
     site.propose(exchange="binance", pair="USDT-XRP", amount=10, price=0.55)
     assert "2 orders wait for you" in site.request("GET", "/").text

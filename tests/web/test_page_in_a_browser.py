@@ -11,6 +11,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from gunbot_mcp.guard.halt import halt, resume
+
 pytestmark = pytest.mark.browser
 
 MakeSite = Callable[..., Any]
@@ -69,7 +71,7 @@ def test_reject_needs_no_pin(make_site: MakeSite, new_page: NewPage) -> None:
     with new_page() as page:
         page.goto(f"{site.url}/tickets/{ticket.id}")
         page.get_by_role("button", name="Reject").click()
-        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Rejected by you")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
     assert (site.state(ticket), site.wire.orders) == ("declined", [])
 
 
@@ -117,11 +119,15 @@ def test_it_works_without_javascript(make_site: MakeSite, new_page: NewPage, dec
     ticket = site.propose()
     with new_page(java_script_enabled=False) as page:
         page.goto(f"{site.url}/tickets/{ticket.id}")
-        expect(page.locator("#countdown")).to_have_text("2:00")
+        # Nothing counts down, so only the clock's time is shown.
+        expect(page.locator("#countdown")).to_be_hidden()
+        expect(page.locator(".figures")).to_contain_text("Expires at")
+        expect(page.locator("#expires-at")).to_have_text(f"{ticket.expires_at:%H:%M:%S} UTC")
+        assert page.locator(".figures").inner_text().count("Expires") == 1
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_label("Your PIN").press("Enter")
         (approve(page) if decision == "approve" else page.get_by_role("button", name="Reject")).click()
-        title = "Accepted by Gunbot" if decision == "approve" else "Rejected by you"
+        title = "Accepted by Gunbot" if decision == "approve" else "Declined"
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text(title)
     assert len(site.wire.orders) == (1 if decision == "approve" else 0)
 
@@ -241,7 +247,7 @@ def test_an_open_page_follows_the_book_and_a_decision_taken_elsewhere(make_site:
         expect(page.locator("#book-prices")).to_be_hidden()
         site.portal.call(lambda: site.desk.decline(ticket.id, by="a terminal"))
         page.clock.run_for(3100)
-        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Rejected by you")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
 
 
 def test_the_front_page_shows_a_new_ticket_by_itself(make_site: MakeSite, new_page: NewPage) -> None:
@@ -254,7 +260,59 @@ def test_the_front_page_shows_a_new_ticket_by_itself(make_site: MakeSite, new_pa
         page.clock.run_for(3100)
         expect(page.get_by_role("heading", level=1)).to_have_text("1 order waits for you")
         page.get_by_role("link", name=ticket.summary).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(ticket.summary)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Buy 0.001 BTC at 50000 USDT on binance")
+
+
+def test_the_front_page_counts_down_only_where_a_script_can(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    ticket = site.propose()
+    still = f"expires at {ticket.expires_at:%H:%M:%S} UTC"
+    with new_page() as page:
+        stop_time(page)
+        page.goto(site.url)
+        page.clock.run_for(1000)
+        expect(page.locator(".tickets li")).to_contain_text("expires in 1:59")
+        expect(page.get_by_text(still)).to_be_hidden()
+        page.clock.fast_forward(121_000)
+        expect(page.locator(".tickets li .ticking")).to_have_text("expired")
+    with new_page(java_script_enabled=False) as page:
+        page.goto(site.url)
+        expect(page.get_by_text(still)).to_be_visible()
+        expect(page.locator(".tickets li .ticking")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Asia/Tokyo", 9), ("UTC", 0)])
+def test_the_reader_s_own_time_stands_beside_utc(make_site: MakeSite, new_page: NewPage, zone: str, hours: int) -> None:
+    site = make_site()
+    ticket = site.propose()
+    with new_page(timezone_id=zone) as page:
+        page.goto(f"{site.url}/tickets/{ticket.id}")
+        own = f"{ticket.expires_at + timedelta(hours=hours):%H:%M:%S} your time"
+        for place in ("#expires-at", ".facts", "h2#book-title"):
+            if hours:
+                expect(page.locator(place).first).to_contain_text("your time")
+            else:
+                expect(page.locator(place).first).not_to_contain_text("your time")
+        if hours:
+            expect(page.locator("#expires-at")).to_contain_text(own)
+
+
+def test_a_refused_form_is_not_sent_again_when_the_page_loads_anew(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    ticket = site.propose()
+    with new_page() as page:
+        stop_time(page)
+        page.goto(f"{site.url}/tickets/{ticket.id}")
+        page.clock.run_for(600)
+        halt(site.folder, "lunch")
+        approve(page).click()
+        expect(page.get_by_role("alert")).to_contain_text("Trading is halted: lunch.")
+        assert page.url.endswith("/approve")
+        resume(site.folder)
+        page.clock.run_for(3100)
+        expect(approve(page)).to_be_visible()
+        assert page.url == f"{site.url}/tickets/{ticket.id}"
+    assert (site.state(ticket), site.wire.orders) == ("pending", [])
 
 
 def test_a_page_whose_server_is_gone_says_so(make_site: MakeSite, new_page: NewPage) -> None:
@@ -263,10 +321,31 @@ def test_a_page_whose_server_is_gone_says_so(make_site: MakeSite, new_page: NewP
     with new_page(quiet=False) as page:
         stop_time(page)
         page.goto(f"{site.url}/tickets/{ticket.id}")
+        page.clock.run_for(600)
         expect(page.locator("#lost")).to_be_hidden()
+        expect(approve(page)).to_be_enabled()
         site.portal.call(site.page.aclose)
         page.clock.run_for(3100)
+        expect(page.locator("#lost")).to_contain_text(f"or run gunbot-mcp approve {ticket.id} in a terminal")
         expect(page.locator("#lost")).to_be_visible()
+        expect(approve(page)).to_be_disabled()
+        expect(page.get_by_role("button", name="Reject")).to_be_disabled()
+
+
+def test_a_page_whose_server_came_back_loads_anew(make_site: MakeSite, new_page: NewPage) -> None:
+    site = make_site()
+    ticket = site.propose()
+    with new_page(quiet=False) as page:
+        stop_time(page)
+        page.goto(f"{site.url}/tickets/{ticket.id}")
+        page.evaluate("window.old = true")
+        page.route("**/live", lambda route: route.abort())
+        page.clock.run_for(3100)
+        expect(page.locator("#lost")).to_be_visible()
+        page.unroute("**/live")
+        page.clock.run_for(3100)
+        expect(page.locator("#lost")).to_be_hidden()
+        page.wait_for_function("window.old === undefined")
 
 
 def test_hostile_texts_are_inert(make_site: MakeSite, new_page: NewPage) -> None:

@@ -3,17 +3,6 @@
   const META = "gunbot-mcp/ticket";
   const PAGE = /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/tickets\/[0-9A-Za-z_-]{1,40}$/;
   const OPEN = new Set(["pending", "approved", "sending"]);
-  const OUTCOMES = {
-    approved: ["unsure", "Approved, about to be sent"],
-    sending: ["unsure", "On its way to Gunbot"],
-    accepted: ["good", "Accepted by Gunbot"],
-    rejected: ["bad", "Rejected by Gunbot"],
-    unknown: ["unsure", "Unknown: the order may exist"],
-    declined: ["calm", "Rejected by you"],
-    expired: ["calm", "Expired: nothing was sent"],
-    withdrawn: ["calm", "Withdrawn: nothing was sent"],
-    void: ["bad", "Void: this order did not happen"],
-  };
   const POLL_MS = 4000;
   const MOST_POLLS = 60;
   const UNPRINTABLE =
@@ -124,6 +113,8 @@
     const kept = Object.entries(found).filter(([, value]) => value !== null && value !== undefined && value !== false);
     const ticket = { ...before.ticket, ...found.ticket };
     card = { ...before, ...Object.fromEntries(kept), ticket };
+    if (isObject(structured.observed)) card.observed = structured.observed;
+    if (isObject(structured.gateway)) card.gateway = structured.gateway;
     said = text.split("\n").slice(1, -1).filter((row) => row && !row.startsWith("Warning: ") && !row.startsWith("To approve: "));
     show("failure", false);
     draw();
@@ -144,11 +135,13 @@
     put("money", live ? "Real money" : "Practice money");
     put("instance", ticket.instance || "", 60);
     show("summary", true);
-    put("summary", ticket.summary || "");
-    show("figures", waits);
-    show("worst", ticket.worst_case !== undefined);
     const amount = ticket.worst_case;
-    put("worst-word", amount ? "Worst case" : "Spends");
+    put("summary", headline(ticket, waits && amount));
+    show("figures", waits);
+    show("worst", amount !== undefined);
+    // Whoever sells or closes does not spend the amount, so it is no worst case.
+    const sells = /^(sell|close)_/.test(ticket.tool);
+    put("worst-word", !amount ? "Spends" : sells ? "Worth at most" : "Worst case");
     put("worst-case", amount || "Nothing", 60);
     put("worst-note", amount ? "fees included" : "it only cancels");
     const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
@@ -156,9 +149,7 @@
     show("warnings", warnings.length > 0);
     show("quote", waits && isObject(quote));
     if (isObject(quote)) {
-      const at = new Date(quote.at);
-      const when = Number.isNaN(at.getTime()) ? "" : " at " + clock(at);
-      put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask + when);
+      put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask);
     }
     const far = Array.isArray(distances) ? distances.filter(Array.isArray).slice(0, 8) : [];
     lines("distances", far.map(([what, where]) => what + ": " + where));
@@ -168,9 +159,17 @@
     put("client", ticket.proposed_by || "an MCP client", 80);
     if (!waits) show("told", false);
     drawDecision(ticket, live, waits);
-    drawOutcome(ticket, waits);
+    drawOutcome(waits);
     schedule();
     count();
+  };
+
+  // The summary without the tail that the figures below it say, if it is exactly what they say.
+  const headline = (ticket, amount) => {
+    const summary = String(ticket.summary || "");
+    if (!amount) return summary;
+    const tail = [", worth at most ", ", at most "].map((word) => word + amount + " with fees").find((end) => summary.endsWith(end));
+    return tail ? summary.slice(0, -tail.length) : summary;
   };
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
@@ -184,15 +183,17 @@
     show("open", page !== null);
     byId("open").className = buttons ? "plain" : "approve";
     put("approve", live ? "Approve and send for real" : "Approve and send");
+    // Buttons and a page are ways enough; a terminal is for where one of them is missing.
+    show("how", !(page && buttons));
     const or = page || buttons ? "Or run " : "To approve, run ";
     put("how", or + "gunbot-mcp approve " + clean(ticket.id, 40) + " in a terminal.");
   };
 
-  const drawOutcome = (ticket, waits) => {
-    const [tone, title] = OUTCOMES[ticket.state] || ["unsure", "State: " + ticket.state];
+  const drawOutcome = (waits) => {
+    const { tone, title, lines: rows } = outcomeOf(card, said);
     byId("outcome").className = "outcome " + tone;
     put("outcome-title", title);
-    lines("outcome-lines", said.length ? said : [ticket.reason || "No reason was recorded."]);
+    lines("outcome-lines", rows);
     show("outcome", !waits);
   };
 

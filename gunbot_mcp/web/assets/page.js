@@ -1,47 +1,89 @@
 "use strict";
 (() => {
+  // Countdowns show only where they count, and the still clock only where they do not.
+  document.documentElement.classList.add("js");
+  const byId = (id) => document.getElementById(id);
+  const put = (id, text) => byId(id) && (byId(id).textContent = text);
+  const two = (number) => String(number).padStart(2, "0");
+
+  // The reader's own time beside each UTC; nothing where both are the same.
+  const hour = (at) => [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":") + " your time";
+  const isOther = (at) => !Number.isNaN(at.getTime()) && at.getTimezoneOffset() !== 0;
+  const yours = (at) => {
+    if (!isOther(at)) return "";
+    const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-") + " ";
+    return (at.getDate() === at.getUTCDate() ? "" : day) + hour(at);
+  };
+  const beside = (element, text) => {
+    const local = document.createElement("span");
+    local.className = "local";
+    local.textContent = text;
+    local.hidden = !text;
+    element.after(" ", local);
+    return local;
+  };
+  for (const element of document.querySelectorAll("time")) beside(element, yours(new Date(element.dateTime)));
+  const bookAt = byId("book-at");
+  const bookLocal = bookAt && beside(bookAt, "");
+  const bookClock = (text) => {
+    const at = /^(\d\d):(\d\d):(\d\d) UTC$/.exec(text);
+    const day = new Date();
+    if (at) day.setUTCHours(Number(at[1]), Number(at[2]), Number(at[3]));
+    bookAt.textContent = text;
+    bookLocal.textContent = at && isOther(day) ? hour(day) : "";
+    bookLocal.hidden = !bookLocal.textContent;
+  };
+  if (bookAt) bookClock(bookAt.textContent);
+
   const main = document.querySelector("main[data-live]");
+  // Never `reload`: that would send a form anew whose answer this page may be.
+  const again = () => location.replace(main.dataset.live.replace(/\/live$/, "") || "/");
   // A page from the browser's memory shows what was, not what is.
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  addEventListener("pageshow", (event) => event.persisted && (main ? again() : location.reload()));
   if (!main) return;
 
-  const byId = (id) => document.getElementById(id);
   const say = (text) => (byId("announcement").textContent = text);
-  const put = (id, text) => byId(id) && (byId(id).textContent = text);
   const approve = document.querySelector("button.approve");
+  const reject = document.querySelector("button.reject");
+  let armed = false;
   let deciding = false;
   let expired = false;
+  let lost = false;
+  const enable = () => {
+    if (approve) approve.disabled = deciding || lost || expired || !armed;
+    if (reject) reject.disabled = deciding || lost;
+  };
 
   // A button that appears under a moving finger must not be pressed by it.
-  if (approve) {
-    approve.disabled = true;
-    setTimeout(() => (approve.disabled = expired), 500);
-  }
+  enable();
+  setTimeout(() => {
+    armed = true;
+    enable();
+  }, 500);
   for (const form of document.forms) {
     form.addEventListener("submit", () => {
-      const button = form.querySelector("button:not([hidden])");
+      deciding = true;
       // After the browser has collected the form's fields.
       setTimeout(() => {
-        button.textContent = form.id === "approve" ? "Sending…" : "Rejecting…";
-        for (const each of document.querySelectorAll("button")) each.disabled = true;
+        form.querySelector("button:not([hidden])").textContent = form.id === "approve" ? "Sending…" : "Rejecting…";
+        enable();
       });
-      deciding = true;
     });
   }
 
-  // The countdown runs on the server's seconds; the clocks here only count. Whichever ran further is right: one of
+  // A countdown runs on the server's seconds; the clocks here only count. Whichever ran further is right: one of
   // them stands still while a machine sleeps.
-  let left, wall, steady;
-  const set = (seconds) => {
-    left = seconds;
-    wall = Date.now();
-    steady = performance.now();
+  const from = (seconds) => {
+    const wall = Date.now();
+    const steady = performance.now();
+    return () => seconds - Math.max(Date.now() - wall, performance.now() - steady) / 1000;
   };
-  const remaining = () => left - Math.max(Date.now() - wall, performance.now() - steady) / 1000;
+  const minutes = (seconds) => Math.floor(seconds / 60) + ":" + two(seconds % 60);
+  let remaining = null;
   const announcements = [60, 30, 10];
   const tick = () => {
     const seconds = Math.max(0, Math.floor(remaining()));
-    put("countdown", Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0"));
+    put("countdown", minutes(seconds));
     byId("countdown").classList.toggle("soon", seconds <= 20);
     while (announcements.length && seconds <= announcements[0]) {
       const mark = announcements.shift();
@@ -49,7 +91,7 @@
     }
     if (remaining() > 0) return setTimeout(tick, 250);
     expired = true;
-    if (approve) approve.disabled = true;
+    enable();
     const pin = byId("pin");
     if (pin) pin.disabled = true;
     main.classList.add("expired");
@@ -57,13 +99,21 @@
     say("Expired. Nothing was sent.");
   };
   if (main.dataset.left !== undefined) {
-    set(Number(main.dataset.left));
+    const left = Number(main.dataset.left);
+    remaining = from(left);
     while (announcements.length && left <= announcements[0]) announcements.shift();
     tick();
   }
+  for (const item of document.querySelectorAll("li [data-left]")) {
+    const itsOwn = from(Number(item.dataset.left));
+    setInterval(() => {
+      const seconds = Math.floor(itsOwn());
+      item.textContent = seconds > 0 ? "expires in " + minutes(seconds) : "expired";
+    }, 1000);
+  }
 
   const showBook = (book) => {
-    put("book-at", book.at);
+    bookClock(book.at);
     put("book-reason", book.note || "");
     byId("book-note").hidden = book.note === null;
     byId("book-prices").hidden = book.note !== null;
@@ -89,14 +139,17 @@
         const answer = await fetch(main.dataset.live, { cache: "no-store" });
         if (answer.ok && !deciding) {
           const found = await answer.json();
-          byId("lost").hidden = true;
-          if (main.dataset.version !== undefined && found.version !== main.dataset.version) return location.reload();
-          if (main.dataset.state !== undefined && found.state !== main.dataset.state) return location.reload();
+          // Whoever answers again may be another process, which does not know the forms of the one before.
+          if (lost) return again();
+          if (main.dataset.state !== undefined && found.state !== main.dataset.state) return again();
+          if (main.dataset.version !== undefined && found.version !== main.dataset.version) return again();
           if (found.book) showBook(found.book);
-          if (found.left !== undefined && left !== undefined && !expired) set(found.left);
+          if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
         }
       } catch {
-        if (!deciding) byId("lost").hidden = false;
+        lost = !deciding;
+        byId("lost").hidden = !lost;
+        enable();
       }
     }
     setTimeout(ask, 3000);
