@@ -62,7 +62,8 @@ _KNOWN = (
     Exchange(name="gateio"),
     Exchange(name="hitbtc"),
     Exchange(name="huobi"),
-    Exchange(name="hyperliquid"),
+    # Known for perpetuals, which Gunbot's pages do not say: taken for futures, so that more is asked, not less.
+    Exchange(name="hyperliquid", futures=True),
     Exchange(name="kraken"),
     Exchange(name="krakenFutures", spot=False, futures=True),
     Exchange(name="kucoin"),

@@ -55,6 +55,7 @@ class PaperTransport(httpx2.AsyncBaseTransport):
                 data=state_folder(self._settings) / "paper" / self._settings.name,
                 seed=served.seed,
                 market=served.market,
+                capabilities=self._settings.capabilities,
             )
             # A fault of the gateway is its answer 500, as over a network, not an exception of the one who asks.
             self._inner = httpx2.ASGITransport(app=self._gateway.app, raise_app_exceptions=False)

@@ -367,3 +367,14 @@ def test_the_default_limits_let_fifty_through_and_stop_five_thousand() -> None:
 def test_settings_cannot_be_changed_once_they_are_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load().mode = Mode.AUTO
+
+
+@pytest.mark.parametrize("name", ["../../x", "", ".", "a/b", "x" * 41, "a b", "\u202e"])
+def test_an_instance_s_name_cannot_lead_anywhere_else(name: str) -> None:
+    with pytest.raises(ConfigInvalid, match="instances"):
+        load(instances={name: {}})
+
+
+def test_capabilities_are_an_exchange_s_not_a_slot_s() -> None:
+    with pytest.raises(ConfigInvalid, match="capabilities"):
+        load(capabilities={"binance#2": ["close"]})

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from gunbot_mcp.config import load
@@ -128,3 +129,17 @@ async def test_a_capability_of_the_config_lets_the_order_through(paper_is_record
 
     assert answer.structured["status"] == "accepted"
     assert len(paper_is_recorded.to("/trade/buy/stoplimit")) == 1
+
+
+def test_what_the_config_widens_can_be_rehearsed_on_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "auto")
+    limits = {"max_order": {"USD": "100"}, "max_day": {"USD": "100"}}
+    settings = load(instances={"paper": {"market": "manual", "limits": limits}}, capabilities={"kraken": ["oco"]})
+    order = {"exchange": "kraken", "pair": "USD-BTC", "amount": 0.001, "price": 50000}
+
+    async def call() -> Any:  # noqa: ANN401 - an answer
+        async with Runtime(settings) as runtime:
+            arguments = {**order, "stop_price": 51900, "limit_price": 52000}
+            return await runtime.dispatcher.call("buy_oco", arguments, Caller(name="tests"))
+
+    assert anyio.run(call).structured["status"] == "accepted"

@@ -189,3 +189,41 @@ async def test_no_orders_today_is_said_in_words(runtime: "Runtime") -> None:
     answer = await _ask(runtime, "list_orders_today", {"timezone": "UTC", "keys": ["binance/USDT-BTC"]})
 
     assert answer.text == "no orders today"
+
+
+async def test_no_member_of_the_answer_takes_the_place_of_the_orders(runtime: "Runtime", recorder: "Recorder") -> None:
+    recorder.on("/orders", recorder.json({"columns": [1], "rows": "x", "covers": 5, "data": [{"id": 1}], "more": 2}))
+    answer = await _ask(runtime, "list_orders", KEY)
+
+    assert answer.structured == {"columns": ["id"], "rows": [[1]], "covers": {"from": None, "to": None}, "more": 2}
+
+
+@pytest.mark.parametrize("time", ["1731617906000", 1731617906000.0, 1731617906000])
+async def test_what_is_covered_is_said_however_the_time_is_written(
+    runtime: "Runtime", recorder: "Recorder", time: object
+) -> None:
+    answer = await _orders(runtime, recorder, {"time": time}, {"time": True}, {"time": "soon"}, {})
+
+    assert answer.structured["covers"] == {"from": "2024-11-14T20:58:26Z", "to": "2024-11-14T20:58:26Z"}
+
+
+async def test_numbers_of_absurd_length_stay_text_and_infinite_ones_are_none(
+    runtime: "Runtime", recorder: "Recorder"
+) -> None:
+    long = "1" + "0" * 4999
+    recorder.on("/orders", recorder.http(200, f'{{"data":[{{"amount":"{long}","cost":1e400}}]}}'.encode()))
+    answer: Any = await runtime.dispatcher.call("list_orders", KEY, Caller(name="tests"))
+
+    assert answer.structured["rows"][0][0] == long
+    assert answer.text.splitlines()[2].endswith(",")
+
+
+async def test_a_secret_that_gunbot_says_back_reaches_nobody(
+    runtime: "Runtime", recorder: "Recorder", token: str
+) -> None:
+    recorder.on("/orders", recorder.json({"data": [{"id": 1, "note": f"x {token} y"}], "echo": token}))
+    answer = await _ask(runtime, "list_orders", KEY)
+
+    assert token not in json.dumps(answer.structured)
+    assert token not in answer.text
+    assert answer.structured["rows"] == [[1, "x *** y"]]

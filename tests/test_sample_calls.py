@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mcp import Client
 
+from gunbot_mcp import __version__
 from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS, Result
 from gunbot_mcp.gunbot.records import RECORD_FIELDS
 from gunbot_mcp.server.app import build_server
@@ -33,9 +34,17 @@ def _named(call: dict[str, Any]) -> str:
 def _check(recorder: "Recorder", call: dict[str, Any], token: str) -> None:
     [request] = recorder.to(call["target"].removeprefix("/api/v1").partition("?")[0])
     assert (request.method, request.target, request.body.decode()) == (call["method"], call["target"], call["body"])
-    assert request.headers["authorization"] == f"Bearer {token}"
-    assert request.headers["accept"] == "application/json"
-    assert request.headers["content-type"] == "application/json"
+    body = {"content-length": str(len(call["body"]))} if call["method"] == "POST" else {}
+    assert request.headers == {
+        "host": request.headers["host"],
+        "user-agent": f"gunbot-mcp/{__version__}",
+        "accept": "application/json",
+        "accept-encoding": request.headers["accept-encoding"],
+        "connection": "keep-alive",
+        "content-type": "application/json",
+        "authorization": f"Bearer {token}",
+        **body,
+    }
 
 
 def test_the_page_has_one_sample_call_of_every_endpoint() -> None:

@@ -22,6 +22,7 @@ import anyio
 import httpx2
 from pydantic_core import from_json
 
+from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.config import Instance, is_token
 from gunbot_mcp.endpoints import ENDPOINTS, AnyEndpoint, Result
@@ -96,7 +97,11 @@ class Gunbot:
             ),
             # Node closes idle connections after 5 s: an order that meets the closing would be lost in between.
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=2),
-            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": f"gunbot-mcp/{__version__}",
+            },
             follow_redirects=False,
             trust_env=False,
         )

@@ -7,7 +7,7 @@ client of Gunbot needs, the login, and our own `POST /paper/price`. Every answer
 
 import functools
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -79,6 +79,7 @@ class PaperGateway:
 
     `data` is the folder of its database, None for a private one in memory. `token` None lets everybody in. `seed` None
     means whatever the folder remembers, or 1 for a new one. `password` and `wallet` make the login check a password.
+    `capabilities` are the user's own, so that what the config widens can be rehearsed.
 
     Raises:
         ConfigInvalid: the folder, the market or its file of candles cannot be used; or the folder was made with another
@@ -95,10 +96,11 @@ class PaperGateway:
         clock: Callable[[], datetime] = _utc_now,
         password: str | None = None,
         wallet: str | None = None,
+        capabilities: Mapping[str, Iterable[Capability]] | None = None,
     ) -> None:
         self._gate = Gate(token=token, password=password, wallet=wallet)
         self._desk = Desk(data, seed=seed, market=market, clock=clock)
-        self._matrix = CapabilityMatrix()
+        self._matrix = CapabilityMatrix(capabilities)
         routes = [
             *(self._route(endpoint.method, endpoint.path, self._endpoint(endpoint)) for endpoint in ENDPOINTS),
             self._route("POST", "/auth/login", self._login),

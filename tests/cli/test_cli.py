@@ -77,6 +77,7 @@ def test_call_keeps_letters_of_all_languages(live: "Recorder", capsys: pytest.Ca
         ("[]", "arguments must be a JSON object"),
         ("null", "arguments must be a JSON object"),
         ('{"key": 5}', "key must be a string"),
+        ('{"key": "binance/USDT-BTC", "key": "binance/USDT-ETH"}', "'key' is given twice"),
         ('{"kee": "binance/USDT-BTC"}', "unknown argument 'kee'"),
         ('{"key": ' + "1" * 5000 + "}", "a number among the arguments is too long"),
     ],
@@ -281,3 +282,13 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(command: list[str], chil
         code = process.wait(30)
 
     assert (code, errors) == (1, "")
+
+
+def test_an_order_that_came_to_nothing_is_one_line_on_stderr_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "auto")
+    cancel = {"exchange": "binance", "pair": "USDT-BTC", "order_id": "1", "price": 5, "order_type": "limit"}
+
+    assert run(["call", "cancel_order", json.dumps(cancel)]) == 1
+    assert json.loads(_failed(capsys, "rejected: Gunbot said no"))["status"] == "rejected"

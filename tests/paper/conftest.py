@@ -1,4 +1,8 @@
-from collections.abc import AsyncGenerator, Callable
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +45,33 @@ def connect(clock: list[datetime]) -> Callable[..., AbstractAsyncContextManager[
     return opened
 
 
+Start = Callable[..., tuple["subprocess.Popen[str]", str]]
+
+
 @pytest.fixture
-def child_script() -> str:
-    """Source of a process that serves a gateway: `python -c SCRIPT FOLDER TOKEN` (empty strings mean None)."""
-    return Path(__file__).with_name("serving.txt").read_text(encoding="utf-8")
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `gunbot-mcp paper` on a free port, with the token T and more options; return it and its address."""
+    children: list[subprocess.Popen[str]] = []
+
+    def run(folder: Path | None = None, *options: str) -> tuple[subprocess.Popen[str], str]:
+        command = [sys.executable, "-m", "gunbot_mcp", "paper", "--port", "0", "--token", "T", "--market", "manual"]
+        command += [] if folder is None else ["--data", str(folder)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        child = subprocess.Popen(
+            [*command, *options],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        children.append(child)
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        assert re.fullmatch(r"listening on http://127\.0\.0\.1:\d+\n", line), line
+        return child, line.split()[-1]
+
+    yield run
+    for child in children:
+        child.kill()
+        child.communicate()

@@ -1,18 +1,13 @@
 """Gunbot's own Python SDK, over a real socket."""
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-import anyio
 import pytest
-from anyio.from_thread import start_blocking_portal
 from gunbot_sdk import ApiClient, GunbotApi  # pyright: ignore[reportMissingTypeStubs] - the SDK has none
 from gunbot_sdk.rest import ApiException  # pyright: ignore[reportMissingTypeStubs] - the SDK has none
 
 from gunbot_mcp.endpoints import ENDPOINTS
-from gunbot_mcp.paper.app import PaperGateway
-from gunbot_mcp.paper.serve import serve
 
 BTC = {"exch": "binance", "pair": "USDT-BTC", "amt": 1.0}
 LONG = {"exch": "bybit", "pair": "USDT-BTC-LONG", "amt": 1.0}
@@ -34,17 +29,8 @@ TRADES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    """Serve a gateway with the token T on a free port, from a thread."""
-    with start_blocking_portal() as portal:
-        gateway = portal.call(functools.partial(PaperGateway, market="manual", token="T"))
-        said = portal.call(functools.partial(anyio.create_memory_object_stream[str], 1))
-        sender, receiver = said
-        running = portal.start_task_soon(serve, gateway, "127.0.0.1", 0, sender.send_nowait)
-        yield portal.call(receiver.receive).removeprefix("listening on ")
-        running.cancel()
-        portal.call(sender.aclose)
-        portal.call(receiver.aclose)
+def url(start: Callable[..., tuple[object, str]]) -> str:
+    return start()[1]
 
 
 def sdk(url: str, token: str = "T") -> Any:  # noqa: ANN401 - an untyped library

@@ -1,11 +1,10 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import httpx2
@@ -15,31 +14,11 @@ from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.paper.app import PaperGateway
 from gunbot_mcp.paper.serve import serve
 
-Start = Callable[[Path], tuple[subprocess.Popen[str], str]]
+if TYPE_CHECKING:
+    import subprocess
+
+Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 BUY = {"data": {"exch": "binance", "pair": "USDT-BTC", "amt": 0.01, "price": 51000}}
-
-
-@pytest.fixture
-def start(child_script: str) -> Iterator[Start]:
-    """Start a child process that serves a folder; return it and its address."""
-    children: list[subprocess.Popen[str]] = []
-
-    def run(folder: Path) -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-c", child_script, str(folder), "T"]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        child = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-        )
-        children.append(child)
-        assert child.stdout is not None
-        line = child.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:"), line
-        return child, line.split()[-1]
-
-    yield run
-    for child in children:
-        child.kill()
-        child.communicate()
 
 
 def client(url: str) -> httpx2.Client:

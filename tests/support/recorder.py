@@ -201,6 +201,7 @@ class _Connection(socketserver.BaseRequestHandler):
         headers: dict[str, str] = {}
         while line := stream.readline().decode("latin-1").strip():
             name, _, value = line.partition(":")
+            assert name.lower() not in headers, f"{name} was sent twice"
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", "0")))
         return Request(method=method, target=target, headers=headers, body=body)

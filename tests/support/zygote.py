@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gunbot_mcp.config import Instance, LedgerSettings, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
-from gunbot_mcp.guard import sending
+from gunbot_mcp.guard import reconcile, sending
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.ledger import Ledger
 from gunbot_mcp.guard.mandates import Mandate
@@ -180,6 +180,8 @@ def _await_file(path: Path) -> None:
 
 async def restart(job: Job) -> dict[str, Any]:
     """Open the desk as a new process does, and say what it holds and what it then allows."""
+    # This gateway's history is never late, so a second look at an order that is gone need not wait.
+    reconcile.LAG = timedelta(0)
     async with Runtime(settings_of(job)) as runtime:
         desk = await runtime.desk()
         ticket = await desk.get(job["ticket"], look=True)
