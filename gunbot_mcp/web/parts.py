@@ -1,5 +1,6 @@
 """The parts of a ticket's page. All texts of clients, models and gateways are cleaned and clipped here."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from gunbot_mcp.guard.policy import money
 from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.render import instant
 from gunbot_mcp.web.markup import Markup, tag, together
+
+_WORTH = re.compile(r", (?:worth )?at most [^,]+ with fees$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,11 @@ def technical(*children: Markup) -> Markup:
 
 
 def headline(at: Kind, ticket: Ticket) -> Markup:
-    """Return the summary without the tail that the figures below say, if it is exactly what they say."""
-    amount = _amount(ticket)
-    whole = ticket.summary
-    for tail in () if amount is None else (f", worth at most {amount} with fees", f", at most {amount} with fees"):
-        whole = whole.removesuffix(tail)
-    return tag("h1", at.shown(whole))
+    """Return the whole summary; what the figures say, too, is set smaller."""
+    whole = at.shown(ticket.summary)
+    tail = _WORTH.search(whole)
+    short = whole[: tail.start()] if tail else whole
+    return tag("h1", short, tag("small", tail[0]) if tail else None)
 
 
 def figures(ticket: Ticket, left: float) -> Markup:

@@ -136,7 +136,7 @@
     put("instance", ticket.instance || "", 60);
     show("summary", true);
     const amount = ticket.worst_case;
-    put("summary", headline(ticket, waits && amount));
+    headline(ticket.summary || "");
     show("figures", waits);
     show("worst", amount !== undefined);
     // Whoever sells or closes does not spend the amount, so it is no worst case.
@@ -164,12 +164,13 @@
     count();
   };
 
-  // The summary without the tail that the figures below it say, if it is exactly what they say.
-  const headline = (ticket, amount) => {
-    const summary = String(ticket.summary || "");
-    if (!amount) return summary;
-    const tail = [", worth at most ", ", at most "].map((word) => word + amount + " with fees").find((end) => summary.endsWith(end));
-    return tail ? summary.slice(0, -tail.length) : summary;
+  // The whole summary; what the figures say, too, is set smaller.
+  const headline = (summary) => {
+    const whole = clean(summary);
+    const tail = /, (?:worth )?at most [^,]+ with fees$/.exec(whole);
+    const small = document.createElement("small");
+    small.textContent = tail ? tail[0] : "";
+    byId("summary").replaceChildren(tail ? whole.slice(0, tail.index) : whole, small);
   };
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
