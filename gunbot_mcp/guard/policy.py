@@ -124,8 +124,10 @@ def check_order_notional(case: Case, worst: Notional) -> None:
             f"a human can set limits.max_order.{worst.asset}",
         )
     if worst.amount > limit:
+        buys = isinstance(case.intent, Place) and case.intent.side is Side.BUY
+        could = "could cost" if buys else "is worth up to"
         raise LimitExceeded(
-            f"the order could cost {money(worst.amount)} {worst.asset}; at most {money(limit)} {worst.asset} per order",
+            f"the order {could} {money(worst.amount)} {worst.asset}; at most {money(limit)} {worst.asset} per order",
             "make it smaller, or ask the human to raise limits.max_order",
         )
 
