@@ -20,6 +20,7 @@ LAYERS = (
     "arguments",
     "endpoints",
     "schema",
+    "limits",
     "config",
     "render",
     "gunbot",

@@ -274,7 +274,10 @@
   };
 
   let looking = false;
+  let again = false;
   const refresh = async ({ keepFailure = false, asked = false } = {}) => {
+    // A human's click while the card looks by itself is not lost: it looks once more.
+    if (looking) again = again || asked;
     if (looking || busy || !card) return;
     looking = true;
     const failure = keepFailure ? [...byId("failure").children].map((row) => row.textContent) : [];
@@ -289,6 +292,10 @@
     }
     looking = false;
     schedule();
+    if (again) {
+      again = false;
+      await refresh({ asked: true });
+    }
   };
 
   // Looking by itself: while an order is under way, and once the human has gone to the page to decide.

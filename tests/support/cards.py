@@ -1,0 +1,73 @@
+"""A page that plays an MCP client's part for the ticket card: it shows the card and passes its calls on to a desk."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false
+# Playwright's assertions and routes take patterns and handlers of types that it does not spell out.
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import FrameLocator, Page, expect
+
+from gunbot_mcp.web.card import card_html
+
+MakeSite = Callable[..., Any]
+NewPage = Callable[..., Any]
+HOST = (Path(__file__).parents[1] / "web" / "host.html").read_text(encoding="utf-8")
+BUY: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 52000}
+TICKET = "gunbot-mcp/ticket"
+
+
+@dataclass
+class Client:
+    """An MCP client that shows a card. It remembers what the card asked for.
+
+    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it keeps to itself.
+    """
+
+    page: Page
+    site: Any
+    opened: list[str] = field(default_factory=list[str])
+    called: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    refuse: set[str] = field(default_factory=set[str])
+    strips: tuple[str, ...] = ()
+
+    def show(self, result: dict[str, Any] | None, **context: Any) -> FrameLocator:  # noqa: ANN401 - any host context
+        self.page.expose_function("callTool", self._call)
+        self.page.expose_function("openLink", self._open)
+        self.page.set_content(HOST)
+        self.page.evaluate("([html, result, context]) => start(html, result, context)", [card_html(), result, context])
+        return self.page.frame_locator("iframe")
+
+    def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if tool in self.refuse:
+            raise RuntimeError("the user said no")
+        self.called.append((tool, arguments))
+        return without(self.site.call(tool, arguments), *self.strips)
+
+    def _open(self, url: str) -> None:
+        if "link" in self.refuse:
+            raise RuntimeError("no links here")
+        self.opened.append(url)
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.page.evaluate("method => log.filter(m => m.method === method)", method)
+        return found
+
+
+def text_of(result: Mapping[str, Any]) -> str:
+    return str(result["content"][0]["text"])
+
+
+def ticket_of(result: Mapping[str, Any]) -> str:
+    return str(result["structuredContent"]["ticket"]["id"])
+
+
+def without(result: Mapping[str, Any], *parts: str) -> dict[str, Any]:
+    """Return the result as a client passes it on that strips these parts."""
+    return {name: value for name, value in result.items() if name not in parts}
+
+
+def outcome(card: FrameLocator, title: str) -> None:
+    expect(card.locator("#outcome h2")).to_have_text(title)
