@@ -68,9 +68,9 @@ class OpenOrdersArgs(Args):
     pair: PairName | None = None
 
     @model_validator(mode="after")
-    def _both_or_neither(self) -> "OpenOrdersArgs":
-        if (self.exchange is None) != (self.pair is None):
-            raise ValueError("give exchange and pair together, or neither for all active pairs")
+    def _a_pair_is_on_an_exchange(self) -> "OpenOrdersArgs":
+        if self.exchange is None and self.pair is not None:
+            raise ValueError("pair needs its exchange, too; without both, the orders of all active pairs are listed")
         return self
 
 
@@ -114,9 +114,12 @@ async def _balances(context: Context, args: BalancesArgs) -> Answer:
         for balance in await context.gunbot.balances()
         if args.exchange is None or balance.exchange == args.exchange
     ]
-    rows = [[b.exchange, b.asset, b.available, b.on_order] for b in found]
+    others = list(dict.fromkeys(name for balance in found for name in balance.others))
+    rows = [[b.exchange, b.asset, b.available, b.on_order, *map(b.others.get, others)] for b in found]
     where = f" on {args.exchange}" if args.exchange else ""
-    return table_answer(f"{len(rows)} balances{where}", ["exchange", "asset", "available", "on_order"], rows)
+    noun = "balance" if len(rows) == 1 else "balances"
+    columns = ["exchange", "asset", "available", "on_order", *others]
+    return table_answer(f"{len(rows)} {noun}{where}", columns, rows)
 
 
 _OPEN_COLUMNS = ("order_id", "exchange", "pair", "side", "kind", "price", "amount", "order_type")
@@ -131,8 +134,9 @@ async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
             note = f"Gunbot's memory does not hold {args.exchange}/{args.pair}, so its open orders are not known"
             return table_answer(f"{note}; the pair must be active in Gunbot", _OPEN_COLUMNS, [])
     else:
-        found = await context.gunbot.all_open_orders()
-        where = "on all active pairs"
+        every = await context.gunbot.all_open_orders()
+        found = [order for order in every if args.exchange in {None, order.exchange}]
+        where = f"on all active pairs of {args.exchange}" if args.exchange else "on all active pairs"
     others = list(dict.fromkeys(name for order in found for name in order.raw if name not in _NORMALISED))
     rows = [[*_open_row(order), *(order.raw.get(name) for name in others)] for order in found]
     noun = "order" if len(rows) == 1 else "orders"

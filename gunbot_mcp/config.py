@@ -7,6 +7,7 @@ live instance named `gunbot`. `config.example.toml` shows every key.
 
 import contextlib
 import ipaddress
+import logging
 import os
 import re
 import tomllib
@@ -29,6 +30,8 @@ from gunbot_mcp.domain import Capability
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.limits import Limits, Seconds, Section
 
+logger = logging.getLogger(__name__)
+
 _ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "GUNBOT_MCP_HOME": ("home",),
     "GUNBOT_MCP_INSTANCE": ("instance",),
@@ -48,8 +51,15 @@ class Mode(StrEnum):
     @classmethod
     def parse(cls, value: object) -> "Mode":
         """Return the mode; a value that cannot be understood means read-only."""
-        text = str(value).strip().lower().replace("_", "-")
-        return cls(text) if text in set(cls) else cls.READ_ONLY
+        return cls(_mode_text(value)) if cls.knows(value) else cls.READ_ONLY
+
+    @classmethod
+    def knows(cls, value: object) -> bool:
+        return _mode_text(value) in set(cls)
+
+
+def _mode_text(value: object) -> str:
+    return str(value).strip().lower().replace("_", "-")
 
 
 ModeValue = Annotated[Mode, BeforeValidator(Mode.parse)]
@@ -182,7 +192,7 @@ class Settings(BaseSettings):
         str | None, Field(description="The instance that this server serves; needed where there are several.")
     ] = None
     # A name stands in the path of a paper instance's accounts.
-    instances: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], Instance] = Field(
+    instances: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")], Instance] = Field(
         default_factory=dict[str, Instance]
     )
     approval: Approval = Field(default_factory=Approval)
@@ -272,6 +282,9 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
             "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         )
         raise ConfigInvalid(f"{clean(key, 80)}: {clean(what)}", "config.example.toml shows every key") from None
+    for said in (flags.get("mode"), os.environ.get("GUNBOT_MCP_MODE", "").strip()):
+        if said and not Mode.knows(said):
+            logger.warning("mode %r is not understood: the server is read-only", clean(said, 40))
     if _read_only_anywhere(settings):
         settings = settings.model_copy(update={"mode": Mode.READ_ONLY})
     if not settings.instances:

@@ -146,6 +146,29 @@ async def test_without_a_pair_the_open_orders_of_all_pairs_are_listed(runtime: "
     assert answer.text.startswith("2 open orders on all active pairs")
 
 
+async def test_the_open_orders_of_one_exchange_are_listed(runtime: "Runtime", recorder: "Recorder") -> None:
+    order = {"id": 1, "type": "buy", "rate": 5, "amount": 1}
+    memory = {"binance/USDT-BTC": {"openOrders": [order]}, "binance#2/USDT-BTC": {"openOrders": [order]}}
+    recorder.on("/coremem", recorder.json({"memory": memory}))
+
+    answer = await _ask(runtime, "list_open_orders", {"exchange": "binance#2"})
+
+    assert [row[1] for row in answer.structured["rows"]] == ["binance#2"]
+    assert answer.text.startswith("1 open order on all active pairs of binance#2")
+
+
+async def test_other_fields_of_a_balance_are_kept_and_a_null_name_is_none(
+    runtime: "Runtime", recorder: "Recorder"
+) -> None:
+    recorder.on("/balances", recorder.json([{"Asset": None, "Exchange": "binance", "USD value": "5"}]))
+
+    answer = await _ask(runtime, "get_balances", {})
+
+    assert answer.structured["columns"][4:] == ["USD value"]
+    assert answer.structured["rows"] == [["binance", "", None, None, "5"]]
+    assert answer.text.startswith("1 balance\n")
+
+
 async def test_no_open_orders_is_an_answer(runtime: "Runtime", recorder: "Recorder") -> None:
     recorder.on("/coremem/single", recorder.json({"memory": {"binance/USDT-BTC": {"openOrders": []}}}))
 

@@ -378,3 +378,11 @@ def test_an_instance_s_name_cannot_lead_anywhere_else(name: str) -> None:
 def test_capabilities_are_an_exchange_s_not_a_slot_s() -> None:
     with pytest.raises(ConfigInvalid, match="capabilities"):
         load(capabilities={"binance#2": ["close"]})
+
+
+def test_a_mode_that_is_not_understood_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "bogus")
+    assert load().effective_mode is Mode.READ_ONLY
+    assert "mode 'bogus' is not understood" in caplog.text

@@ -1,5 +1,6 @@
 """`gunbot-mcp doctor`: what is set up, what works, what is missing, and how a human would be asked."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 import anyio
 import click
 
-from gunbot_mcp.config import Mode, Settings, load
+from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.guard.halt import halted
@@ -44,6 +45,8 @@ def _config(settings: Settings) -> Iterator[Finding]:
     served = settings.served
     kind = f"LIVE at {served.url}" if served.live else "PAPER, embedded"
     yield Finding(True, "instance", f"{settings.name} ({kind}), mode {settings.effective_mode.value}")
+    config = os.environ.get(CONFIG_VARIABLE, "").strip()
+    yield Finding(True, "config", config or f"no file ({CONFIG_VARIABLE} names none): defaults and environment")
     folder = state_folder(settings)
     others = stat.S_IMODE(folder.stat().st_mode) & 0o022
     open_to = f"{folder} can be written by others, who could then approve or halt: chmod go-w it"

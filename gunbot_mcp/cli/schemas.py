@@ -24,6 +24,8 @@ def schemas(check: bool, root: Path) -> int:
     """Write schemas/ and the generated tables of README.md."""
     wanted = {root / "schemas" / name: text for name, text in _files().items()}
     readme = root / "README.md"
+    if not readme.exists():
+        raise click.ClickException(f"{root} is no checkout of gunbot-mcp; name one with --root")
     wanted[readme] = _with_tables(readme.read_text(encoding="utf-8"))
     stale = sorted(path for path in (root / "schemas").glob("**/*.json") if path not in wanted)
     different = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

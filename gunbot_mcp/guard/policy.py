@@ -38,7 +38,7 @@ from gunbot_mcp.errors import (
     ReadOnly,
     clean,
 )
-from gunbot_mcp.exchanges import CapabilityMatrix, base_name
+from gunbot_mcp.exchanges import EXCHANGES, CapabilityMatrix, base_name
 from gunbot_mcp.guard.notional import Notional, legs_of, named_prices, worst_case
 from gunbot_mcp.gunbot.records import Book
 
@@ -109,10 +109,12 @@ def check_capability(case: Case) -> None:
     if case.needs is None or case.needs in case.matrix.of(case.intent.exchange):
         return
     able = ", ".join(case.matrix.exchanges_with(case.needs)) or "none"
+    name = base_name(case.intent.exchange)
+    meant = next((known for known in EXCHANGES if known != name and known.lower() == name.lower()), None)
+    widen = f"if Gunbot can do it there, a human may add {case.needs.value!r} to [capabilities] {name} in the config"
     raise NotSupported(
         f"{case.tool} is not documented for {case.intent.exchange}; exchanges that can: {able}",
-        f"if Gunbot can do it there, a human may add {case.needs.value!r} to "
-        f"[capabilities] {base_name(case.intent.exchange)} in the config",
+        f"did you mean {meant}?" if meant else widen,
     )
 
 

@@ -6,7 +6,7 @@ every digit. Where a number arrives as text, it becomes a number only if no digi
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from typing import Any, cast
@@ -101,6 +101,7 @@ class Balance:
     asset: str
     available: Decimal | None
     on_order: Decimal | None
+    others: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +184,11 @@ def _levels(side: object) -> list[Level]:
     return levels
 
 
+_BALANCE_FIELDS = frozenset({"Exchange", "Asset", "Available Qty", "On Order"})
+
+
 def balances(body: object) -> list[Balance]:
-    """Return `[{"Asset", "Exchange", "Available Qty", "On Order"}]`, amounts as Decimals.
+    """Return `[{"Asset", "Exchange", "Available Qty", "On Order"}]`, amounts as Decimals, other fields as they are.
 
     Raises:
         GatewayInvalidResponse: the answer is not a list of objects.
@@ -193,10 +197,11 @@ def balances(body: object) -> list[Balance]:
         raise GatewayInvalidResponse("Gunbot's answer has no list of balances", "check that the url is Gunbot's")
     return [
         Balance(
-            exchange=str(item.get("Exchange", "")),
-            asset=str(item.get("Asset", "")),
+            exchange=str(item.get("Exchange") or ""),
+            asset=str(item.get("Asset") or ""),
             available=to_decimal(item.get("Available Qty")),
             on_order=to_decimal(item.get("On Order")),
+            others={name: value for name, value in item.items() if name not in _BALANCE_FIELDS},
         )
         for item in cast("list[dict[str, Any]]", body)
     ]

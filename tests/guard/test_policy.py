@@ -13,7 +13,7 @@ from support.cases import buy, case, limits, order, refusal
 
 from gunbot_mcp.config import Limits, Mode
 from gunbot_mcp.domain import Cancel, Capability, Close, Leg, decimal_text
-from gunbot_mcp.errors import LimitExceeded, PriceOutOfBand, Refused
+from gunbot_mcp.errors import LimitExceeded, NotSupported, PriceOutOfBand, Refused
 from gunbot_mcp.exchanges import CapabilityMatrix
 from gunbot_mcp.guard.policy import Case, check_all, check_static, money
 from gunbot_mcp.gunbot.records import Book
@@ -309,3 +309,10 @@ def test_refusals_show_plain_digits() -> None:
     with pytest.raises(Refused) as refused:
         check_all(found)
     assert decimal_text(Decimal("1.001e36")) in refused.value.message
+
+
+def test_an_exchange_in_another_case_is_told_its_name() -> None:
+    found = order("buy_oco", exchange="Binance", amount=0.001, price=49000, stop_price=51000, limit_price=51100)
+    with pytest.raises(NotSupported) as refused:
+        check_all(found)
+    assert refused.value.hint == "did you mean binance?"
