@@ -9,7 +9,7 @@ import difflib
 import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -98,6 +98,11 @@ def parse_arguments(model: type[AnyArgs], arguments: object) -> AnyArgs:
     """
     if not isinstance(arguments, Mapping):
         raise InvalidArguments("arguments must be a JSON object", _shape_of(model))
+    # The schema knows no null: what is not given is left out.
+    given = cast("Mapping[str, object]", arguments)
+    null = next((n for n, f in model.model_fields.items() if not f.is_required() and given.get(n, n) is None), None)
+    if null is not None:
+        raise InvalidArguments(f"{null} must not be null", f"leave it out, or {_fix_for(model, null)}")
     try:
         return model.model_validate(arguments)
     except ValidationError as exc:

@@ -359,3 +359,11 @@ def test_every_tool_of_the_tables_is_tried_here() -> None:
 
 def test_what_cannot_be_arguments_is_one_error_of_the_tree() -> None:
     assert issubclass(InvalidArguments, GunbotMcpError)
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"), [("buy_market", "price"), ("list_orders", "fields"), ("buy_limit", "repeat_of")]
+)
+def test_what_is_not_given_is_left_out_and_not_null(tool: str, name: str) -> None:
+    with pytest.raises(InvalidArguments, match=f"{name} must not be null"):
+        parse_arguments(MODELS[tool], {**GOOD[tool], name: None})

@@ -93,7 +93,7 @@ async def test_balances_are_rows_and_can_be_those_of_one_exchange(runtime: "Runt
         "kraken,BTC,,0.0000001",
     ]
     assert [row[0] for row in one.structured["rows"]] == ["kraken"]
-    assert one.text.splitlines()[0] == "1 balances on kraken"
+    assert one.text.splitlines()[0] == "1 balance on kraken"
 
 
 async def test_open_orders_have_what_cancelling_needs_and_every_field_of_theirs(
