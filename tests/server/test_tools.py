@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, types
+from support.tally import tell
 
 from gunbot_mcp import companions
 from gunbot_mcp.config import Mode
@@ -57,7 +58,7 @@ def test_the_seventeen_come_first_in_the_pages_order() -> None:
 
 def test_a_model_pays_little_for_reading_them() -> None:
     seventeen, everything = sum(map(_bytes, TOOLS[:17])), sum(map(_bytes, TOOLS))
-    print(f"\nthe seventeen: {seventeen} bytes; all {len(TOOLS)} tools: {everything} bytes")
+    tell(f"tools/list: the seventeen {seventeen:,} of 8,000 bytes, all {len(TOOLS)} tools {everything:,} of 12,000")
 
     assert seventeen <= 8_000
     assert everything <= 12_000
