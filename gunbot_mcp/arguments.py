@@ -81,6 +81,9 @@ _SIMPLE_MESSAGES = {
     "model_type": "must be a JSON object",
 }
 
+_TOLD = 5
+"""How many offending fields one error names: what fits a line."""
+
 _EXAMPLES = {
     "exchange": "e.g. binance or binance#2 (list_exchanges knows the names)",
     "pair": "paying asset first, e.g. USDT-BTC or USDT-BTC-LONG",
@@ -106,8 +109,8 @@ def parse_arguments(model: type[AnyArgs], arguments: object) -> AnyArgs:
     try:
         return model.model_validate(arguments)
     except ValidationError as exc:
-        problems, fixes = zip(*(_explain(model, dict(error)) for error in exc.errors()[:5]), strict=True)
-        more = "" if exc.error_count() <= 5 else f"; and {exc.error_count() - 5} more"  # noqa: PLR2004 - what fits a line
+        problems, fixes = zip(*(_explain(model, dict(error)) for error in exc.errors()[:_TOLD]), strict=True)
+        more = f"; and {exc.error_count() - _TOLD} more" if exc.error_count() > _TOLD else ""
         raise InvalidArguments(
             "; ".join(problems) + more, "; ".join(dict.fromkeys(fix for fix in fixes if fix))
         ) from None

@@ -61,7 +61,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-async def _call(settings: Settings, tool: str, arguments: Any) -> Answer:  # noqa: ANN401 - any JSON value
+async def _call(settings: Settings, tool: str, arguments: object) -> Answer:
     async with Runtime(settings) as runtime:
         caller = Caller(name="gunbot-mcp call", waiting=_waiting if sys.stderr.isatty() else None)
         answer = await runtime.dispatcher.call(tool, arguments, caller)

@@ -151,14 +151,7 @@ def demo() -> None:
     with tempfile.TemporaryDirectory(prefix="gunbot-mcp-demo-") as home:
         config = Path(home) / "config.toml"
         config.write_text(CONFIG, encoding="utf-8")
-        try:
-            anyio.run(_demo, Path(home), config)
-        except ExceptionGroup as group:
-            # The client's tasks wrap what ended them; the first clear error is the one to tell.
-            found = group.subgroup(GunbotMcpError)
-            while isinstance(found, ExceptionGroup):
-                found = found.exceptions[0]
-            raise found or group from None
+        anyio.run(_demo, Path(home), config)
 
 
 @asynccontextmanager

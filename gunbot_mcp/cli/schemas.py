@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -82,5 +81,5 @@ def _tables() -> Mapping[str, Iterable[str]]:
     }
 
 
-def _row_text(about: Any) -> str:  # noqa: ANN401 - text of a table row
-    return str(about).replace("|", "\\|")
+def _row_text(about: str) -> str:
+    return about.replace("|", "\\|")

@@ -1,5 +1,6 @@
 """`gunbot-mcp tickets | approve | reject | resolve`: a human's decisions, in a terminal."""
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ def tickets(everything: bool, limit: int, instance: str | None) -> None:
         click.echo(f"{ticket.id}  {ticket.state.value}{left}  {kind_of(ticket)}  {ticket.summary}")
 
 
-async def _list(desk: Desk, states: frozenset[State] | None, limit: int):  # noqa: ANN202 - read off the line below
+async def _list(desk: Desk, states: frozenset[State] | None, limit: int) -> tuple[list[Ticket], datetime]:
     return await desk.list(states=states, limit=limit), desk.clock.now()
 
 

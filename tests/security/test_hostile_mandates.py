@@ -3,6 +3,7 @@
 The gateway accepts everything, and what it received is added up by the prices at which it would have been filled.
 """
 
+import functools
 import json
 import random
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from support import mandates
 from support.hostile import ORDER_TOOLS, WIDE, Era, Model, Tally, arguments_of, hostile, nothing_leaked, sent_only
+from support.mandates import grant
 
 from gunbot_mcp.config import Settings
 from gunbot_mcp.guard.clock import Clock
@@ -46,28 +49,7 @@ PAIRS = (
 """Nothing of either is what the mandate names, however much it looks like it."""
 
 
-def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
-    now = datetime.now(UTC)
-    facts: dict[str, Any] = {
-        "id": "m1",
-        "instance": "gunbot",
-        "exchange": "binance",
-        "pairs": ("USDT-BTC",),
-        "asset": "USDT",
-        "max_order": Decimal(60),
-        "max_total": Decimal(200),
-        "spent": Decimal(0),
-        "created_at": now - timedelta(minutes=1),
-        "expires_at": now + timedelta(hours=1),
-        "revoked_at": None,
-        "created_by": "a human",
-    }
-    return Mandate(**{**facts, **fields})
-
-
-async def grant(runtime: Runtime, given: Mandate) -> None:
-    async with (await runtime.desk()).ledger.write() as write:
-        await write.add_mandate(given)
+mandate = functools.partial(mandates.mandate, max_total=Decimal(200))
 
 
 def worth(path: str, data: dict[str, Any], ask: Decimal) -> Decimal:

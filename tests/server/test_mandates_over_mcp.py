@@ -9,9 +9,9 @@ import anyio
 import pytest
 from mcp import Client
 from support.calls import BOTH_ERAS, Era, call
+from support.mandates import grant, mandate
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.mandates import Mandate
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 
@@ -20,30 +20,6 @@ if TYPE_CHECKING:
 
 MakeSettings = Callable[..., Settings]
 pytestmark = pytest.mark.anyio
-
-
-def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
-    now = datetime.now(UTC)
-    facts: dict[str, Any] = {
-        "id": "m1",
-        "instance": "gunbot",
-        "exchange": "binance",
-        "pairs": ("USDT-BTC",),
-        "asset": "USDT",
-        "max_order": Decimal(60),
-        "max_total": Decimal(110),
-        "spent": Decimal(0),
-        "created_at": now - timedelta(minutes=1),
-        "expires_at": now + timedelta(hours=1),
-        "revoked_at": None,
-        "created_by": "a human",
-    }
-    return Mandate(**{**facts, **fields})
-
-
-async def grant(runtime: Runtime, given: Mandate) -> None:
-    async with (await runtime.desk()).ledger.write() as write:
-        await write.add_mandate(given)
 
 
 @BOTH_ERAS

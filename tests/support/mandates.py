@@ -1,0 +1,32 @@
+"""A human's mandate on the live instance `gunbot`, as `gunbot-mcp mandate create` would record it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.runtime import Runtime
+
+
+def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
+    now = datetime.now(UTC)
+    facts: dict[str, Any] = {
+        "id": "m1",
+        "instance": "gunbot",
+        "exchange": "binance",
+        "pairs": ("USDT-BTC",),
+        "asset": "USDT",
+        "max_order": Decimal(60),
+        "max_total": Decimal(110),
+        "spent": Decimal(0),
+        "created_at": now - timedelta(minutes=1),
+        "expires_at": now + timedelta(hours=1),
+        "revoked_at": None,
+        "created_by": "a human",
+    }
+    return Mandate(**{**facts, **fields})
+
+
+async def grant(runtime: Runtime, given: Mandate) -> None:
+    async with (await runtime.desk()).ledger.write() as write:
+        await write.add_mandate(given)
