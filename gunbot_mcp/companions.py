@@ -12,14 +12,14 @@ from gunbot_mcp.arguments import AnyArgs, Args, Exchange, PairName, TicketId
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.view import TICKET_OUTPUT, ticket_answer, ticket_view
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.render import Answer, instant, number, table_answer
+from gunbot_mcp.tickets.view import TICKET_OUTPUT, ticket_answer, ticket_view
 
 if TYPE_CHECKING:
     from gunbot_mcp.guard.desk import Desk
-    from gunbot_mcp.guard.tickets import Ticket
+    from gunbot_mcp.tickets.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

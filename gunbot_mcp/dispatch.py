@@ -15,21 +15,21 @@ from typing import Any
 import anyio
 
 from gunbot_mcp import companions, endpoints, exchanges
+from gunbot_mcp.approval.forms import Form, Reply, form_for, read_reply
 from gunbot_mcp.arguments import Args, parse_arguments
 from gunbot_mcp.config import Mode, Settings
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import AnyEndpoint
 from gunbot_mcp.errors import GunbotMcpError, Internal, ReadOnly, TicketClosed, TicketNotFound, UnknownTool, clean
-from gunbot_mcp.guard.book import seen_distances
-from gunbot_mcp.guard.content import stored_arguments
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.forms import Form, Reply, form_for, read_reply
+from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
-from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.guard.view import ticket_answer
 from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.orders import orders_answer
 from gunbot_mcp.render import Answer, error_answer
+from gunbot_mcp.tickets.content import stored_arguments
+from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.view import ticket_answer
+from gunbot_mcp.tools.orders import orders_answer
 
 logger = logging.getLogger(__name__)
 

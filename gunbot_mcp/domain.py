@@ -129,6 +129,16 @@ def side_of(intent: Place | Close) -> Side:
     return Side.BUY if pair is not None and pair.hedge == "SHORT" else Side.SELL
 
 
+def legs_of(intent: Place | Close) -> tuple[Leg, ...]:
+    return intent.legs if isinstance(intent, Place) else (intent.leg,)
+
+
+def assets_of(intent: Intent) -> tuple[str, str]:
+    """Return (paying, traded) names for sentences; a pair of another form names itself."""
+    pair = Pair.parse(intent.pair)
+    return (pair.paying, pair.traded) if pair else ("", intent.pair)
+
+
 def exact_number(value: object) -> Decimal:
     """Return a JSON number as the `Decimal` of its shortest decimal text.
 
@@ -163,6 +173,14 @@ def decimal_text(number: Decimal) -> str:
 def plain_text(number: Decimal) -> str:
     """Return plain digits without trailing zeros: how people write a price that came from somewhere as a double."""
     return format(number.normalize(), "f")
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount as people read it: at most eight decimals, no trailing zeros, rounded up (never understated)."""
+    # In the usual context, 1e20 with eight decimals has too many digits and raises.
+    rounded = amount.quantize(Decimal("1e-8"), rounding="ROUND_CEILING", context=EXACT)
+    text = decimal_text(rounded)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def to_decimal(value: object) -> Decimal | None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol, Self
 import anyio
 import httpx2
 
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.dispatch import Dispatcher, Surroundings
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.clock import Clock
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.owners import Owner
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -137,7 +137,7 @@ class Runtime:
         return self._desk
 
     async def _open_desk(self) -> Desk:
-        from gunbot_mcp.guard.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy is loaded when it is first needed
+        from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy is loaded when it is first needed
 
         settings, folder, clock = self.settings, state_folder(self.settings), Clock()
         url = settings.ledger.url.get_secret_value() or f"sqlite:///{folder / 'ledger.sqlite3'}"

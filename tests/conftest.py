@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from support.tally import LINES
 
-pytest_plugins = ("support.live", "support.postgres", "support.recorder")
+pytest_plugins = ("support.live", "support.made", "support.postgres", "support.recorder")
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("any machine", deadline=None)

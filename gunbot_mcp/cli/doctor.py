@@ -9,11 +9,11 @@ from typing import Any
 import anyio
 import click
 
+from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.pin import has_pin
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.server.tools import tools

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gunbot_mcp.approval.pin import has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.companions import QuoteArgs
@@ -17,10 +18,9 @@ from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard import halt as switch
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.mandates import Mandate
-from gunbot_mcp.guard.pin import has_pin, set_pin
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
+from gunbot_mcp.tickets.mandate import Mandate
 
 ACTOR = "terminal"
 _instance = click.option("--instance", help="The instance to use, where the config has several.")

@@ -7,11 +7,11 @@ from typing import TypeVar
 import anyio
 import click
 
+from gunbot_mcp.approval.pin import PinGate, has_pin
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import Refused
-from gunbot_mcp.guard.clock import Clock
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.pin import PinGate, has_pin
 from gunbot_mcp.runtime import Runtime, state_folder
 
 Result = TypeVar("Result")

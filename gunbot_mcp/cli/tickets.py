@@ -9,8 +9,8 @@ from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed, clean
 from gunbot_mcp.guard.desk import OPEN_STATES, Desk
-from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.guard.view import kind_of, seconds_left, ticket_answer
+from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 
 ACTOR = "terminal"
 _instance = click.option("--instance", help="The instance to use, where the config has several.")

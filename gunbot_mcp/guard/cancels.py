@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from gunbot_mcp.domain import Cancel, Pair, Side
 from gunbot_mcp.exchanges import EXCHANGES, base_name
-from gunbot_mcp.guard.content import amount_of, ids_of
 from gunbot_mcp.guard.matching import same
-from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.gunbot.records import OpenOrder
+from gunbot_mcp.tickets.content import amount_of, ids_of
+from gunbot_mcp.tickets.ticket import Ticket
 
 REMEMBERED = timedelta(days=30)
 """How long an order that went out through here may still rest: stops rest for weeks."""

@@ -30,27 +30,27 @@ from gunbot_mcp.errors import (
     TicketNotFound,
     clean,
 )
-from gunbot_mcp.guard import book, facts, reconcile, sending
-from gunbot_mcp.guard.checks import Checks
-from gunbot_mcp.guard.content import hash_nonce, intent_of, parse_stored, seen_book
+from gunbot_mcp.guard import following, market, outbox
+from gunbot_mcp.guard.case import Checks
+from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.owners import recover
-from gunbot_mcp.guard.policy import check_all
 from gunbot_mcp.guard.proposing import Proposal, Proposer
-from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.guard.recovery import recover
+from gunbot_mcp.tickets.content import hash_nonce, intent_of, parse_stored, seen_book
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
     from gunbot_mcp.arguments import Args
+    from gunbot_mcp.clock import Clock
     from gunbot_mcp.config import Settings
     from gunbot_mcp.exchanges import CapabilityMatrix
-    from gunbot_mcp.guard.clock import Clock
-    from gunbot_mcp.guard.ledger import Ledger
-    from gunbot_mcp.guard.notional import Notional
-    from gunbot_mcp.guard.write import Write
     from gunbot_mcp.gunbot.client import Gunbot
+    from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.transaction import Write
+    from gunbot_mcp.tickets.notional import Notional
 
 OPEN_STATES = frozenset({State.PENDING, State.APPROVED, State.SENDING})
 POLL_SECONDS = 0.4
@@ -122,7 +122,7 @@ class Desk:
         except BaseException as exc:
             # The approval may be stored all the same. Nobody sends it any more, so it must not look alive.
             with contextlib.suppress(LedgerUnavailable):
-                await self._void_own(ticket, sending.not_sent(exc))
+                await self._void_own(ticket, outbox.not_sent(exc))
             raise
 
     async def _decide(self, write: Write, ticket: Ticket, by: str, mandate: str | None) -> Ticket:
@@ -144,7 +144,7 @@ class Desk:
             raise _closed(await write.get(ticket.id) or ticket)
         return moved
 
-    async def _void_own(self, ticket: Ticket, outcome: sending.Outcome) -> None:
+    async def _void_own(self, ticket: Ticket, outcome: outbox.Outcome) -> None:
         async with self._ledger.write() as write:
             found = await write.get(ticket.id)
             if found is not None and found.state is State.APPROVED and found.owner == self._owner:
@@ -200,19 +200,19 @@ class Desk:
         except TicketClosed:
             raise
         except BaseException as exc:
-            void = await sending.record(self._ledger, self._folder, ticket, sending.not_sent(exc), attempts=1)
+            void = await outbox.record(self._ledger, self._folder, ticket, outbox.not_sent(exc), attempts=1)
             if isinstance(exc, GunbotMcpError) and not isinstance(exc, LedgerUnavailable):
                 return void
             raise
         if claimed.state is not State.SENDING:
             return claimed
         try:
-            outcome = sending.too_late(claimed, self._clock.now(), halted=halted(self._folder))
-            outcome = outcome or await sending.post_once(self._gunbot, endpoint, args)
+            outcome = outbox.too_late(claimed, self._clock.now(), halted=halted(self._folder))
+            outcome = outcome or await outbox.post_once(self._gunbot, endpoint, args)
         except BaseException as exc:
-            await sending.record(self._ledger, self._folder, claimed, sending.cut_off(exc))
+            await outbox.record(self._ledger, self._folder, claimed, outbox.cut_off(exc))
             raise
-        done = await sending.record(self._ledger, self._folder, claimed, outcome)
+        done = await outbox.record(self._ledger, self._folder, claimed, outcome)
         if done.state in {State.ACCEPTED, State.UNKNOWN}:
             done = await self._settle(done, intent, attempts=3)
         return done
@@ -223,8 +223,8 @@ class Desk:
         Raises:
             GunbotMcpError: nothing must be sent, even where the claim is stored.
         """
-        now = None if isinstance(intent, Cancel) else await facts.book_of(self._gunbot, intent)
-        baseline = await facts.baseline_of(self._gunbot, intent)
+        now = None if isinstance(intent, Cancel) else await market.book_of(self._gunbot, intent)
+        baseline = await market.baseline_of(self._gunbot, intent)
         await self._gunbot.log_in()
         async with self._ledger.write() as write:
             await _check_intact(write, ticket)
@@ -236,13 +236,13 @@ class Desk:
             except Refused as exc:
                 refusal = refusal or exc
             if refusal is not None:
-                moved = await _move_to_void(write, ticket, sending.not_sent(refusal))
+                moved = await _move_to_void(write, ticket, outbox.not_sent(refusal))
                 return moved or await write.get(ticket.id) or ticket
             claimed = await write.move(
                 ticket.id,
                 State.APPROVED,
                 State.SENDING,
-                actor=sending.ACTOR,
+                actor=outbox.ACTOR,
                 owner=self._owner,
                 sent_at=self._clock.now(),
                 outcome={"baseline": baseline.as_dict()},
@@ -268,7 +268,7 @@ class Desk:
 
     async def _settle(self, ticket: Ticket, intent: Intent, *, attempts: int = 1) -> Ticket:
         try:
-            return await reconcile.settle(
+            return await following.settle(
                 self._ledger, self._gunbot, ticket, intent, clock=self._clock, attempts=attempts
             )
         except GunbotMcpError:
@@ -283,7 +283,7 @@ class Desk:
         Raises:
             LedgerUnavailable: it is for the next time.
         """
-        await sending.take_in_spool(self._ledger, self._folder, self._settings.name)
+        await outbox.take_in_spool(self._ledger, self._folder, self._settings.name)
         lease = timedelta(seconds=4 * (self._instance.connect_timeout + self._instance.read_timeout) + 60)
         await recover(self._ledger, self._folder, self._clock, lease=lease, instance=self._settings.name)
 
@@ -322,14 +322,14 @@ class Desk:
             ticket = await self._settle(ticket, intent_of(endpoint, parse_stored(ticket)))
         return ticket
 
-    async def market(self, ticket: Ticket) -> book.BookView:
+    async def market(self, ticket: Ticket) -> market.BookView:
         """Return the book as it is now beside the ticket; never raises for want of a market."""
-        return await book.look(self._gunbot, ticket, self._clock)
+        return await market.look(self._gunbot, ticket, self._clock)
 
     async def candidates(self, ticket: Ticket) -> list[dict[str, Any]]:
         """Return the orders that could be this ticket's, where Gunbot can be asked: what a human has to choose from."""
         intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
-        return await reconcile.candidates(self._ledger, self._gunbot, ticket, intent)
+        return await following.candidates(self._ledger, self._gunbot, ticket, intent)
 
     async def check_key(self, ticket_id: str, key: str) -> Ticket:
         """Return the ticket that `key` (its nonce) belongs to.
@@ -385,9 +385,9 @@ async def _check_intact(write: Write, ticket: Ticket) -> None:
         )
 
 
-async def _move_to_void(write: Write, ticket: Ticket, outcome: sending.Outcome) -> Ticket | None:
+async def _move_to_void(write: Write, ticket: Ticket, outcome: outbox.Outcome) -> Ticket | None:
     return await write.move(
-        ticket.id, State.APPROVED, State.VOID, actor=sending.ACTOR, reason=outcome.reason, outcome=outcome.facts
+        ticket.id, State.APPROVED, State.VOID, actor=outbox.ACTOR, reason=outcome.reason, outcome=outcome.facts
     )
 
 

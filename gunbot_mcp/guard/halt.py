@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from gunbot_mcp.errors import ConfigInvalid, clean
-from gunbot_mcp.guard.files import private_folder, sync_folder, write_private
+from gunbot_mcp.files import private_folder, sync_folder, write_private
 
 _MOST = 4096
 

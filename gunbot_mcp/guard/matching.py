@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.domain import Close, Place, Side, plain_text, side_of, to_decimal
+from gunbot_mcp.domain import Close, Place, Side, legs_of, plain_text, side_of, to_decimal
 from gunbot_mcp.errors import clean
-from gunbot_mcp.guard.notional import legs_of
 from gunbot_mcp.gunbot.records import OpenOrder, Record
 
 _CLOSE_ENOUGH = Decimal("1e-9")  # relative: amounts and prices come back as doubles

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gunbot_mcp.config import Mode, Settings
 from gunbot_mcp.domain import Cancel, Intent, side_of
-from gunbot_mcp.guard import cancels, facts
-from gunbot_mcp.guard.content import fingerprint, hash_nonce, intent_of, new_id, quote_of, stored_arguments
-from gunbot_mcp.guard.mandates import covers
-from gunbot_mcp.guard.pace import Pace
-from gunbot_mcp.guard.policy import check_all, check_static
-from gunbot_mcp.guard.sentences import sentence
-from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.guard import cancels, market
+from gunbot_mcp.guard.checks import check_all, check_static, too_many
+from gunbot_mcp.tickets.content import fingerprint, hash_nonce, intent_of, new_id, quote_of, stored_arguments
+from gunbot_mcp.tickets.mandate import covers
+from gunbot_mcp.tickets.sentences import sentence
+from gunbot_mcp.tickets.ticket import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
     from gunbot_mcp.arguments import Args
+    from gunbot_mcp.clock import Clock
     from gunbot_mcp.endpoints import AnyEndpoint
-    from gunbot_mcp.guard.checks import Checks
-    from gunbot_mcp.guard.clock import Clock
-    from gunbot_mcp.guard.ledger import Ledger
-    from gunbot_mcp.guard.write import Write
+    from gunbot_mcp.guard.case import Checks
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.gunbot.records import Book, OpenOrder
+    from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.transaction import Write
+
+
+_WINDOW = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +99,8 @@ class Proposer:
 
     async def _look(self, intent: Intent) -> _Seen:
         if isinstance(intent, Cancel):
-            return _Seen(order=cancels.find(intent, await facts.open_orders_of(self._gunbot, intent)))
-        return _Seen(book=await facts.book_of(self._gunbot, intent, paper=not self._instance.live))
+            return _Seen(order=cancels.find(intent, await market.open_orders_of(self._gunbot, intent)))
+        return _Seen(book=await market.book_of(self._gunbot, intent, paper=not self._instance.live))
 
     async def _write_down(
         self, write: Write, endpoint: AnyEndpoint, args: Args, seen: _Seen, *, client: str, nonce: str
@@ -165,3 +169,36 @@ class Proposer:
             return False
         since = self._clock.now() - cancels.REMEMBERED
         return not cancels.was_more(seen, await write.sent_on(self._settings.name, intent.exchange, intent.pair, since))
+
+
+class Pace:
+    """A first brake on floods, in memory, before the market is asked; the ledger's own count decides.
+
+    Counts what this process proposed within a minute, and what it is proposing right now.
+
+    Places taken by proposals that are still being checked, and may yet be refused, count for that long.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._made: deque[float] = deque()
+        self._under_way = 0
+
+    @contextmanager
+    def place(self, most: int, what: str) -> Generator[None]:
+        """Hold one of `most` places while proposing; it is kept for a minute if that ends well.
+
+        Raises:
+            LimitExceeded: all are taken.
+        """
+        started = self._monotonic()
+        while self._made and self._made[0] <= started - _WINDOW:
+            self._made.popleft()
+        if len(self._made) + self._under_way >= most:
+            raise too_many(most, what)
+        self._under_way += 1
+        try:
+            yield
+            self._made.append(self._monotonic())
+        finally:
+            self._under_way -= 1

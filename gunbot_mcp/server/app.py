@@ -10,10 +10,10 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from gunbot_mcp import __version__
+from gunbot_mcp.approval.forms import Form
 from gunbot_mcp.dispatch import Caller, LaterReply, Question
 from gunbot_mcp.errors import clean
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.forms import Form
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
 from gunbot_mcp.server.clients import ClientFacts, remember
@@ -142,7 +142,7 @@ def _reply(params: types.CallToolRequestParams) -> tuple[str, Mapping[str, Any] 
 
 def approval_page(runtime: Runtime, desk: Desk) -> Page:
     """Make the approval page that a running server shows its human."""
-    from gunbot_mcp.guard.pin import PinGate  # noqa: PLC0415 - needed when the first ticket waits
+    from gunbot_mcp.approval.pin import PinGate  # noqa: PLC0415 - needed when the first ticket waits
     from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - likewise
 
     folder = state_folder(runtime.settings)

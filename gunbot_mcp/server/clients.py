@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.files import write_private
+from gunbot_mcp.files import write_private
 
 logger = logging.getLogger(__name__)
 

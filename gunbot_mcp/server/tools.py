@@ -9,8 +9,8 @@ from gunbot_mcp import companions
 from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import ENDPOINTS, AnyEndpoint, Result
-from gunbot_mcp.guard.view import TICKET_OUTPUT
 from gunbot_mcp.schema import input_schema
+from gunbot_mcp.tickets.view import TICKET_OUTPUT
 
 UI_EXTENSION = "io.modelcontextprotocol/ui"
 UI_MIME = "text/html;profile=mcp-app"

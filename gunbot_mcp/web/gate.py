@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gunbot_mcp.errors import GunbotMcpError, InvalidArguments, Unauthorized
-from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.tickets.ticket import Ticket
 
 MAX_FORM = 4096
 FORM_SECONDS = 10.0

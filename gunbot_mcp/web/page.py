@@ -27,12 +27,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
+from gunbot_mcp.approval.pin import TRIES, WINDOW, has_pin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import OPEN_STATES, Desk
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.pin import TRIES, WINDOW, has_pin
-from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web import gate, parts, views
 from gunbot_mcp.web.background import Background
 

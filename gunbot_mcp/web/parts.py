@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from gunbot_mcp.approval.pin import LONGEST
+from gunbot_mcp.domain import money
 from gunbot_mcp.errors import GunbotMcpError, Halted, clean
-from gunbot_mcp.guard.book import BookView
-from gunbot_mcp.guard.pin import LONGEST
-from gunbot_mcp.guard.policy import money
-from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.render import instant
+from gunbot_mcp.tickets.ticket import Ticket
 from gunbot_mcp.web.markup import Markup, tag, together
 
 _WORTH = re.compile(r", (?:worth )?at most [^,]+ with fees$")

@@ -4,13 +4,13 @@ import re
 from datetime import datetime
 
 from gunbot_mcp.errors import GunbotMcpError
-from gunbot_mcp.guard.book import BookView
-from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.guard.view import seconds_left
+from gunbot_mcp.guard.market import BookView
+from gunbot_mcp.tickets.outcome import outcome_of
+from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.view import seconds_left
 from gunbot_mcp.web import parts
 from gunbot_mcp.web.assets import asset, source
 from gunbot_mcp.web.markup import Markup, tag, verbatim
-from gunbot_mcp.web.outcome import outcome_of
 from gunbot_mcp.web.parts import Form, Kind, kind
 
 TICKET_ID = re.compile(r"[0-9a-zA-Z_-]{1,40}")

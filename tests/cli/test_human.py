@@ -12,14 +12,14 @@ from pathlib import Path
 import anyio
 import pytest
 
+from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.pin import set_pin
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.tickets.ticket import State
 
 ORDER = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
 

@@ -12,10 +12,10 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters, types
 
+from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
 from gunbot_mcp.config import load
 from gunbot_mcp.guard.halt import halt
-from gunbot_mcp.guard.pin import set_pin
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.server.clients import ClientFacts, recall, remember
 

@@ -8,8 +8,8 @@ import pytest
 
 from gunbot_mcp.domain import Cancel
 from gunbot_mcp.guard.cancels import find, is_entry, was_more
-from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.gunbot.records import open_orders
+from gunbot_mcp.tickets.ticket import Ticket
 
 BUY = {"id": "77", "pair": "USDT-BTC", "type": "buy", "orderType": "limit", "kind": "limit", "rate": 49000, "amount": 1}
 

@@ -13,10 +13,10 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import LimitExceeded, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk, Proposal
-from gunbot_mcp.guard.mandates import Mandate
-from gunbot_mcp.guard.pace import Pace
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.guard.proposing import Pace
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot

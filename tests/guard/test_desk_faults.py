@@ -12,14 +12,14 @@ import pytest
 from support.desks import ORDER, open_desk, propose
 from support.exchange import AFTER, BEFORE, Exchange, Order
 
+from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import PairLocked, TicketClosed
-from gunbot_mcp.guard import reconcile, sending
-from gunbot_mcp.guard.clock import ManualClock
+from gunbot_mcp.guard import following, outbox
 from gunbot_mcp.guard.desk import Desk, intent_of, parse_stored
-from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 pytestmark = pytest.mark.anyio
 
@@ -29,8 +29,8 @@ NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "PAUSE", 0.001)
-    monkeypatch.setattr(sending, "RECORD_PAUSE", 0.001)
+    monkeypatch.setattr(following, "PAUSE", 0.001)
+    monkeypatch.setattr(outbox, "RECORD_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def look(desk: Desk, ticket: Ticket) -> Ticket:
     """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
     intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
     gunbot = desk._gunbot  # pyright: ignore[reportPrivateUsage] - the one behind this desk
-    return await reconcile.settle(desk.ledger, gunbot, ticket, intent, clock=desk.clock)
+    return await following.settle(desk.ledger, gunbot, ticket, intent, clock=desk.clock)
 
 
 async def test_an_accepted_order_gets_its_order_id(url: str, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_a_wallet_that_cannot_log_in_sends_nothing() -> None:
     instance = Instance.model_validate({"url": "http://gunbot.invalid", "password": "p", "wallet": "short"})
     endpoint = BY_NAME["buy_limit"]
     async with Gunbot(instance, transport=exchange) as gunbot:
-        outcome = await sending.post_once(gunbot, endpoint, endpoint.args.model_validate(ORDER))
+        outcome = await outbox.post_once(gunbot, endpoint, endpoint.args.model_validate(ORDER))
     assert (outcome.state, exchange.posts) == (State.VOID, [])
 
 
@@ -395,8 +395,8 @@ async def test_a_senders_late_word_is_kept_where_a_human_had_settled_the_ticket_
         with caplog.at_level(logging.CRITICAL):
             for _ in range(2):
                 said = (State.ACCEPTED, "Gunbot took the order", {"message": "Order sent"})
-                assert (await sending.apply_outcome(desk.ledger, lost, *said)).state is void.state
+                assert (await outbox.apply_outcome(desk.ledger, lost, *said)).state is void.state
         assert "its sender says accepted" in caplog.text
         kinds = [event.kind for event in await desk.ledger.events(ticket=lost.id)]
-        assert kinds.count(sending.LATE) == 1
+        assert kinds.count(outbox.LATE) == 1
         assert await desk.ledger.verify() == []

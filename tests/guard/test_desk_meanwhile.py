@@ -11,12 +11,12 @@ import pytest
 from support.desks import open_desk, propose
 from support.exchange import Exchange
 
+from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.guard.clock import ManualClock
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt
-from gunbot_mcp.guard.mandates import Mandate
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.ticket import State
 
 pytestmark = pytest.mark.anyio
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from support.simulate import in_real_time, in_virtual_time
 from support.tally import tell
 
-from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.tickets.mandate import Mandate
 
 SCHEDULES = int(os.environ.get("GUNBOT_MCP_SCHEDULES", "10000"))
 ON_POSTGRESQL = min(1000, SCHEDULES)

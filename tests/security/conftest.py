@@ -42,7 +42,7 @@ def tally(total: Tally, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tally]:
 def behind(recorder: "Recorder", monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
     """Make the settings of a live instance whose Gunbot is the recorder; its fields by keyword."""
     # The guard looks for what was sent a few times; the recorder shows at once what it will ever show.
-    monkeypatch.setattr("gunbot_mcp.guard.reconcile.PAUSE", 0.001)
+    monkeypatch.setattr("gunbot_mcp.guard.following.PAUSE", 0.001)
 
     def make(**fields: Any) -> Settings:  # noqa: ANN401 - any setting
         instance = {"url": recorder.url, "token": TOKEN, "read_timeout": 5, "limits": WIDE, **fields}

@@ -11,7 +11,7 @@ import pytest
 from support.hostile import Era, Model, Tally, hostile, nothing_leaked, sent_only
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.recorder import Recorder

@@ -17,11 +17,11 @@ from support import mandates
 from support.hostile import ORDER_TOOLS, WIDE, Era, Model, Tally, arguments_of, hostile, nothing_leaked, sent_only
 from support.mandates import grant
 
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.clock import Clock
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.mandate import Mandate
 
 if TYPE_CHECKING:
     from support.live import SteppedClock

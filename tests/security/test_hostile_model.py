@@ -39,9 +39,9 @@ from support.hostile import (
 
 from gunbot_mcp.config import Settings
 from gunbot_mcp.dispatch import Caller, LaterReply, Question
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot

@@ -26,8 +26,8 @@ from support.hostile import (
 )
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot

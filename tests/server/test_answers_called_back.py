@@ -10,9 +10,9 @@ from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot, SteppedClock
@@ -179,14 +179,14 @@ async def test_a_state_of_another_instance_is_refused(live_gunbot: "LiveGunbot",
 
 
 async def test_an_answer_after_the_ticket_expired_sends_nothing(
-    live_settings: MakeSettings, live_gunbot: "LiveGunbot", clock: "SteppedClock"
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot", stepped_clock: "SteppedClock"
 ) -> None:
     async with (
         Runtime(live_settings()) as runtime,
         Client(build_server(runtime), elicitation_callback=never) as client,
     ):
         state = (await asked(client)).request_state
-        clock.pushed += 121
+        stepped_clock.pushed += 121
         assert await answer(client, state) == "expired"
         assert await answer(client, state) == "expired"
     assert live_gunbot.trades == []

@@ -10,9 +10,9 @@ from mcp.client.context import ClientRequestContext
 from support.calls import APPROVING, BOTH_ERAS, BUY, Era, answering, only_ticket, status, text
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot, SteppedClock
@@ -84,10 +84,10 @@ async def test_a_form_closed_too_fast_to_be_read_or_merely_closed_decides_nothin
     expected: State,
     live_settings: MakeSettings,
     live_gunbot: "LiveGunbot",
-    clock: "SteppedClock",
+    stepped_clock: "SteppedClock",
 ) -> None:
     def read() -> None:
-        clock.pushed += seconds
+        stepped_clock.pushed += seconds
 
     async with (
         Runtime(live_settings(approval={"wait": 2.5})) as runtime,

@@ -13,9 +13,9 @@ from support.calls import status as said
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.endpoints import ENDPOINTS
 from gunbot_mcp.guard.halt import halt, resume
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot, SteppedClock
@@ -266,11 +266,11 @@ async def test_a_limit_order_is_void_once_its_price_left_the_band(
 
 
 async def test_a_ticket_that_expired_between_form_and_sending_sends_nothing(
-    live_settings: MakeSettings, live_gunbot: "LiveGunbot", clock: "SteppedClock"
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot", stepped_clock: "SteppedClock"
 ) -> None:
     async with Runtime(live_settings()) as runtime, Client(build_server(runtime)) as client:
         assert await call(client) == "awaiting_approval"
-        clock.pushed += 121
+        stepped_clock.pushed += 121
         with pytest.raises(Exception, match="expired"):
             await approve_only_ticket(runtime)
     assert live_gunbot.trades == []

@@ -18,11 +18,11 @@ from mcp.shared.exceptions import MCPError
 from support.calls import APPROVING, BOTH_ERAS, BUY, Era, answering, only_ticket, some_ticket, status, text, ticket_id
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.guard.tickets import State
-from gunbot_mcp.guard.view import TICKET_OUTPUT
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tickets.view import TICKET_OUTPUT
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot

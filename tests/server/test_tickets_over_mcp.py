@@ -14,10 +14,10 @@ from mcp.client import advertise
 from support.calls import some_ticket
 
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import approval_page, build_server
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
+from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot, SteppedClock
@@ -127,11 +127,11 @@ async def test_tickets_of_another_instance_cannot_be_seen_or_withdrawn(
 
 
 async def test_a_ticket_that_nobody_decides_expires(
-    live_settings: MakeSettings, live_gunbot: "LiveGunbot", clock: "SteppedClock"
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot", stepped_clock: "SteppedClock"
 ) -> None:
     async with Runtime(live_settings()) as runtime, Client(build_server(runtime)) as client:
         ticket_id = await propose(client)
-        clock.pushed += 121
+        stepped_clock.pushed += 121
         listed = structured(await client.call_tool("list_tickets", {}))
         assert listed["rows"][0][1] == "expired"
         assert await look(client, ticket_id) == "expired"

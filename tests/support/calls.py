@@ -10,8 +10,8 @@ from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 from mcp.client.session import ElicitationFnT
 
-from gunbot_mcp.guard.tickets import Ticket
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.ticket import Ticket
 
 Era = Literal["legacy", "auto"]
 

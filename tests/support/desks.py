@@ -8,15 +8,15 @@ from typing import Any
 
 import httpx2
 
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Approval, Instance, Limits, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.clock import Clock
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.owners import Owner
-from gunbot_mcp.guard.tickets import Ticket
+from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.ticket import Ticket
 
 ORDER: dict[str, Any] = {
     "exchange": "binance",

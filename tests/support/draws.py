@@ -8,7 +8,7 @@ from typing import Any
 from support.exchange import Exchange, Order
 from support.processes import START
 
-from gunbot_mcp.guard.mandates import Mandate
+from gunbot_mcp.tickets.mandate import Mandate
 
 PAIRS = ("USDT-BTC", "USDT-ETH")
 MANDATE_LIMIT = Decimal(60)

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from support.processes import Dead, acting
 from support.world import current
 
-from gunbot_mcp.guard import desk, sending
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.store import Store
-from gunbot_mcp.guard.write import Write
+from gunbot_mcp.guard import desk, outbox
+from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.ledger.transaction import Write
 
-_begin, _commit, _spool, _write = Store.begin, Store.commit, sending.spool, Ledger.write
+_begin, _commit, _spool, _write = Store.begin, Store.commit, outbox.spool, Ledger.write
 _run = Write._run  # pyright: ignore[reportPrivateUsage] - every statement of a transaction passes here
 
 
@@ -67,7 +67,7 @@ def hook(monkeypatch: pytest.MonkeyPatch, *, one_thread: bool) -> None:
     monkeypatch.setattr(Store, "begin", _stepped_begin)
     monkeypatch.setattr(Store, "commit", _stepped_commit)
     monkeypatch.setattr(Write, "_run", _stepped_run)
-    monkeypatch.setattr(sending, "spool", _stepped_spool)
+    monkeypatch.setattr(outbox, "spool", _stepped_spool)
     # Tickets have the same names on every run of a seed.
     monkeypatch.setattr(desk.secrets, "choice", _same_choice)
     if one_thread:

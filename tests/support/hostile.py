@@ -18,16 +18,16 @@ from mcp.client.context import ClientRequestContext
 from mcp.client.session import ElicitationFnT
 from mcp.shared.exceptions import MCPError
 
+from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.companions import BY_NAME as COMPANIONS
 from gunbot_mcp.config import Settings
 from gunbot_mcp.dispatch import TICKET_META
 from gunbot_mcp.endpoints import BY_NAME as ENDPOINTS
-from gunbot_mcp.guard.pin import set_pin
-from gunbot_mcp.guard.tickets import State
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.http import serve_http
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
+from gunbot_mcp.tickets.ticket import State
 
 Era = Literal["legacy", "auto"]
 

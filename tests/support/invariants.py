@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from support.exchange import Exchange, Post
 
-from gunbot_mcp.guard.content import parse_stored
-from gunbot_mcp.guard.ledger import Event
-from gunbot_mcp.guard.mandates import Mandate
-from gunbot_mcp.guard.tickets import SPENT, State, Ticket
 from gunbot_mcp.gunbot.wire import json_text
+from gunbot_mcp.ledger.ledger import Event
+from gunbot_mcp.tickets.content import parse_stored
+from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.ticket import SPENT, State, Ticket
 
 _Wrong = Iterator[str]
 

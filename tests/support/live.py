@@ -15,8 +15,8 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.guard.clock import Clock
 from gunbot_mcp.loopback import bind, url_of
 from gunbot_mcp.paper.app import PaperGateway
 
@@ -155,7 +155,7 @@ def live_settings(live_gunbot: LiveGunbot) -> Callable[..., Settings]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SteppedClock:
+def stepped_clock(monkeypatch: pytest.MonkeyPatch) -> SteppedClock:
     """The clock of every runtime that the test opens."""
     stepped = SteppedClock()
     monkeypatch.setattr("gunbot_mcp.runtime.Clock", lambda: stepped)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.guard.mandates import Mandate
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.mandate import Mandate
 
 
 def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field

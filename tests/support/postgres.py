@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gunbot_mcp.guard.store import parse_url
+from gunbot_mcp.ledger.database import parse_url
 
 
 class Cluster:

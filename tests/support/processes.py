@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gunbot_mcp.guard.clock import Clock
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.owners import Owner
+from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
 
 START = datetime(2030, 1, 2, 12, tzinfo=UTC)

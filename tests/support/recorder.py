@@ -322,8 +322,8 @@ def paper_is_recorded(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Re
 
     monkeypatch.setattr("gunbot_mcp.runtime.PaperTransport", transport)
     # The guard looks for a sent order a few times; the recorder never shows one, and no test here waits for it.
-    if importlib.util.find_spec("gunbot_mcp.guard.reconcile"):
-        monkeypatch.setattr("gunbot_mcp.guard.reconcile.PAUSE", 0.001)
+    if importlib.util.find_spec("gunbot_mcp.guard.following"):
+        monkeypatch.setattr("gunbot_mcp.guard.following.PAUSE", 0.001)
     return recorder
 
 

@@ -14,11 +14,11 @@ from support import virtual
 from support.hooks import hook
 from support.world import World, play
 
-from gunbot_mcp.guard import reconcile, sending
-from gunbot_mcp.guard.clock import Clock
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.store import Store
+from gunbot_mcp.clock import Clock
+from gunbot_mcp.guard import following, outbox
 from gunbot_mcp.gunbot import client
+from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.ledger.ledger import Ledger
 
 REPLICAS = 3
 
@@ -45,7 +45,7 @@ def in_real_time(seeds: list[int], url: str, folder: Path, *, pace: float, at_on
     """Play the schedules on the store at `url`, some at once, a simulated second in `pace` real ones."""
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
         hook(patch, one_thread=False)
-        for module, name in ((sending, "RECORD_PAUSE"), (reconcile, "PAUSE"), (client, "BACKOFF_SECONDS")):
+        for module, name in ((outbox, "RECORD_PAUSE"), (following, "PAUSE"), (client, "BACKOFF_SECONDS")):
             patch.setattr(module, name, getattr(module, name) * pace)
         return runner.run(batch(seeds, url, folder, pace=pace, at_once=at_once))
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.guard.ledger import Ledger
+from gunbot_mcp.ledger.ledger import Ledger
 
 
 def url_of(path: Path) -> str:

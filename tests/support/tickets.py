@@ -1,9 +1,9 @@
 """How a ticket gets into each state of the ledger."""
 
-from gunbot_mcp.guard.clock import ManualClock
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.rows import Changes
-from gunbot_mcp.guard.tickets import State, Ticket
+from gunbot_mcp.clock import ManualClock
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.ledger.rows import Changes
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 ROUTES: dict[State, tuple[State, ...]] = {
     State.PENDING: (),

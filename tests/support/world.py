@@ -28,11 +28,11 @@ from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.exchanges import CapabilityMatrix
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt, resume
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.owners import Owner
-from gunbot_mcp.guard.store import Store
-from gunbot_mcp.guard.tickets import State
+from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.ticket import State
 
 TROUBLES = ("jump", "halt", "kill", "restart", "away", "tidy")
 

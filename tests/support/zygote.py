@@ -22,16 +22,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gunbot_mcp.config import Instance, LedgerSettings, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
-from gunbot_mcp.guard import reconcile, sending
+from gunbot_mcp.guard import following, outbox
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.mandates import Mandate
 from gunbot_mcp.guard.proposing import Proposal
-from gunbot_mcp.guard.store import Store
-from gunbot_mcp.guard.tickets import State, Ticket
-from gunbot_mcp.guard.write import Write
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.ledger.transaction import Write
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 Job = dict[str, Any]
 MANDATE = Decimal(8)
@@ -66,7 +66,7 @@ class Steps:
 
 def watch(step: Callable[[str], None], disk_fills: str | None) -> None:
     """Announce every step of the code from here on. Once `disk_fills` (a path) was asked for, no file can grow."""
-    begin, commit, spool = Store.begin, Store.commit, sending.spool
+    begin, commit, spool = Store.begin, Store.commit, outbox.spool
     run = Write._run  # pyright: ignore[reportPrivateUsage] - every statement passes here
     post = Gunbot._send  # pyright: ignore[reportPrivateUsage] - and every request here
 
@@ -103,7 +103,7 @@ def watch(step: Callable[[str], None], disk_fills: str | None) -> None:
         (Store, "commit", stepped_commit),
         (Write, "_run", stepped_run),
         (Gunbot, "_send", stepped_post),
-        (sending, "spool", stepped_spool),
+        (outbox, "spool", stepped_spool),
     ):
         setattr(owner, name, stepped)
 
@@ -181,7 +181,7 @@ def _await_file(path: Path) -> None:
 async def restart(job: Job) -> dict[str, Any]:
     """Open the desk as a new process does, and say what it holds and what it then allows."""
     # This gateway's history is never late, so a second look at an order that is gone need not wait.
-    reconcile.LAG = timedelta(0)
+    following.LAG = timedelta(0)
     async with Runtime(settings_of(job)) as runtime:
         desk = await runtime.desk()
         ticket = await desk.get(job["ticket"], look=True)

@@ -21,20 +21,20 @@ from anyio.from_thread import BlockingPortal
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from pydantic import SecretStr
 
+from gunbot_mcp.approval.pin import PinGate, set_pin
 from gunbot_mcp.arguments import parse_arguments
+from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import Approval, Instance, Settings
 from gunbot_mcp.dispatch import Caller, Dispatcher, Surroundings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.clock import ManualClock
 from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.ledger import Ledger
-from gunbot_mcp.guard.pin import PinGate, set_pin
-from gunbot_mcp.guard.tickets import State, Ticket
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.paper.app import PaperGateway
 from gunbot_mcp.render import Answer as ToolAnswer
 from gunbot_mcp.runtime import Later
+from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web.page import ApprovalPage
 
 TRADE = "/api/v1/trade/"

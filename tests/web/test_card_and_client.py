@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from support.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome
 
-from gunbot_mcp.guard.view import ticket_answer, ticket_view
+from gunbot_mcp.tickets.view import ticket_answer, ticket_view
 
 pytestmark = pytest.mark.browser
 

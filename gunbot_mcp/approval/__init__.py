@@ -1,0 +1,1 @@
+"""How a human is heard: forms and the PIN."""

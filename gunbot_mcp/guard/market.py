@@ -1,0 +1,174 @@
+"""What the guard reads from Gunbot: book, open orders and fills; and how far an order lies from the book."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import anyio
+
+from gunbot_mcp.clock import Clock
+from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, legs_of, side_of
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
+from gunbot_mcp.guard.matching import Baseline
+from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
+from gunbot_mcp.tickets.content import intent_of, parse_stored, seen_book
+from gunbot_mcp.tickets.notional import named_prices
+from gunbot_mcp.tickets.ticket import Ticket
+
+PATIENCE = 3.0
+HISTORY_PAGE = 50
+_PAGE = BY_NAME["list_orders_page"]
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    """Texts to show. `note` says why there is no book; then the prices are None and there are no distances."""
+
+    bid: str | None = None
+    ask: str | None = None
+    at: str
+    distances: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "bid": self.bid,
+            "ask": self.ask,
+            "at": self.at,
+            "distances": [list(pair) for pair in self.distances],
+            "note": self.note,
+        }
+
+
+async def look(gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = PATIENCE) -> BookView:
+    """Read the book for a ticket. Never raises for want of a market, and never keeps the human waiting for long."""
+    note = "Gunbot did not answer in time."
+    book: Book | None = None
+    with anyio.move_on_after(patience):
+        try:
+            book = await gunbot.order_book(f"{ticket.exchange}/{ticket.pair}")
+        except GatewayError as exc:
+            note = f"{clean(exc.message)}."
+    at = f"{clock.now():%H:%M:%S} UTC"
+    if book is not None and book.bid is None and book.ask is None:
+        book, note = None, "The order book is empty."
+    if book is None:
+        return BookView(at=at, note=note)
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, distances=tuple(distances(_intent(ticket), book)))
+
+
+def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
+    """Return how far the order's prices lay from the book that it was proposed with; empty where there was none."""
+    book = seen_book(ticket)
+    return () if book is None or (book.bid is None and book.ask is None) else tuple(distances(_intent(ticket), book))
+
+
+def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
+    """Yield each of the order's prices with its distance from the side of the book that it meets."""
+    if isinstance(intent, Cancel):
+        yield f"Its price {decimal_text(intent.price)}", _from(intent.price, *_nearest(intent.price, book))
+        return
+    price, side = _met(side_of(intent), book)
+    named = list(named_prices(intent))
+    for word, value in named:
+        yield f"{word.capitalize()} {decimal_text(value)}", _from(value, price, side)
+    for leg in legs_of(intent):
+        if leg.trail is not None:
+            yield f"Trails by {decimal_text(leg.trail)}", f"{_percent(leg.trail, price)} of the {side}"
+    if not named:
+        yield "Market order", f"fills near the {side}, {decimal_text(price)}"
+
+
+def _met(side: Side, book: Book) -> tuple[Decimal, str]:
+    """Return the side of the book that an order trades against; where that is empty, the other."""
+    ask = (book.ask, "ask")
+    bid = (book.bid, "bid")
+    for price, word in (ask, bid) if side is Side.BUY else (bid, ask):
+        if price is not None:
+            return price, word
+    raise ValueError("an empty book has no side")
+
+
+def _nearest(price: Decimal, book: Book) -> tuple[Decimal, str]:
+    sides = [(value, word) for value, word in ((book.bid, "bid"), (book.ask, "ask")) if value is not None]
+    return min(sides, key=lambda side: abs(side[0] - price))
+
+
+def _from(value: Decimal, reference: Decimal, word: str) -> str:
+    if value == reference:
+        return f"exactly at the {word}"
+    return f"{_percent(abs(value - reference), reference)} {'above' if value > reference else 'below'} the {word}"
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    percent = part / whole * 100
+    return f"{decimal_text(percent.quantize(_CENT))} %" if percent >= _CENT else "less than 0.01 %"
+
+
+def _intent(ticket: Ticket) -> Intent:
+    return intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else decimal_text(price)
+
+
+# What is asked before and after sending
+
+
+async def book_of(gunbot: Gunbot, intent: Intent, *, paper: bool = False) -> Book | None:
+    """Return the book, or None where Gunbot has none (an inactive pair) or none that can be relied on (crossed).
+
+    Raises:
+        GatewayRejected: on paper only, where a pair without a book does not exist.
+        GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
+    """
+    try:
+        book = await gunbot.order_book(f"{intent.exchange}/{intent.pair}")
+    except GatewayRejected:
+        if paper:
+            raise
+        return None
+    except GatewayInvalidResponse:
+        return None
+    return None if book.crossed else book
+
+
+async def open_orders_of(gunbot: Gunbot, intent: Intent) -> list[OpenOrder]:
+    """Return the pair's open orders that can be seen: none where Gunbot does not know the pair.
+
+    Raises:
+        GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
+    """
+    try:
+        return await gunbot.open_orders(intent.exchange, intent.pair) or []
+    except (GatewayRejected, GatewayInvalidResponse):
+        return []
+
+
+async def recent_fills(gunbot: Gunbot, intent: Intent) -> list[Record]:
+    """Return the newest stored orders of the pair."""
+    args = _PAGE.args(key=f"{intent.exchange}/{intent.pair}", page=0, page_size=HISTORY_PAGE)
+    return record_list(await gunbot.read(_PAGE, args))
+
+
+async def baseline_of(gunbot: Gunbot, intent: Intent) -> Baseline:
+    """Return what is there now. What cannot be read is None: it costs certainty later, not the order now."""
+    at_millis = int(datetime.now(UTC).timestamp() * 1000)
+    try:
+        orders = await gunbot.open_orders(intent.exchange, intent.pair)
+        open_ids = None if orders is None else frozenset(order.id for order in orders)
+    except GatewayError:
+        open_ids = None
+    if isinstance(intent, Cancel):
+        return Baseline(open_ids=open_ids, filled_ids=None, at_millis=at_millis)
+    try:
+        fills = await recent_fills(gunbot, intent)
+        filled_ids = frozenset(clean(record.get("id", ""), 64) for record in fills)
+    except GatewayError:
+        filled_ids = None
+    return Baseline(open_ids=open_ids, filled_ids=filled_ids, at_millis=at_millis)

@@ -1,0 +1,1 @@
+"""The tools: what each answers, in both forms."""
