@@ -5,8 +5,11 @@ market    prices as a pure function of seed and time; the book around a price
 replay    prices from a file of candles
 engine    open orders and a price path in, fills out; no I/O, no clock
 accounts  balances, lots, the order record's formulas
-store     SQLite: one transaction per request
-desk      what a request does, between the wire and the store
+migrations  the tables, as numbered steps
+encoding  an open order as text
+transaction  what one transaction reads and writes
+data      the SQLite file: one transaction per request
+simulator what a request does, between the wire and the data
 wire      requests in, arguments out, derived from the table of endpoints
 auth      tokens and the login
 app       the Starlette application

@@ -10,22 +10,27 @@ record's own numbers, so that a balance equals its opening plus the sum of the r
   paid for the amount, plus the profit or minus the loss.
 
 Positions are not leveraged: opening pays the whole cost as margin, closing returns margin plus pnl. The margin of what
-is closed is that of the oldest lots. A short whose price more than doubled costs money to close; without that money
+is closed is that of the oldest lots. A short whose price more than doubled costs money to close; without that money,
 the close is refused. There is no funding and no liquidation.
 
 Fields that Gunbot's documents leave open are filled so: `averagePrice` is inventory_cost·(1+f) always (minus the fee
 for shorts); `pnlPrice`, whose meaning is unknown, repeats `ABP`, the price at which nothing is won or lost. `pnl` of a
-spot sell is baseValue - (1+f)·cost of the cheapest lots; of a position's close it is what the balance won or lost,
+spot sell is baseValue - (1+f)·cost of the cheapest lots; of a position's close it is what the balance gained or lost,
 without the fee. What was sold beyond the lots of a pair (bought through another pair) counts as bought for what it
 was sold for. Lots belong to a pair, not to an asset.
+
+Averages and costs over lots are sums of exact decimals, rounded once, to the double that the record shows. A sum of
+doubles would depend on the order of its terms (and on the Python version, whose `sum` changed in 3.12); an exact sum
+can be carried along from trade to trade, so that a trade costs the same whatever the account holds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
-from gunbot_mcp.domain import Side
+from gunbot_mcp.domain import Side, decimal_text
 from gunbot_mcp.gunbot.records import RECORD_FIELDS
 from gunbot_mcp.paper.engine import Fill, Order
 from gunbot_mcp.paper.pairs import Listing
@@ -34,7 +39,7 @@ FEE = 0.001
 _EXACT = Context(prec=400, traps=[InvalidOperation, Inexact])
 _ZERO = Decimal(0)
 _MAX_SAFE = 2**53
-# A trailing buy's last price is not known; reserved is the price where it stands when placed, and this much above.
+# A trailing buy's final price is not known; what is reserved is its price when it is placed, and this much above.
 _SLIPPAGE = Decimal("1.01")
 
 
@@ -45,6 +50,16 @@ def add(one: Decimal, two: Decimal) -> Decimal:
 
 def subtract(one: Decimal, two: Decimal) -> Decimal:
     return _EXACT.subtract(one, two)
+
+
+def digits(amount: Decimal) -> str:
+    """Return the amount's digits as doubles are written, so that equal amounts are equal texts: `0`, `3.0`, `0.25`."""
+    text = decimal_text(_EXACT.normalize(amount))
+    return text if "." in text or not amount else f"{text}.0"
+
+
+def _product(rate: float, amount: Decimal) -> Decimal:
+    return _EXACT.multiply(Decimal(repr(rate)), amount)
 
 
 def as_double(number: Decimal) -> Decimal:
@@ -58,7 +73,7 @@ def cost_of(rate: Decimal, amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What one opening trade brought, less what was closed since, counted twice.
+    """What one opening trade brought, less what was closed since, counted in two ways.
 
     `fifo` is what is left if the oldest goes first; `cheap` is what is left, fee taken off the amount, if the cheapest
     goes first. Gunbot's inventory_cost comes from the one, its ABP from the other.
@@ -74,20 +89,55 @@ def lot(n: int, rate: float, amount: Decimal) -> Lot:
     return Lot(n, rate, amount, Decimal(repr(float(amount) * (1 - FEE))))
 
 
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Exact sums over the lots of a pair: both quantities, and both quantities times the lots' rates."""
+
+    fifo: Decimal = _ZERO
+    fifo_value: Decimal = _ZERO
+    cheap: Decimal = _ZERO
+    cheap_value: Decimal = _ZERO
+
+    @property
+    def sums(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        return self.fifo, self.fifo_value, self.cheap, self.cheap_value
+
+    def plus(self, part: Lot) -> "Inventory":
+        return Inventory(
+            add(self.fifo, part.fifo),
+            add(self.fifo_value, _product(part.rate, part.fifo)),
+            add(self.cheap, part.cheap),
+            add(self.cheap_value, _product(part.rate, part.cheap)),
+        )
+
+    def minus(self, part: Lot) -> "Inventory":
+        return self.plus(replace(part, fifo=-part.fifo, cheap=-part.cheap))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """One pair's side of an account: `paying` and `held` are totals, `spendable` is the paying asset not reserved."""
+    """One pair's side of an account: `paying` and `held` are totals, `spendable` is the paying asset not reserved.
+
+    `oldest` are the lots with a `fifo` part by age, `cheapest` those with a `cheap` part by rate, then age; they are
+    read only as far as a trade reaches. `newest` is the number of the newest lot, 0 without lots.
+    """
 
     paying: Decimal
     held: Decimal
     spendable: Decimal
-    lots: tuple[Lot, ...]
+    inventory: Inventory = field(default_factory=Inventory)
+    oldest: Iterable[Lot] = ()
+    cheapest: Iterable[Lot] = ()
+    newest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
+    """The account after a fill. `lots` are the new and the changed ones; a lot whose two parts are 0 is used up."""
+
     paying: Decimal
     held: Decimal
+    inventory: Inventory
     lots: tuple[Lot, ...]
     record: dict[str, Any]
 
@@ -111,15 +161,16 @@ def reserve(order: Order, listing: Listing) -> tuple[str, Decimal]:
 
 
 def settle(fill: Fill, listing: Listing, holdings: Holdings) -> Settled | None:
-    """Return the account after a fill and its record, or None where the money for it is not there."""
+    """Return the account after a fill and its record, or None if there is not enough money for it."""
     amount, rate = float(fill.order.amount), float(fill.rate)
     cost = rate * amount
     opening = opens(listing, fill.order.side)
     if opening:
-        lots, matched = (*holdings.lots, lot(_next(holdings.lots), rate, fill.order.amount)), 0.0
+        opened = lot(holdings.newest + 1, rate, fill.order.amount)
+        lots, inventory, matched = (opened,), holdings.inventory.plus(opened), 0.0
         paid = Decimal(repr(cost))
     else:
-        lots, fifo_cost, cheap_cost = _consume(holdings.lots, fill.order.amount, rate)
+        lots, inventory, fifo_cost, cheap_cost = _consume(holdings, fill.order.amount, rate)
         matched = fifo_cost if listing.hedge else cheap_cost
         paid = Decimal(repr(-cost))
     record = _money(fill, listing, cost, matched, opening=opening)
@@ -129,9 +180,13 @@ def settle(fill: Fill, listing: Listing, holdings: Holdings) -> Settled | None:
         return None
     paying = subtract(holdings.paying, paid)
     held = (add if opening else subtract)(holdings.held, fill.order.amount)
-    record |= _inventory(lots, listing) | {"balance": float(held), "baseBalance": float(paying)}
+    record |= _averages(inventory, listing) | {"balance": float(held), "baseBalance": float(paying)}
     return Settled(
-        paying=paying, held=held, lots=lots, record={name: _javascript(record[name]) for name in _order_of(record)}
+        paying=paying,
+        held=held,
+        inventory=inventory,
+        lots=lots,
+        record={name: _javascript(record[name]) for name in _order_of(record)},
     )
 
 
@@ -178,49 +233,51 @@ def _money(fill: Fill, listing: Listing, cost: float, matched: float, *, opening
     }
 
 
-def _inventory(lots: Sequence[Lot], listing: Listing) -> dict[str, float]:
-    inventory_cost = _average([(item.rate, float(item.fifo)) for item in lots])
-    cheap = _average([(item.rate, float(item.cheap)) for item in lots])
+def _averages(inventory: Inventory, listing: Listing) -> dict[str, float]:
+    inventory_cost = _average(inventory.fifo_value, inventory.fifo)
     if listing.hedge == "SHORT":
         break_even = inventory_cost * (1 - FEE) ** 2
         average = inventory_cost * (1 - FEE)
     else:
-        break_even = cheap / (1 - FEE) ** 2
+        break_even = _average(inventory.cheap_value, inventory.cheap) / (1 - FEE) ** 2
         average = inventory_cost * (1 + FEE)
     return {"averagePrice": average, "pnlPrice": break_even, "inventory_cost": inventory_cost, "ABP": break_even}
 
 
-def abp(lots: Sequence[Lot], listing: Listing) -> float:
+def abp(inventory: Inventory, listing: Listing) -> float:
     """Return the break-even price of what is held; 0 when nothing is."""
-    return _inventory(lots, listing)["ABP"]
+    return _averages(inventory, listing)["ABP"]
 
 
-def _average(lots: Sequence[tuple[float, float]]) -> float:
-    quantity = sum(amount for _, amount in lots)
-    return sum(rate * amount for rate, amount in lots) / quantity if quantity > 0 else 0.0
+def _average(value: Decimal, quantity: Decimal) -> float:
+    return float(Fraction(value) / Fraction(quantity)) if quantity else 0.0
 
 
-def _consume(lots: Sequence[Lot], amount: Decimal, rate: float) -> tuple[tuple[Lot, ...], float, float]:
-    """Take `amount` from the lots; return what is left and what went had cost: (lots, oldest first, cheapest first)."""
-    by_age, fifo_cost = _take([(item.n, item.rate, item.fifo) for item in lots], amount, rate)
-    cheapest = sorted(lots, key=lambda item: (item.rate, item.n))
-    by_price, cheap_cost = _take([(item.n, item.rate, item.cheap) for item in cheapest], amount, rate)
-    left = [replace(item, fifo=by_age[item.n], cheap=by_price[item.n]) for item in lots]
-    return tuple(item for item in left if item.fifo or item.cheap), fifo_cost, cheap_cost
+def _consume(holdings: Holdings, amount: Decimal, rate: float) -> tuple[tuple[Lot, ...], Inventory, float, float]:
+    """Take `amount` from the lots; return the changed lots, the sums left, and its cost by the oldest and cheapest."""
+    by_age, fifo_cost = _take(((item, item.fifo) for item in holdings.oldest), amount, rate)
+    by_price, cheap_cost = _take(((item, item.cheap) for item in holdings.cheapest), amount, rate)
+    left: dict[int, Lot] = {}
+    inventory = holdings.inventory
+    for item, taken in by_age:
+        left[item.n] = replace(item, fifo=subtract(item.fifo, taken))
+        inventory = inventory.minus(replace(item, fifo=taken, cheap=_ZERO))
+    for item, taken in by_price:
+        left[item.n] = replace(left.get(item.n, item), cheap=subtract(item.cheap, taken))
+        inventory = inventory.minus(replace(item, fifo=_ZERO, cheap=taken))
+    return tuple(left.values()), inventory, fifo_cost, cheap_cost
 
 
-def _take(lots: Sequence[tuple[int, float, Decimal]], amount: Decimal, rate: float) -> tuple[dict[int, Decimal], float]:
-    left: dict[int, Decimal] = {}
-    cost, wanted = 0.0, amount
-    for n, lot_rate, quantity in lots:
+def _take(lots: Iterable[tuple[Lot, Decimal]], amount: Decimal, rate: float) -> tuple[list[tuple[Lot, Decimal]], float]:
+    """Return how much is taken of each lot, in order, and the cost of that; `rate` prices what the lots do not have."""
+    parts, cost, wanted = list[tuple[Lot, Decimal]](), _ZERO, amount
+    for item, quantity in lots:
         taken = min(quantity, wanted)
-        left[n], wanted = subtract(quantity, taken), subtract(wanted, taken)
-        cost += lot_rate * float(taken)
-    return left, cost + rate * float(wanted)
-
-
-def _next(lots: Sequence[Lot]) -> int:
-    return max((item.n for item in lots), default=0) + 1
+        parts.append((item, taken))
+        cost, wanted = add(cost, _product(item.rate, taken)), subtract(wanted, taken)
+        if not wanted:
+            break
+    return parts, float(add(cost, _product(rate, wanted)))
 
 
 def _order_of(record: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """The paper gateway as an HTTP application that speaks Gunbot's API: paths, bodies, token, errors.
 
-The seventeen trading and order routes are derived from the table of endpoints; beside them stand the reads that a
+The seventeen trading and order routes are derived from the table of endpoints; beside them are the reads that a
 client of Gunbot needs, the login, and our own `POST /paper/price`. Every answer is JSON; every error has Gunbot's shape
 `{"status": "error", "message", "code"?}`.
 """
@@ -26,16 +26,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gunbot_mcp.arguments import Args, Exchange, Key, Number, PairName
 from gunbot_mcp.domain import Capability
 from gunbot_mcp.endpoints import (
-    ENDPOINTS,
+    BY_NAME,
     AnyEndpoint,
     OrdersArgs,
     OrdersPageArgs,
     OrdersPageMultiArgs,
     OrdersTodayArgs,
 )
+from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.paper.auth import Gate
-from gunbot_mcp.paper.desk import Desk, Rejected
+from gunbot_mcp.paper.auth import Access
+from gunbot_mcp.paper.simulator import Rejected, Simulator
 from gunbot_mcp.paper.wire import Malformed, from_body, from_query, read_object, validated
 
 PREFIX = "/api/v1"
@@ -79,7 +80,7 @@ class PaperGateway:
 
     `data` is the folder of its database, None for a private one in memory. `token` None lets everybody in. `seed` None
     means whatever the folder remembers, or 1 for a new one. `password` and `wallet` make the login check a password.
-    `capabilities` are the user's own, so that what the config widens can be rehearsed.
+    `capabilities` are the user's own, so that additions in the config can be tried out.
 
     Raises:
         ConfigInvalid: the folder, the market or its file of candles cannot be used; or the folder was made with another
@@ -98,11 +99,11 @@ class PaperGateway:
         wallet: str | None = None,
         capabilities: Mapping[str, Iterable[Capability]] | None = None,
     ) -> None:
-        self._gate = Gate(token=token, password=password, wallet=wallet)
-        self._desk = Desk(data, seed=seed, market=market, clock=clock)
+        self._access = Access(token=token, password=password, wallet=wallet)
+        self._simulator = Simulator(data, seed=seed, market=market, clock=clock)
         self._matrix = CapabilityMatrix(capabilities)
         routes = [
-            *(self._route(endpoint.method, endpoint.path, self._endpoint(endpoint)) for endpoint in ENDPOINTS),
+            *(self._route(endpoint.method, endpoint.path, self._endpoint(endpoint)) for endpoint in BY_NAME.values()),
             self._route("POST", "/auth/login", self._login),
             self._route("GET", "/auth/status", self._status),
             self._route("GET", "/time", self._time),
@@ -115,8 +116,9 @@ class PaperGateway:
         ]
         self.app = Starlette(
             routes=routes,
-            middleware=[Middleware(_Guard, gate=self._gate, now=self._desk.now)],
+            middleware=[Middleware(_Guard, access=self._access, now=self._simulator.now)],
             exception_handlers={
+                ConfigInvalid: _bad_request,
                 Malformed: _bad_request,
                 Rejected: _bad_request,
                 HTTPException: _http_error,
@@ -124,12 +126,12 @@ class PaperGateway:
                 500: _internal_error,
             },
         )
-        # A redirect is no answer of Gunbot's, and clients do not repeat a POST's body after one.
+        # Gunbot never answers with a redirect, and clients do not repeat a POST's body after one.
         self.app.router.redirect_slashes = False
 
     async def aclose(self) -> None:
         """Close the database; safe to call twice."""
-        await _in_thread(self._desk.close)
+        await _in_thread(self._simulator.close)
 
     def _route(self, method: str, path: str, handler: Handler) -> Route:
         return Route(PREFIX + path, handler, methods=[method])
@@ -144,7 +146,7 @@ class PaperGateway:
         if endpoint.needs is not None:
             self._check(args.exchange, endpoint.needs)
         assert endpoint.intent is not None  # noqa: S101 - `_endpoint` sends only trades here
-        await _in_thread(self._desk.trade, endpoint.intent(args))
+        await _in_thread(self._simulator.trade, endpoint.intent(args))
         return JSONResponse(SENT)
 
     def _check(self, exchange: str, needs: Capability) -> None:
@@ -159,15 +161,15 @@ class PaperGateway:
     def _history(self, args: Args) -> dict[str, Any]:
         match args:
             case OrdersPageArgs():
-                total, data = self._desk.orders_page([args.key], args.page, args.page_size)
+                total, data = self._simulator.orders_page([args.key], args.page, args.page_size)
                 return {"total": total, "page": args.page, "data": data}
             case OrdersPageMultiArgs():
-                total, data = self._desk.orders_page(args.keys, args.page, args.page_size)
+                total, data = self._simulator.orders_page(args.keys, args.page, args.page_size)
                 return {"total": total, "totalCount": total, "page": args.page, "data": data}
             case OrdersTodayArgs():
-                return self._desk.orders_day(args.keys, args.timezone)
+                return self._simulator.orders_day(args.keys, args.timezone)
             case OrdersArgs():
-                return {"data": self._desk.orders(args.key)}
+                return {"data": self._simulator.orders(args.key)}
             case _:
                 raise TypeError(f"no read answers {type(args).__name__}")
 
@@ -178,7 +180,7 @@ class PaperGateway:
         if not isinstance(password, str):
             raise Malformed("Invalid input: password must be a string")
         try:
-            token = self._gate.login(password, self._desk.now() // 1000)
+            token = self._access.login(password, self._simulator.now() // 1000)
         except ValueError as exc:
             raise Malformed(f"Invalid input: {exc}") from None
         if token is None:
@@ -190,54 +192,54 @@ class PaperGateway:
         return JSONResponse({**flags, "status": "success", "message": "Authenticated"})
 
     async def _time(self, _: Request) -> Response:
-        return JSONResponse({"serverTime": self._desk.now()})
+        return JSONResponse({"serverTime": self._simulator.now()})
 
     async def _balances(self, request: Request) -> Response:
         await read_object(request)
-        return JSONResponse(await _in_thread(self._desk.balances))
+        return JSONResponse(await _in_thread(self._simulator.balances))
 
     async def _pairs(self, request: Request) -> Response:
         args = from_query(PairsArgs, request)
-        return JSONResponse({"status": "success", "pairList": self._desk.pairs(args.exchange)})
+        return JSONResponse({"status": "success", "pairList": self._simulator.pairs(args.exchange)})
 
     async def _orderbook(self, request: Request) -> Response:
         args = from_query(KeyArgs, request)
-        return JSONResponse({"data": await _in_thread(self._desk.orderbook, args.key)})
+        return JSONResponse({"data": await _in_thread(self._simulator.orderbook, args.key)})
 
     async def _coremem(self, request: Request) -> Response:
         await read_object(request)
-        return JSONResponse({"memory": await _in_thread(self._desk.memory)})
+        return JSONResponse({"memory": await _in_thread(self._simulator.memory)})
 
     async def _coremem_single(self, request: Request) -> Response:
         body = await read_object(request)
         args = validated(SingleArgs, {name: body[name] for name in SingleArgs.model_fields if name in body})
-        return JSONResponse({"memory": await _in_thread(self._desk.memory, [f"{args.exchange}/{args.pair}"])})
+        return JSONResponse({"memory": await _in_thread(self._simulator.memory, [f"{args.exchange}/{args.pair}"])})
 
     async def _price(self, request: Request) -> Response:
         args = from_body(PriceArgs, await read_object(request))
-        await _in_thread(self._desk.move_price, args.exchange, args.pair, args.price)
+        await _in_thread(self._simulator.move_price, args.exchange, args.pair, args.price)
         return JSONResponse({"status": "success", "message": "Price set"})
 
 
 class _Guard:
     """Answers 401 in front of every path but the login's."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate, now: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, now: Callable[[], int]) -> None:
         self._app = app
-        self._gate = gate
+        self._access = access
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != LOGIN:
             shown = Headers(scope=scope).get("authorization")
-            if not self._gate.passes(shown, self._now() // 1000):
+            if not self._access.passes(shown, self._now() // 1000):
                 await JSONResponse(_UNAUTHORIZED, 401)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 async def _in_thread(work: Callable[..., Answer], *arguments: Any) -> Answer:  # noqa: ANN401 - passed on as they are
-    """Run blocking work beside the event loop, to its end: a caller that goes away must not cut it in two."""
+    """Run blocking work in a thread, to its end: it must not stop half-way if the caller goes away."""
     return await anyio.to_thread.run_sync(functools.partial(work, *arguments))
 
 
@@ -251,5 +253,5 @@ async def _http_error(_: Request, exc: Exception) -> Response:
     return JSONResponse(body, exc.status_code, headers=exc.headers)
 
 
-async def _internal_error(_: Request, exc: Exception) -> Response:  # noqa: ARG001 - its text is not the caller's
+async def _internal_error(_: Request, exc: Exception) -> Response:  # noqa: ARG001 - its text is not for the caller
     return JSONResponse({"status": "error", "message": "An internal error occurred"}, 500)

@@ -22,7 +22,7 @@ _HEADER = '{"typ":"JWT","alg":"HS256"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Access:
     """Who may pass. With `token` None everyone may; with `password` None every well-formed login succeeds.
 
     Raises:
@@ -42,7 +42,7 @@ class Gate:
             raise ConfigInvalid("the wallet is too short", "its first sixteen bytes are the key")
 
     def passes(self, authorization: str | None, now: int) -> bool:
-        """Say whether an Authorization header opens the gate at `now` (epoch seconds)."""
+        """Say whether an Authorization header gives access at `now` (epoch seconds)."""
         if self.token is None:
             return True
         scheme, _, shown = (authorization or "").partition(" ")

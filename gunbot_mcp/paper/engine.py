@@ -11,11 +11,16 @@ An order is legs; the first leg that acts (fills, or wakes at its stop or trail)
   becomes a market order.
 
 The book's quantities do not bound a fill: practice is about prices and rules, not about depth.
+
+A resting order is quiet in a range of prices: while the price stays inside, nothing about the order changes. The store
+finds orders by the ends of these ranges, so that only orders which may change are looked at.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Protocol
 
 from gunbot_mcp.domain import Leg, Side
 from gunbot_mcp.paper.market import Line, Quote
@@ -83,22 +88,68 @@ def step(order: Order, quote: Quote, at: int) -> Order | Fill:
     return _step(order, quote, at, fresh=False)
 
 
-def advance(orders: Iterable[Order], line: Line, since: int, until: int) -> tuple[list[Order], list[Fill]]:
-    """Walk the orders of one pair along its prices in (since, until]; return those still open, and the fills in order.
+class Resting(Protocol):
+    """The open orders of one pair, or of pairs that share one price, found by their quiet ranges."""
+
+    def quiet(self) -> tuple[Decimal, Decimal] | None:
+        """Return the open range of prices in which none of the orders changes, or None without orders."""
+        ...
+
+    def touched(self, price: Decimal) -> Iterable[Order]:
+        """Return the orders whose own range does not contain the price, in the order of their placing."""
+        ...
+
+    def put(self, order: Order) -> None:
+        """Keep what an order has become."""
+        ...
+
+    def remove(self, order: Order) -> None:
+        """Stop finding this order: it fills."""
+        ...
+
+
+def advance(resting: Resting, line: Line, since: int, until: int) -> list[Fill]:
+    """Walk the orders of one pair along its prices in (since, until]; return the fills in order.
 
     Visits only the instants at which something can change: between them every order is quiet.
     """
-    live, fills, at = list(orders), list[Fill](), since
-    while live:
-        low, high = _quiet(live)
-        exit_at = line.first_exit(at, until, low, high)
+    fills, at = list[Fill](), since
+    while (bounds := resting.quiet()) is not None:
+        exit_at = line.first_exit(at, until, *bounds)
         if exit_at is None:
             break
-        at, quote = exit_at, line.quote(exit_at)
-        outcomes = [step(order, quote, at) for order in live]
-        live = [outcome for outcome in outcomes if isinstance(outcome, Order)]
-        fills += [outcome for outcome in outcomes if isinstance(outcome, Fill)]
-    return live, fills
+        at = exit_at
+        fills += meet(resting, line.quote(at), at)
+    return fills
+
+
+def meet(resting: Resting, quote: Quote, at: int) -> list[Fill]:
+    """Update the orders that the price reaches, and return the fills."""
+    fills = list[Fill]()
+    for order in list(resting.touched(quote.price)):
+        outcome = step(order, quote, at)
+        if isinstance(outcome, Fill):
+            resting.remove(order)
+            fills.append(outcome)
+        elif outcome != order:
+            resting.put(outcome)
+    return fills
+
+
+def quiet(order: Order) -> tuple[float, float]:
+    """Return the open range of prices in which the order does not change, as doubles: never wider than it is."""
+    ranges = [_quiet_leg(order.side, state) for state in order.legs]
+    return _not_below(max(low for low, _ in ranges)), _not_above(min(high for _, high in ranges))
+
+
+def _not_below(bound: Decimal) -> float:
+    near = float(bound)
+    return near if Decimal(repr(near)) >= bound else math.nextafter(near, math.inf)
+
+
+def _not_above(bound: Decimal) -> float:
+    near = float(bound)
+    return near if Decimal(repr(near)) <= bound else math.nextafter(near, -math.inf)
 
 
 def _step(order: Order, quote: Quote, at: int, *, fresh: bool) -> Order | Fill:
@@ -140,12 +191,6 @@ def _rate(side: Side, state: LegState, quote: Quote, *, fresh: bool) -> Decimal 
     return limit if touched else None
 
 
-def _quiet(orders: Sequence[Order]) -> tuple[Decimal, Decimal]:
-    """Return the open range of prices in which none of the orders changes in any way."""
-    ranges = [_quiet_leg(order.side, state) for order in orders for state in order.legs]
-    return max(low for low, _ in ranges), min(high for _, high in ranges)
-
-
 def _quiet_leg(side: Side, state: LegState) -> tuple[Decimal, Decimal]:
     wakes_at = trigger(side, state)
     if state.sleeps and wakes_at is not None:
@@ -153,7 +198,11 @@ def _quiet_leg(side: Side, state: LegState) -> tuple[Decimal, Decimal]:
             return (-_ANY, wakes_at) if side is Side.BUY else (wakes_at, _ANY)
         # The anchor itself is quiet; the next price beyond it moves it.
         if side is Side.BUY:
-            return state.anchor.next_minus(), wakes_at
-        return wakes_at, state.anchor.next_plus()
+            return _next_double(state.anchor, -math.inf), wakes_at
+        return wakes_at, _next_double(state.anchor, math.inf)
     limit = state.leg.limit or Decimal(0)
     return (limit, _ANY) if side is Side.BUY else (-_ANY, limit)
+
+
+def _next_double(price: Decimal, towards: float) -> Decimal:
+    return Decimal(repr(math.nextafter(float(price), towards)))

@@ -170,7 +170,7 @@ class Line:
     def first_exit(self, after: int, until: int, low: Decimal, high: Decimal) -> int | None:
         """Return the first instant in (after, until] at which the price is not strictly between the bounds."""
         factor = 1.0 if self.scale is None else float(self.scale.price) / float(self.scale.level)
-        # Widened by a tick, so that rounding can only bring up a tick to look at, never hide one.
+        # Widened by a tick, so that rounding can only add a tick to look at, never hide one.
         bottom = _float(low + self.tick) / factor * (1 + 1e-9)
         top = _float(high - self.tick) / factor * (1 - 1e-9)
         at = after

@@ -4,7 +4,7 @@ from typing import Any
 
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.endpoints import ENDPOINTS, AnyEndpoint, Result
+from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.paper.app import PREFIX, KeyArgs, PairsArgs, PriceArgs, SingleArgs
 from gunbot_mcp.paper.wire import wire_names
 from gunbot_mcp.schema import input_schema
@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 def paper_openapi() -> Schema:
     """Return the document as JSON-ready data; every call returns a new one."""
     paths: dict[str, Schema] = {}
-    for endpoint in ENDPOINTS:
+    for endpoint in BY_NAME.values():
         paths[PREFIX + endpoint.path] = {endpoint.method.lower(): _operation_of(endpoint)}
     for method, path, operation in _others():
         paths[PREFIX + path] = {method: operation}

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any
 import pytest
 
 from gunbot_mcp.domain import Leg, Side
-from gunbot_mcp.paper.accounts import Holdings, Lot, Settled, add, held_by, lot, opens, paid_by, reserve, settle
+from gunbot_mcp.paper.accounts import Holdings, Inventory, Lot, add, held_by, lot, opens, paid_by, reserve, settle
 from gunbot_mcp.paper.engine import Fill, LegState, Order
 from gunbot_mcp.paper.pairs import LISTINGS, Listing, opening_balances
 
@@ -57,18 +59,46 @@ def fill(side: Side, rate: str, amount: str, listing: Listing = BTC) -> Fill:
     return Fill(order, 123456, 1_700_000_000_000, D(rate))
 
 
-def account(paying: str, held: str, *lots: Lot) -> Holdings:
-    return Holdings(paying=D(paying), held=D(held), spendable=D(paying), lots=lots)
+@dataclass(frozen=True)
+class Account:
+    """One pair's side of an account with all its lots, and the record of the fill that led to it."""
+
+    paying: Decimal
+    held: Decimal
+    lots: tuple[Lot, ...]
+    record: dict[str, Any]
+
+    @property
+    def holdings(self) -> Holdings:
+        return Holdings(
+            paying=self.paying,
+            held=self.held,
+            spendable=self.paying,
+            inventory=total(self.lots),
+            oldest=sorted((one for one in self.lots if one.fifo), key=lambda one: one.n),
+            cheapest=sorted((one for one in self.lots if one.cheap), key=lambda one: (one.rate, one.n)),
+            newest=max((one.n for one in self.lots), default=0),
+        )
 
 
-def settled(one: Fill, listing: Listing, holdings: Holdings) -> Settled:
-    result = settle(one, listing, holdings)
+def total(lots: Iterable[Lot]) -> Inventory:
+    inventory = Inventory()
+    for one in lots:
+        inventory = inventory.plus(one)
+    return inventory
+
+
+def account(paying: str, held: str, *lots: Lot) -> Account:
+    return Account(D(paying), D(held), lots, {})
+
+
+def settled(one: Fill, listing: Listing, before: Account) -> Account:
+    result = settle(one, listing, before.holdings)
     assert result is not None
-    return result
-
-
-def after(result: Settled) -> Holdings:
-    return Holdings(paying=result.paying, held=result.held, spendable=result.paying, lots=result.lots)
+    lots = {item.n: item for item in (*before.lots, *result.lots)}
+    left = tuple(item for item in lots.values() if item.fifo or item.cheap)
+    assert result.inventory == total(left)
+    return Account(result.paying, result.held, left, result.record)
 
 
 def test_the_exact_formulas_reproduce_gunbots_sample_records_bit_for_bit(samples: list[dict[str, Any]]) -> None:
@@ -103,7 +133,7 @@ def test_the_break_even_price_of_the_samples_follows_from_the_cheapest_lots(samp
     for sample in (second, *rest):
         result = settled(fill(Side(sample["type"]), repr(sample["rate"]), repr(sample["amount"])), BTC, holdings)
         assert result.record["ABP"] == pytest.approx(sample["ABP"], rel=1e-5)
-        holdings = after(result)
+        holdings = result
 
 
 def test_a_round_trip_leaves_flat_lots_a_zero_break_even_price_and_the_spread_as_pnl() -> None:
@@ -112,7 +142,7 @@ def test_a_round_trip_leaves_flat_lots_a_zero_break_even_price_and_the_spread_as
     assert bought.record["averagePrice"] == pytest.approx(100.1)
     assert bought.record["ABP"] == pytest.approx(100 / 0.999**2)
     assert bought.record["pnl"] == 0
-    sold = settled(fill(Side.SELL, "110", "2"), BTC, after(bought))
+    sold = settled(fill(Side.SELL, "110", "2"), BTC, bought)
     assert (sold.paying, sold.held, sold.lots) == (1020, 0, ())
     assert (sold.record["ABP"], sold.record["inventory_cost"], sold.record["averagePrice"]) == (0, 0, 0)
     assert sold.record["pnl"] == pytest.approx(220 * 0.999 - 200 * 1.001, abs=0.03)
@@ -133,14 +163,14 @@ def test_what_was_sold_beyond_the_lots_makes_no_profit() -> None:
 
 
 def test_a_fill_without_the_money_for_it_does_not_settle() -> None:
-    assert settle(fill(Side.BUY, "100", "2"), BTC, account("199.99", "0")) is None
-    assert settle(fill(Side.BUY, "100", "2"), BTC, account("200", "0")) is not None
+    assert settle(fill(Side.BUY, "100", "2"), BTC, account("199.99", "0").holdings) is None
+    assert settle(fill(Side.BUY, "100", "2"), BTC, account("200", "0").holdings) is not None
 
 
 @pytest.mark.parametrize(("exit_rate", "pnl"), [("110", 10), ("90", -10)])
 def test_a_long_position_returns_its_margin_and_its_pnl(exit_rate: str, pnl: int) -> None:
     opened = settled(fill(Side.BUY, "100", "1", LONG), LONG, account("1000", "0"))
-    closed = settled(fill(Side.SELL, exit_rate, "1", LONG), LONG, after(opened))
+    closed = settled(fill(Side.SELL, exit_rate, "1", LONG), LONG, opened)
     assert (opened.paying, closed.paying, closed.record["pnl"]) == (900, 1000 + pnl, pnl)
 
 
@@ -149,13 +179,20 @@ def test_a_short_position_wins_when_the_price_falls(exit_rate: str, pnl: int) ->
     opened = settled(fill(Side.SELL, "100", "1", SHORT), SHORT, account("1000", "0"))
     assert (opened.paying, opened.held) == (900, 1)
     assert opened.record["ABP"] == pytest.approx(100 * 0.999**2)
-    closed = settled(fill(Side.BUY, exit_rate, "1", SHORT), SHORT, after(opened))
+    closed = settled(fill(Side.BUY, exit_rate, "1", SHORT), SHORT, opened)
     assert (closed.paying, closed.held, closed.record["pnl"]) == (1000 + pnl, 0, pnl)
 
 
 def test_a_short_that_lost_more_than_all_its_owner_has_cannot_be_closed() -> None:
     opened = settled(fill(Side.SELL, "100", "1", SHORT), SHORT, account("100", "0"))
-    assert settle(fill(Side.BUY, "201", "1", SHORT), SHORT, after(opened)) is None
+    assert settle(fill(Side.BUY, "201", "1", SHORT), SHORT, opened.holdings) is None
+
+
+def test_averages_are_exact_and_rounded_once_whatever_the_order_of_the_lots() -> None:
+    tenths = [lot(n, 0.1 * n, D("0.1")) for n in range(1, 11)]
+    for lots in (tenths, tenths[::-1]):
+        record = settled(fill(Side.BUY, "0.55", "0.1"), BTC, account("1", "1", *lots)).record
+        assert record["inventory_cost"] == 0.55
 
 
 def test_balances_are_exact_where_doubles_are_not() -> None:

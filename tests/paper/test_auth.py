@@ -2,7 +2,7 @@ import pytest
 
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.gunbot.login import encrypt_password
-from gunbot_mcp.paper.auth import Gate
+from gunbot_mcp.paper.auth import Access
 
 
 def test_the_documented_test_vector_of_the_password_encryption_holds() -> None:
@@ -11,21 +11,21 @@ def test_the_documented_test_vector_of_the_password_encryption_holds() -> None:
 
 
 def test_a_tokens_characters_do_not_matter_to_the_comparison() -> None:
-    gate = Gate(token="T\u00e9\U0001f511")
+    gate = Access(token="T\u00e9\U0001f511")
     assert gate.passes("Bearer T\u00e9\U0001f511", 0)
     assert gate.passes("bearer  T\u00e9\U0001f511 ", 0)
     assert not gate.passes("Bearer T\u00e9", 0)
 
 
 def test_a_logins_token_works_wherever_the_configured_token_is_the_same() -> None:
-    token = Gate(token="T").login("ENC:5WrPd8556C66kUtoGbal5g==", 1_000)
+    token = Access(token="T").login("ENC:5WrPd8556C66kUtoGbal5g==", 1_000)
     assert token is not None
-    assert Gate(token="T").passes(f"Bearer {token}", 2_000)
-    assert not Gate(token="U").passes(f"Bearer {token}", 2_000)
-    assert not Gate(token="T").passes(f"Bearer {token[:-1]}", 2_000)
+    assert Access(token="T").passes(f"Bearer {token}", 2_000)
+    assert not Access(token="U").passes(f"Bearer {token}", 2_000)
+    assert not Access(token="T").passes(f"Bearer {token[:-1]}", 2_000)
     header, payload, signature = token.split(".")
-    assert not Gate(token="T").passes(f"Bearer {header}.{payload}x.{signature}", 2_000)
-    assert not Gate(token="T").passes(f"Bearer {token}", 10**10)
+    assert not Access(token="T").passes(f"Bearer {header}.{payload}x.{signature}", 2_000)
+    assert not Access(token="T").passes(f"Bearer {token}", 10**10)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_a_gate_that_would_stand_open_or_never_open_is_refused(
     token: str, password: str | None, wallet: str | None
 ) -> None:
     with pytest.raises(ConfigInvalid):
-        Gate(token=token, password=password, wallet=wallet)
+        Access(token=token, password=password, wallet=wallet)
 
 
 @pytest.mark.parametrize("secret", ["token-value", "password-value", "wallet-value-16-bytes"])
 def test_a_gates_text_shows_no_secret(secret: str) -> None:
-    gate = Gate(token="token-value", password="password-value", wallet="wallet-value-16-bytes")
+    gate = Access(token="token-value", password="password-value", wallet="wallet-value-16-bytes")
     assert secret not in repr(gate)

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,11 +33,40 @@ def order(side: Side, *legs: Leg, n: int = 1) -> Order:
     return Order(n=n, exchange="binance", pair="USDT-BTC", side=side, amount=D(1), legs=states, placed=0)
 
 
+class Pool:
+    """Open orders in memory, found by looking at each."""
+
+    def __init__(self, orders: Iterable[Order]) -> None:
+        self.orders = {order.n: order for order in orders}
+
+    def quiet(self) -> tuple[Decimal, Decimal] | None:
+        ranges = [engine.quiet(order) for order in self.orders.values()]
+        if not ranges:
+            return None
+        return D(repr(max(low for low, _ in ranges))), D(repr(min(high for _, high in ranges)))
+
+    def touched(self, price: Decimal) -> list[Order]:
+        ranges = [(order, *engine.quiet(order)) for _, order in sorted(self.orders.items())]
+        return [order for order, low, high in ranges if not low < float(price) < high]
+
+    def put(self, order: Order) -> None:
+        self.orders[order.n] = order
+
+    def remove(self, order: Order) -> None:
+        del self.orders[order.n]
+
+
+def walked(orders: Iterable[Order], prices: Line, since: int, until: int) -> tuple[list[Order], list[Fill]]:
+    pool = Pool(orders)
+    fills = engine.advance(pool, prices, since, until)
+    return list(pool.orders.values()), fills
+
+
 def run(prices: Line, *orders: Order) -> tuple[list[Order], list[tuple[int, int, Decimal]]]:
     """Place at second 0 and walk to second 100; fills are (leg id, second, rate)."""
     placed = [engine.place(one, prices.quote(0), 0) for one in orders]
     resting = [one for one in placed if isinstance(one, Order)]
-    live, later = engine.advance(resting, prices, 0, 100_000)
+    live, later = walked(resting, prices, 0, 100_000)
     fills = [one for one in placed if isinstance(one, Fill)] + later
     return live, [(fill.leg_id, fill.at // 1000, fill.rate) for fill in fills]
 
@@ -149,9 +179,9 @@ def test_walking_in_many_small_steps_gives_what_one_long_step_gives() -> None:
     ]
     placed = [engine.place(one, prices.quote(0), 0) for one in orders]
     resting = [one for one in placed if isinstance(one, Order)]
-    live, fills = engine.advance(resting, prices, 0, 60_000)
+    live, fills = walked(resting, prices, 0, 60_000)
     stepped, collected = resting, list[Fill]()
     for at in range(0, 60_000, 700):
-        stepped, more = engine.advance(stepped, prices, at, min(60_000, at + 700))
+        stepped, more = walked(stepped, prices, at, min(60_000, at + 700))
         collected += more
     assert (stepped, [(f.leg_id, f.at, f.rate) for f in collected]) == (live, [(f.leg_id, f.at, f.rate) for f in fills])

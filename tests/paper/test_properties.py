@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side
 from gunbot_mcp.paper.accounts import add, held_by, paid_by
-from gunbot_mcp.paper.desk import Desk, Rejected, order_id
 from gunbot_mcp.paper.pairs import LISTINGS, opening_balances
+from gunbot_mcp.paper.simulator import Rejected, Simulator, order_id
 
 D = Decimal
 KEYS = ["binance/USDT-BTC", "binance/BTC-ETH", "bybit/USDT-BTC-LONG", "bybit/USDT-BTC-SHORT"]
@@ -67,7 +67,7 @@ waits = st.one_of(st.integers(0, 120), st.integers(0, 7 * 86_400)).map(lambda se
 
 
 class Accounts(RuleBasedStateMachine):
-    """A desk on a file, beside a list of what was promised: every leg's id with its limit."""
+    """A simulator on a file, beside a list of what was promised: every leg's id with its limit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,24 +79,24 @@ class Accounts(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1000), market=st.sampled_from(["walk", "manual"]))
     def begin(self, seed: int, market: str) -> None:
         self.seed, self.market = seed, market
-        self.desk = self.open()
+        self.simulator = self.open()
 
-    def open(self) -> Desk:
-        return Desk(Path(self.folder.name), seed=self.seed, market=self.market, clock=lambda: self.now)
+    def open(self) -> Simulator:
+        return Simulator(Path(self.folder.name), seed=self.seed, market=self.market, clock=lambda: self.now)
 
     def teardown(self) -> None:
-        if hasattr(self, "desk"):
-            self.desk.close()
+        if hasattr(self, "simulator"):
+            self.simulator.close()
         self.folder.cleanup()
 
     @rule(order=order_values)
     def trade(self, order: Order) -> None:
         intent = order.intent()
-        before = self.desk.balances(), self.desk.memory()
+        before = self.simulator.balances(), self.simulator.memory()
         try:
-            self.desk.trade(intent)
+            self.simulator.trade(intent)
         except Rejected:
-            assert (self.desk.balances(), self.desk.memory()) == before
+            assert (self.simulator.balances(), self.simulator.memory()) == before
             return
         legs = (intent.leg,) if isinstance(intent, Close) else intent.legs
         side = intent.side if isinstance(intent, Place) else Side.BUY if intent.pair.endswith("SHORT") else Side.SELL
@@ -111,14 +111,14 @@ class Accounts(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS), factor=st.one_of(factors, st.floats(0.4, 2.6)))
     def move(self, key: str, factor: float) -> None:
         listing = LISTINGS[key]
-        self.desk.move_price(listing.exchange, listing.name, D(repr(float(listing.start) * factor)))
+        self.simulator.move_price(listing.exchange, listing.name, D(repr(float(listing.start) * factor)))
 
     @precondition(lambda self: any(self.resting()))
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         key, shown = data.draw(st.sampled_from(self.resting()))
         exchange, _, pair = key.partition("/")
-        self.desk.trade(
+        self.simulator.trade(
             Cancel(
                 exchange=exchange,
                 pair=pair,
@@ -132,25 +132,29 @@ class Accounts(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        before = self.desk.balances(), self.desk.memory(), [self.desk.orders(key) for key in KEYS]
-        self.desk.close()
-        self.desk = self.open()
-        assert (self.desk.balances(), self.desk.memory(), [self.desk.orders(key) for key in KEYS]) == before
+        before = self.simulator.balances(), self.simulator.memory(), [self.simulator.orders(key) for key in KEYS]
+        self.simulator.close()
+        self.simulator = self.open()
+        assert (
+            self.simulator.balances(),
+            self.simulator.memory(),
+            [self.simulator.orders(key) for key in KEYS],
+        ) == before
 
     def resting(self) -> list[tuple[str, dict[str, Any]]]:
-        if not hasattr(self, "desk"):
+        if not hasattr(self, "simulator"):
             return []
-        return [(key, one) for key, memory in self.desk.memory().items() for one in memory["openOrders"]]
+        return [(key, one) for key, memory in self.simulator.memory().items() for one in memory["openOrders"]]
 
     @invariant()
     def balances_are_the_opening_plus_the_records_and_never_negative(self) -> None:
-        if not hasattr(self, "desk"):
+        if not hasattr(self, "simulator"):
             return
-        rows = self.desk.balances()
+        rows = self.simulator.balances()
         expected = opening_balances()
         for key in KEYS:
             listing = LISTINGS[key]
-            records = self.desk.orders(key)
+            records = self.simulator.orders(key)
             for record in records:
                 paying, holding = (listing.exchange, listing.paying), (listing.exchange, listing.holding)
                 expected[paying] = add(expected[paying], paid_by(record, listing))
@@ -165,9 +169,9 @@ class Accounts(RuleBasedStateMachine):
 
     @invariant()
     def fills_keep_their_limits_and_no_order_fills_twice(self) -> None:
-        if not hasattr(self, "desk"):
+        if not hasattr(self, "simulator"):
             return
-        records = [record for key in KEYS for record in self.desk.orders(key)]
+        records = [record for key in KEYS for record in self.simulator.orders(key)]
         filled = [record["id"] for record in records]
         assert len(set(filled)) == len(filled)
         assert all(len(group & set(filled)) <= 1 for group in self.groups)
@@ -182,12 +186,12 @@ class Accounts(RuleBasedStateMachine):
 
 
 Accounts.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 test_the_accounts_always_add_up = Accounts.TestCase
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     steps=st.lists(st.tuples(order_values, waits), min_size=1, max_size=8),
@@ -198,17 +202,17 @@ def test_the_same_seed_gives_the_same_history_however_often_somebody_looks(
 ) -> None:
     def history(looks: int) -> list[Any]:
         now = START
-        desk = Desk(None, seed=seed, market="walk", clock=lambda: now)
+        simulator = Simulator(None, seed=seed, market="walk", clock=lambda: now)
         try:
             for order, wait in steps:
                 with contextlib.suppress(Rejected):
-                    desk.trade(order.intent())
+                    simulator.trade(order.intent())
                 for _ in range(looks):
                     now += wait / looks
-                    desk.memory()
-            return [desk.balances(), desk.memory(), *(desk.orders(key) for key in KEYS)]
+                    simulator.memory()
+            return [simulator.balances(), simulator.memory(), *(simulator.orders(key) for key in KEYS)]
         finally:
-            desk.close()
+            simulator.close()
 
     # Waits are whole seconds; parts of them need not be, and prices step once a second, so the ends must agree.
     assert history(1) == history(glances)

@@ -1,4 +1,4 @@
-"""What each request does to the accounts and what it answers: the layer between the wire and the store.
+"""What each request does to the accounts and what it answers: the layer between the wire and the data.
 
 Every method is one transaction. It first walks the resting orders along the prices from the last instant to now, so
 that they have filled when they would have; then it does its own work. Time never goes back: an instant earlier than the
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import groupby
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,11 @@ from gunbot_mcp.domain import Cancel, Close, Intent, Leg, Place, Side, decimal_t
 from gunbot_mcp.errors import clean
 from gunbot_mcp.paper import engine
 from gunbot_mcp.paper.accounts import Holdings, abp, add, as_double, cost_of, opens, reserve, settle, subtract
+from gunbot_mcp.paper.data import PaperData
 from gunbot_mcp.paper.engine import Fill, LegState, Order
 from gunbot_mcp.paper.market import Line, Scale
 from gunbot_mcp.paper.pairs import LISTINGS, Listing, listings_of
-from gunbot_mcp.paper.store import Store, Transaction
+from gunbot_mcp.paper.transaction import PaperTransaction
 
 MAX_OPEN_ORDERS = 200
 MAX_PRICE = Decimal("1e12")
@@ -30,17 +30,15 @@ _SLEPT = 60_000
 
 
 class Rejected(Exception):
-    """The gateway says no; the message is for the caller, and nothing has changed."""
+    """The gateway refuses; the message is for the caller, and nothing has changed."""
 
 
 @dataclass(slots=True)
 class _Session:
-    """One transaction's view: its instant, the open orders by number, every line as it stands."""
+    """One transaction's view: its instant, and every line as it stands. `changed` once an open order has changed."""
 
-    tx: Transaction
+    tx: PaperTransaction
     now: int
-    orders: dict[int, Order]
-    balances: dict[tuple[str, str], Decimal]
     scales: Mapping[str, Scale]
     line_of: Callable[[Listing, Scale | None], Line]
     changed: bool = False
@@ -48,29 +46,46 @@ class _Session:
     def line(self, listing: Listing) -> Line:
         return self.line_of(listing, self.scales.get(listing.symbol))
 
-    def reserved(self, exchange: str, asset: str, *, without: int | None = None) -> Decimal:
-        """Return what open orders keep of an asset; `without` leaves one order out."""
-        total = Decimal(0)
-        for order in self.orders.values():
-            if order.exchange == exchange and order.n != without:
-                held, amount = reserve(order, LISTINGS[order.key])
-                total = add(total, amount) if held == asset else total
-        return total
-
-    def available(self, exchange: str, asset: str, *, without: int | None = None) -> Decimal:
-        total = self.balances.get((exchange, asset), Decimal(0))
-        return subtract(total, self.reserved(exchange, asset, without=without))
+    def available(self, exchange: str, asset: str, *, without: Order | None = None) -> Decimal:
+        """Return what may be spent of an asset; what the open order `without` reserves counts as free."""
+        balance = self.tx.balance(exchange, asset)
+        free = subtract(balance.total, balance.reserved)
+        if without is not None:
+            theirs, amount = self.tx.reserved_by(without)
+            free = add(free, amount) if theirs == asset else free
+        return free
 
 
-class Desk:
+@dataclass(frozen=True, slots=True)
+class _Resting:
+    """The open orders of one key, for the engine. An order that fills is dropped once the fill is booked."""
+
+    session: _Session
+    key: str
+
+    def quiet(self) -> tuple[Decimal, Decimal] | None:
+        return self.session.tx.quiet(self.key)
+
+    def touched(self, price: Decimal) -> list[Order]:
+        return self.session.tx.orders_touched(self.key, price)
+
+    def put(self, order: Order) -> None:
+        self.session.tx.put_order(order)
+        self.session.changed = True
+
+    def remove(self, order: Order) -> None:
+        self.session.tx.put_to_sleep(order)
+
+
+class Simulator:
     """The accounts, the market and the clock of one paper gateway. Methods block, and may be called from any thread."""
 
     def __init__(self, folder: Path | None, *, seed: int | None, market: str, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._store = Store(folder, seed=seed, market=market, now=self._millis())
+        self._data = PaperData(folder, seed=seed, market=market, now=self._millis())
 
     def close(self) -> None:
-        self._store.close()
+        self._data.close()
 
     def now(self) -> int:
         """Return epoch milliseconds by the gateway's clock."""
@@ -85,19 +100,18 @@ class Desk:
             Rejected: unknown pair or order, not enough balance, too many open orders. Nothing has changed.
         """
         listing = _listing(intent.exchange, intent.pair)
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             session = self._advance(tx)
             if isinstance(intent, Cancel):
-                order = _find(session, intent)
-                tx.drop_order(order)
+                tx.drop_order(_find(session, intent))
             else:
                 self._place(session, listing, intent)
             tx.set_meta("advanced", session.now)
 
     def move_price(self, exchange: str, pair: str, price: Decimal) -> None:
-        """Set the last price of a pair (and of the pairs that share its market) and let every order there meet it."""
+        """Set the last price of a pair (and of the pairs that share its market) and apply it to every order there."""
         listing = _listing(exchange, pair)
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             session = self._advance(tx)
             line = session.line(listing)
             rounded = line.on_tick(price) if price <= MAX_PRICE else Decimal(0)
@@ -106,11 +120,12 @@ class Desk:
             level = Decimal(repr(line.curve.level(session.now - line.opened)))
             tx.set_scale(listing.symbol, Scale(rounded, level))
             session.scales = tx.scales()
-            for order in list(session.orders.values()):
-                theirs = LISTINGS[order.key]
+            fills: list[Fill] = []
+            for theirs in LISTINGS.values():
                 if theirs.symbol == listing.symbol:
                     quote = session.line(theirs).quote(session.now)
-                    self._apply(session, order, engine.step(order, quote, session.now))
+                    fills += engine.meet(_Resting(session, theirs.key), quote, session.now)
+            self._book(session, fills)
             tx.set_meta("advanced", session.now)
 
     def _place(self, session: _Session, listing: Listing, intent: Place | Close) -> None:
@@ -128,9 +143,8 @@ class Desk:
         asset, amount = reserve(outcome, listing)
         if amount > session.available(listing.exchange, asset):
             raise Rejected(_short_of(session, listing, amount))
-        if sum(one.exchange == order.exchange for one in session.orders.values()) >= MAX_OPEN_ORDERS:
+        if session.tx.has_orders(order.exchange, at_least=MAX_OPEN_ORDERS):
             raise Rejected(f"too many open orders on {order.exchange}: at most {MAX_OPEN_ORDERS}")
-        session.orders[order.n] = outcome
         session.tx.put_order(outcome)
 
     def _order(self, session: _Session, listing: Listing, intent: Place | Close) -> Order:
@@ -150,7 +164,7 @@ class Desk:
             side=side_of(intent),
             amount=as_double(intent.amount),
             legs=tuple(
-                LegState(id=order_id(self._store.opening.seed, first + i), leg=_doubles(leg))
+                LegState(id=order_id(self._data.opening.seed, first + i), leg=_doubles(leg))
                 for i, leg in enumerate(legs)
             ),
             placed=session.now,
@@ -160,61 +174,50 @@ class Desk:
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def _advance(self, tx: Transaction) -> _Session:
+    def _advance(self, tx: PaperTransaction) -> _Session:
         last = tx.number("advanced")
         session = _Session(
             tx=tx,
             now=max(self._millis(), last),
-            orders={order.n: order for order in tx.orders()},
-            balances=tx.balances(),
             scales=tx.scales(),
-            line_of=lambda listing, scale: self._store.market.line(listing, self._store.opening.opened, scale),
+            line_of=lambda listing, scale: self._data.market.line(listing, self._data.opening.opened, scale),
         )
-        fills: list[Fill] = []
-        for key, orders in groupby(
-            sorted(session.orders.values(), key=lambda one: (one.key, one.n)), lambda one: one.key
-        ):
-            live, filled = engine.advance(orders, session.line(LISTINGS[key]), last, session.now)
-            fills += filled
-            for order in live:
-                self._apply(session, order, order)
-        for fill in sorted(fills, key=lambda one: (one.at, one.order.n)):
-            self._apply(session, fill.order, fill)
-        # An order that changed belongs to this instant: walked again from an earlier one, it would meet its own past.
-        if session.changed or (session.orders and session.now - last > _SLEPT):
+        fills, keys = list[Fill](), list(tx.keys_with_orders())
+        for key in keys:
+            fills += engine.advance(_Resting(session, key), session.line(LISTINGS[key]), last, session.now)
+        self._book(session, fills)
+        # A changed order must not be walked again from an earlier instant: it would meet prices from before its change.
+        if session.changed or (keys and session.now - last > _SLEPT):
             tx.set_meta("advanced", session.now)
         return session
 
-    def _apply(self, session: _Session, before: Order, outcome: Order | Fill) -> None:
-        """Write what became of a resting order. One whose money is gone when it would fill is cancelled."""
-        if isinstance(outcome, Fill):
-            self._settle(session, outcome)
-            session.orders.pop(before.n, None)
-            session.tx.drop_order(before)
-            session.changed = True
-        elif outcome != session.orders[before.n]:
-            session.orders[before.n] = outcome
-            session.tx.put_order(outcome)
+    def _book(self, session: _Session, fills: list[Fill]) -> None:
+        """Settle fills of resting orders, oldest first. If the money is gone by then, the order is cancelled."""
+        for fill in sorted(fills, key=lambda one: (one.at, one.order.n)):
+            self._settle(session, fill)
+            session.tx.drop_order(fill.order)
             session.changed = True
 
     def _settle(self, session: _Session, fill: Fill) -> bool:
         listing = LISTINGS[fill.order.key]
         exchange = listing.exchange
-        lots = session.tx.lots(listing.key)
+        tx = session.tx
         holdings = Holdings(
-            paying=session.balances.get((exchange, listing.paying), Decimal(0)),
-            held=session.balances.get((exchange, listing.holding), Decimal(0)),
-            spendable=session.available(exchange, listing.paying, without=fill.order.n),
-            lots=lots,
+            paying=tx.balance(exchange, listing.paying).total,
+            held=tx.balance(exchange, listing.holding).total,
+            spendable=session.available(exchange, listing.paying, without=fill.order),
+            inventory=tx.inventory(listing.key),
+            oldest=tx.oldest_lots(listing.key),
+            cheapest=tx.cheapest_lots(listing.key),
+            newest=tx.newest_lot(listing.key),
         )
         settled = settle(fill, listing, holdings)
         if settled is None:
             return False
         for asset, amount in ((listing.paying, settled.paying), (listing.holding, settled.held)):
-            session.balances[exchange, asset] = amount
-            session.tx.set_balance(exchange, asset, amount)
-        session.tx.set_lots(listing.key, lots, settled.lots)
-        session.tx.add_record(listing.key, settled.record)
+            tx.set_balance(exchange, asset, amount)
+        tx.set_lots(listing.key, settled.lots, settled.inventory)
+        tx.add_record(listing.key, settled.record)
         return True
 
     def _millis(self) -> int:
@@ -224,17 +227,17 @@ class Desk:
 
     def balances(self) -> list[dict[str, str]]:
         """Return every asset of every account as Gunbot writes them; positions are not assets and are not here."""
-        with self._store.transaction() as tx:
-            session = self._advance(tx)
+        with self._data.transaction() as tx:
+            self._advance(tx)
             positions = {(listing.exchange, listing.name) for listing in LISTINGS.values() if listing.hedge}
             return [
                 {
                     "Asset": asset,
                     "Exchange": exchange,
-                    "Available Qty": decimal_text(session.available(exchange, asset)),
-                    "On Order": decimal_text(session.reserved(exchange, asset)),
+                    "Available Qty": decimal_text(subtract(balance.total, balance.reserved)),
+                    "On Order": decimal_text(balance.reserved),
                 }
-                for exchange, asset in session.balances
+                for (exchange, asset), balance in tx.balances().items()
                 if (exchange, asset) not in positions
             ]
 
@@ -247,7 +250,7 @@ class Desk:
     def orderbook(self, key: str) -> dict[str, list[list[float]]]:
         """Return `{"ask": [[price, quantity]…], "bid": …}`, best first."""
         listing = _known(key)
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             session = self._advance(tx)
             asks, bids = session.line(listing).book(session.now)
         return {name: [[float(p), float(q)] for p, q in side] for name, side in (("ask", asks), ("bid", bids))}
@@ -255,21 +258,21 @@ class Desk:
     def memory(self, keys: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return Gunbot's core memory of some pairs (all by default) as far as it is known; see `_open_orders`."""
         listings = [_known(key) for key in keys] if keys is not None else list(LISTINGS.values())
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             session = self._advance(tx)
             return {listing.key: _memory(session, listing) for listing in listings}
 
     def orders(self, key: str) -> list[dict[str, Any]]:
         """Return all records of a pair, newest first."""
         listing = _known(key)
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             self._advance(tx)
             return tx.records([listing.key])
 
     def orders_page(self, keys: Iterable[str], page: int, size: int) -> tuple[int, list[dict[str, Any]]]:
         """Return how many records some pairs have together, and one page of them, newest first; pages count from 0."""
         known = [_known(key).key for key in keys]
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             self._advance(tx)
             return tx.count_records(known), tx.records(known, offset=page * size, count=size)
 
@@ -280,7 +283,7 @@ class Desk:
         position, buys). A day without fills is not listed, so the three lists are empty, as in Gunbot's sample.
         """
         known = [_known(key) for key in dict.fromkeys(keys)]
-        with self._store.transaction() as tx:
+        with self._data.transaction() as tx:
             session = self._advance(tx)
             here = datetime.fromtimestamp(session.now / 1000, UTC).astimezone(ZoneInfo(timezone))
             midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -333,36 +336,29 @@ def _short_of(session: _Session, listing: Listing, wanted: Decimal) -> str:
 
 
 def _find(session: _Session, intent: Cancel) -> Order:
-    """Return the open order of a leg's id. Its type and one of its prices must be named rightly, too."""
-    for order in session.orders.values():
-        for state in order.legs:
-            if (order.exchange, order.pair, str(state.id)) != (intent.exchange, intent.pair, intent.order_id):
-                continue
-            shown = _open_order(order, state)
-            if intent.order_type != shown["orderType"]:
-                raise Rejected(f"order {intent.order_id} is of type {shown['orderType']}")
-            prices = {shown.get(name) for name in ("rate", "stopPrice")}
-            if float(intent.price) not in prices:
-                raise Rejected(f"order {intent.order_id} was placed at {shown['rate']}")
-            return order
-    raise Rejected(f"No open order {clean(intent.order_id, 64)} on {intent.exchange}/{intent.pair}")
+    """Return the open order of a leg's id. Its type and one of its prices must be given correctly, too."""
+    order = session.tx.order_of_leg(intent.order_id)
+    if order is None or (order.exchange, order.pair) != (intent.exchange, intent.pair):
+        raise Rejected(f"No open order {clean(intent.order_id, 64)} on {intent.exchange}/{intent.pair}")
+    state = next(one for one in order.legs if str(one.id) == intent.order_id)
+    shown = _open_order(order, state)
+    if intent.order_type != shown["orderType"]:
+        raise Rejected(f"order {intent.order_id} is of type {shown['orderType']}")
+    if float(intent.price) not in {shown.get(name) for name in ("rate", "stopPrice")}:
+        raise Rejected(f"order {intent.order_id} was placed at {shown['rate']}")
+    return order
 
 
 def _memory(session: _Session, listing: Listing) -> dict[str, Any]:
     quote = session.line(listing).quote(session.now)
-    balances, lots = session.balances, session.tx.lots(listing.key)
+    tx = session.tx
     return {
         "Bid": float(quote.bid),
         "Ask": float(quote.ask),
-        "ABP": abp(lots, listing),
-        "quoteBalance": float(balances.get((listing.exchange, listing.holding), Decimal(0))),
-        "baseBalance": float(balances.get((listing.exchange, listing.paying), Decimal(0))),
-        "openOrders": [
-            _open_order(order, state)
-            for order in session.orders.values()
-            if order.key == listing.key
-            for state in order.legs
-        ],
+        "ABP": abp(tx.inventory(listing.key), listing),
+        "quoteBalance": float(tx.balance(listing.exchange, listing.holding).total),
+        "baseBalance": float(tx.balance(listing.exchange, listing.paying).total),
+        "openOrders": [_open_order(order, state) for order in tx.orders(listing.key) for state in order.legs],
     }
 
 
