@@ -5,15 +5,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock:
     """The machine's clocks. A ticket keeps both, so that a wall clock that is set back cannot keep it alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, boot_id: Path = BOOT_ID) -> None:
+        """`boot_id` is the file in which the kernel says which boot this is."""
         try:
-            self._boot = _BOOT_ID.read_text(encoding="ascii").strip()
+            self._boot = boot_id.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             # Without the kernel's id, monotonic readings are comparable within this process only.
             self._boot = f"process-{secrets.token_hex(8)}"
@@ -27,7 +28,7 @@ class Clock:
         return time.monotonic()
 
     def boot_id(self) -> str:
-        """Return an id that changes when `monotonic` starts anew."""
+        """Return an id that changes when `monotonic` restarts."""
         return self._boot
 
 

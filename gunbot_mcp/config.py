@@ -27,7 +27,7 @@ from pydantic_settings import (
 )
 
 from gunbot_mcp.domain import Capability
-from gunbot_mcp.errors import ConfigInvalid, clean
+from gunbot_mcp.errors import ConfigInvalid, ReadOnly, clean
 from gunbot_mcp.limits import Limits, Seconds, Section
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,16 @@ class Mode(StrEnum):
     @classmethod
     def knows(cls, value: object) -> bool:
         return _mode_text(value) in set(cls)
+
+
+def require_trading(mode: Mode) -> None:
+    """Refuse in read-only mode. The tools' gate and the guard's first check both ask here.
+
+    Raises:
+        ReadOnly: the mode is read-only.
+    """
+    if mode is Mode.READ_ONLY:
+        raise ReadOnly("this server is read-only: it places and cancels nothing", "a human can set mode = approve")
 
 
 def _mode_text(value: object) -> str:
@@ -164,7 +174,7 @@ class LedgerSettings(Section):
 
 
 class _Environment(PydanticBaseSettingsSource):
-    """The few variables above, nested to where they belong; all others are left alone."""
+    """The few variables above, as nested settings; all others are ignored."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - the base's signature
         return None, field_name, False
@@ -191,7 +201,7 @@ class Settings(BaseSettings):
     instance: Annotated[
         str | None, Field(description="The instance that this server serves; needed where there are several.")
     ] = None
-    # A name stands in the path of a paper instance's accounts.
+    # A name is part of the path of a paper instance's accounts.
     instances: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")], Instance] = Field(
         default_factory=dict[str, Instance]
     )
@@ -307,7 +317,7 @@ def _toml_file() -> Path | None:
     if not named:
         return None
     path = Path(named).expanduser()
-    # pydantic-settings passes silently over a file that is not there; a user who named one wants to know.
+    # pydantic-settings silently ignores a file that is not there; a user who named one wants to know.
     try:
         path.open("rb").close()
     except OSError as exc:

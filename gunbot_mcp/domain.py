@@ -23,6 +23,13 @@ class Side(StrEnum):
     SELL = "sell"
 
 
+class Purpose(StrEnum):
+    """Whether an order takes a risk or gets out of one."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
 class Effect(StrEnum):
     """What a tool can do to the world; decides annotations and whether a human is asked."""
 
@@ -61,7 +68,7 @@ class Leg:
 class Place:
     """Buy or sell `amount` of the pair's traded asset. Several legs: the first to act cancels the others.
 
-    `reference` is a price that the caller named without it being a limit or a stop (a market order's optional price,
+    `reference` is a price from the caller that is neither a limit nor a stop (a market order's optional price,
     a trailing stop's reference price); `trigger` is a trailing stop's named stop price, whose distance from the
     reference is the trail.
     """
@@ -171,7 +178,7 @@ def decimal_text(number: Decimal) -> str:
 
 
 def plain_text(number: Decimal) -> str:
-    """Return plain digits without trailing zeros: how people write a price that came from somewhere as a double."""
+    """Return plain digits without trailing zeros: how people write a price that arrived as a double."""
     return format(number.normalize(), "f")
 
 
@@ -186,7 +193,7 @@ def money(amount: Decimal) -> str:
 def to_decimal(value: object) -> Decimal | None:
     """Return a gateway's number (which may arrive as a string) as `Decimal`.
 
-    None where it is no finite number, or one of more than sixty digits.
+    None if it is not a finite number, or has more than sixty digits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None

@@ -7,7 +7,7 @@ confirmation policy and the ticket's sentence, the adapter's HTTP call, the pape
 Source of every path and field: gunbot.com, API reference, *Trading and Orders*.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal
@@ -379,4 +379,22 @@ ENDPOINTS = (
 )
 
 AnyEndpoint = Endpoint[Any]
-BY_NAME: Mapping[str, AnyEndpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+class _ByName(Mapping[str, AnyEndpoint]):
+    """The rows that the table has now, by name. The rest of the package reads the table through this, never a copy."""
+
+    def __getitem__(self, name: str) -> AnyEndpoint:
+        for endpoint in ENDPOINTS:
+            if endpoint.name == name:
+                return endpoint
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (endpoint.name for endpoint in ENDPOINTS)
+
+    def __len__(self) -> int:
+        return len(ENDPOINTS)
+
+
+BY_NAME: Mapping[str, AnyEndpoint] = _ByName()

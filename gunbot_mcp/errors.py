@@ -45,7 +45,7 @@ _SECRET_LENGTH = 4
 def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
     """Make foreign text safe to show: no control, bidi or invisible characters, no secrets, at most `limit` characters.
 
-    Secrets are the given strings of four or more characters (less is no secret, and would tear every text apart) and
+    Secrets are the given strings of four or more characters (shorter ones are not secrets, and occur in every text) and
     whatever looks like a JSON Web Token, a bearer header or an encrypted password.
     """
     # Cut first, generously: the patterns below must not run over megabytes that nobody will read.
@@ -85,7 +85,7 @@ class UnknownTool(GunbotMcpError):
 
 
 class Refused(GunbotMcpError):
-    """The guard's own no: decided here, before anything was sent."""
+    """The guard refused: decided here, before anything was sent."""
 
 
 class ReadOnly(Refused):

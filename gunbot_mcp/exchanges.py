@@ -8,7 +8,7 @@ exchange has them, also one whose name we do not know; everything else must be d
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gunbot_mcp.domain import Capability
+from gunbot_mcp.domain import Cancel, Capability, Close, Intent, Pair, Purpose, Side
 
 UNIVERSAL = frozenset({Capability.LIMIT, Capability.MARKET, Capability.CANCEL})
 UNIVERSAL_SOURCE = "gunbot.com, Trading and Orders: no exchange restriction is documented"
@@ -62,7 +62,7 @@ _KNOWN = (
     Exchange(name="gateio"),
     Exchange(name="hitbtc"),
     Exchange(name="huobi"),
-    # Known for perpetuals, which Gunbot's pages do not say: taken for futures, so that more is asked, not less.
+    # Known for perpetuals, though not from Gunbot's pages: treated as futures, so that a human is asked more often.
     Exchange(name="hyperliquid", futures=True),
     Exchange(name="kraken"),
     Exchange(name="krakenFutures", spot=False, futures=True),
@@ -80,6 +80,24 @@ EXCHANGES: Mapping[str, Exchange] = {exchange.name: exchange for exchange in _KN
 def base_name(exchange: str) -> str:
     """Return the exchange of a slot: `binance#2` → `binance`."""
     return exchange.partition("#")[0]
+
+
+def purpose_of(intent: Intent) -> Purpose | None:
+    """Return whether an order enters a risk or leaves one; None for a cancel.
+
+    An exit is a close, a sell of a `-LONG`, a buy of a `-SHORT`, and a sell where an exchange has nothing but spot:
+    elsewhere a sell may open a short position.
+    """
+    if isinstance(intent, Cancel):
+        return None
+    pair, known = Pair.parse(intent.pair), EXCHANGES.get(base_name(intent.exchange))
+    if isinstance(intent, Close):
+        return Purpose.EXIT
+    if pair is not None and pair.hedge is not None:
+        exits = intent.side is (Side.SELL if pair.hedge == "LONG" else Side.BUY)
+    else:
+        exits = intent.side is Side.SELL and known is not None and known.spot and not known.futures
+    return Purpose.EXIT if exits else Purpose.ENTRY
 
 
 class CapabilityMatrix:

@@ -15,7 +15,7 @@ def private_folder(folder: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file by `text`, UTF-8, 0600, on disk when this returns.
+    """Replace the file's content with `text`, UTF-8, 0600, on disk when this returns.
 
     Raises:
         OSError: the old file is untouched.

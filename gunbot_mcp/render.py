@@ -43,7 +43,7 @@ def instant(moment: datetime) -> str:
 
 
 def from_millis(millis: object) -> str | None:
-    """Return Gunbot's milliseconds as an instant's text, or None where they are no time."""
+    """Return Gunbot's milliseconds as an instant's text, or None if they are not a valid time."""
     if isinstance(millis, bool) or not isinstance(millis, int | float):
         return None
     try:

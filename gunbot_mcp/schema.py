@@ -1,4 +1,4 @@
-"""JSON Schemas as clients see them: inlined, without titles, as short as a schema can be and still say it all."""
+"""JSON Schemas as clients see them: inlined, without titles, as short as possible without losing anything."""
 
 from typing import Any, cast
 

@@ -14,7 +14,7 @@ import functools
 import logging
 import random
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -25,7 +25,7 @@ from pydantic_core import from_json
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.config import Instance, is_token
-from gunbot_mcp.endpoints import ENDPOINTS, AnyEndpoint, Result
+from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import (
     ConfigInvalid,
     GatewayError,
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 API = "/api/v1"
 _LOGIN = "/auth/login"
 _SECRET_LENGTH = 8
-"""Shorter ones are no secrets, and stand in every answer."""
+"""Shorter ones are not secrets, and occur in every answer."""
 MAX_BODY = 64 * 1024 * 1024
 GET_ATTEMPTS = 3
 BACKOFF_SECONDS = 0.2
@@ -63,17 +63,34 @@ READS: Mapping[str, str] = {
 """What the guards need besides the seventeen. `/config/*`, `/files/*` and `/license/*` carry or change secrets: they,
 like every other path, cannot be called through this client at all."""
 
-_ALLOWED = {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS} | {(m, p) for p, m in READS.items()}
 _HTTP_OK, _HTTP_UNAUTHORIZED, _HTTP_CLIENT_ERROR, _HTTP_SERVER_ERROR = 200, 401, 400, 500
 _TOO_MANY = 429
+
+
+def allowed_calls() -> frozenset[tuple[str, str]]:
+    """Return (method, path) of everything that a client made now may call: the table's rows and `READS`."""
+    rows = ((endpoint.method, endpoint.path) for endpoint in BY_NAME.values())
+    return frozenset((*rows, *((method, path) for path, method in READS.items())))
 
 
 class Gunbot:
     """The client of one instance. Use as an async context manager, or call `aclose()`."""
 
-    def __init__(self, instance: Instance, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network (the embedded paper gateway; tests)."""
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        backoff: float = BACKOFF_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        """`transport` replaces the network (the embedded paper gateway; tests).
+
+        A GET that is tried again waits about twice `backoff` seconds first, then four times; `sleep` does the waiting.
+        """
         self._instance = instance
+        self._allowed = allowed_calls()
         self._token = instance.secret()
         self._secrets = tuple(
             secret
@@ -82,6 +99,9 @@ class Gunbot:
         )
         self._login_lock = anyio.Lock()
         self._transport = transport
+        self._backoff = backoff
+        self._sleep = sleep
+        self._max_body = max_body
         self._verify = True if transport is not None else _tls(instance)
 
     @functools.cached_property
@@ -95,7 +115,7 @@ class Gunbot:
             timeout=httpx2.Timeout(
                 instance.read_timeout, connect=instance.connect_timeout, pool=instance.connect_timeout
             ),
-            # Node closes idle connections after 5 s: an order that meets the closing would be lost in between.
+            # Node closes idle connections after 5 s: an order that is sent at that moment would be lost.
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=2),
             headers={
                 "Accept": "application/json",
@@ -127,10 +147,10 @@ class Gunbot:
 
         Raises:
             GatewayRejected, Unauthorized: Gunbot said no; the order does not exist.
-            GatewayError: with `delivered` False it never arrived; otherwise nobody knows whether it did.
+            GatewayError: with `delivered` False it never arrived; otherwise it is unknown whether it did.
         """
         if not self._token and self._instance.password.get_secret_value():
-            # Logging in takes its time, in which an order that was just checked grows old.
+            # Logging in takes time, and meanwhile the checks of this order would become out of date.
             raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
         answer = await self._call("POST", endpoint.path, body={"data": args.wire()})
         if not isinstance(answer, dict) or cast("dict[str, Any]", answer).get("status") != "success":
@@ -158,7 +178,7 @@ class Gunbot:
     async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
         """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold the pair.
 
-        Then nobody knows: so it is where the pair is not active, or Gunbot has just started.
+        None means unknown: the pair is not active, or Gunbot has just started.
         """
         answer = _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
         return records.open_orders(answer, f"{exchange}/{pair}")
@@ -195,14 +215,14 @@ class Gunbot:
                 if attempt >= GET_ATTEMPTS or not exc.retryable:
                     raise
                 logger.info("GET %s: %s; trying again", path, exc.code)
-            # Full jitter, so that several readers do not knock in step.
-            await anyio.sleep(BACKOFF_SECONDS * 2**attempt * (0.5 + random.random() / 2))  # noqa: S311 - not a secret
+            # Full jitter, so that several readers do not retry at the same moments.
+            await self._sleep(self._backoff * 2**attempt * (0.5 + random.random() / 2))  # noqa: S311 - not a secret
             attempt += 1
 
     async def _call(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
     ) -> Any:  # noqa: ANN401 - any JSON value
-        if (method, path) not in _ALLOWED:
+        if (method, path) not in self._allowed:
             raise AssertionError(f"{method} {path} is not among the paths that this client may call")
         await self.log_in()
         return await self._send(method, path, query=query, body=body)
@@ -249,7 +269,7 @@ class Gunbot:
         try:
             response = await self._http.send(request, stream=True)
             try:
-                content = await _read(response)
+                content = await self._read(response)
             finally:
                 await response.aclose()
         except httpx2.TransportError as exc:
@@ -258,8 +278,19 @@ class Gunbot:
             raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from exc
         return self._understand(response.status_code, content if path == _LOGIN else self._without_secrets(content))
 
+    async def _read(self, response: httpx2.Response) -> bytes:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > self._max_body:
+                most = f"{self._max_body // 2**20} MiB"
+                raise GatewayInvalidResponse(
+                    f"Gunbot's answer is larger than {most}", "ask for pages, not for all orders"
+                )
+        return bytes(content)
+
     def _without_secrets(self, content: bytes) -> bytes:
-        """Blot out every secret of ours that Gunbot says back, before anything of its answer goes anywhere."""
+        """Mask every secret of ours that Gunbot repeats, before its answer is used anywhere."""
         for secret in self._secrets:
             if len(secret) >= _SECRET_LENGTH and secret.encode() in content:
                 content = content.replace(secret.encode(), b"***")
@@ -274,7 +305,7 @@ class Gunbot:
         said = clean(shaped.get("message") or "no reason given", secrets=self._secrets)
         if status == _HTTP_UNAUTHORIZED:
             if self._instance.password.get_secret_value():
-                self._token = ""  # what a login gave has run out; the next call logs in anew, this one is not repeated
+                self._token = ""  # the login has expired; the next call logs in again, this one is not repeated
             raise Unauthorized(
                 f"Gunbot does not accept the token: {said}", "copy a fresh token from Gunbot's GUI, see the README"
             )
@@ -299,15 +330,6 @@ class _Faltering(GatewayInvalidResponse):
 _REJECTED_HINT = "check pair, amount, price and balance; a pair of that exchange must be active in Gunbot"
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MAX_BODY:
-            raise GatewayInvalidResponse("Gunbot's answer is larger than 64 MiB", "ask for pages instead of all orders")
-    return bytes(content)
-
-
 def _transport_failure(exc: httpx2.TransportError) -> GatewayError:
     if isinstance(exc, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.UnsupportedProtocol):
         hint = "start Gunbot, check url and port"
@@ -330,7 +352,7 @@ def _tls(instance: Instance) -> bool | ssl.SSLContext:
         logger.warning("certificate verification is OFF for %s: anyone in between can read the token", instance.url)
         return False
     if instance.ca_file is None:
-        # Loading whom to trust takes a while; over plain HTTP a context that trusts nobody will do.
+        # Loading the trusted certificates takes a while; over plain HTTP a context that trusts nobody is enough.
         plain = instance.url.lower().startswith("http://")
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
     try:

@@ -63,7 +63,7 @@ Level = tuple[Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Records with their names said once. A field that a record lacks is `None` in its row."""
+    """Records as a table, with the field names given once. A field that a record lacks is `None` in its row."""
 
     columns: list[str]
     rows: list[list[Any]]
@@ -91,7 +91,7 @@ class Book:
 
     @property
     def crossed(self) -> bool:
-        """Whether somebody would pay more than somebody else asks: then it is no market that can be relied on."""
+        """Whether somebody would pay more than somebody else asks: such a market cannot be relied on."""
         return self.bid is not None and self.ask is not None and self.bid > self.ask
 
 
@@ -106,10 +106,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder:
-    """One resting order as Gunbot's core memory shows it; `raw` keeps every field of it.
-
-    `plain` is True only if nothing in the record hints at a stop, a trail, a linked order or an exit.
-    """
+    """One resting order as Gunbot's core memory shows it; `raw` keeps every field of it."""
 
     id: str
     exchange: str
@@ -119,8 +116,12 @@ class OpenOrder:
     kind: str
     price: Decimal | None
     amount: Decimal | None
-    plain: bool
     raw: Mapping[str, Any]
+
+    @property
+    def plain(self) -> bool:
+        """Return True only if nothing in the record hints at a stop, a trail, a linked order or an exit."""
+        return _is_plain(self.raw, self.side)
 
 
 def record_list(body: Mapping[str, Any]) -> list[Record]:
@@ -174,7 +175,7 @@ def book(body: Mapping[str, Any]) -> Book:
 
 
 def _levels(side: object) -> list[Level]:
-    """Return the levels at which something can be traded: a price without an amount is none."""
+    """Return the levels at which something can be traded: a price without an amount is not a level."""
     levels: list[Level] = []
     for level in cast("list[Any]", side) if isinstance(side, list) else []:
         if isinstance(level, list) and len(cast("list[Any]", level)) >= 2:  # noqa: PLR2004 - price, amount
@@ -225,7 +226,7 @@ def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
     """Return the open orders of every `exchange/pair` in a core-memory answer.
 
     Raises:
-        GatewayInvalidResponse: there is no core memory in the answer, or its `openOrders` are no lists of objects.
+        GatewayInvalidResponse: there is no core memory in the answer, or its `openOrders` are not lists of objects.
     """
     memory = _members(body.get("memory", body))
     pairs = {key: _members(pair) for key, pair in memory.items() if "/" in key}
@@ -254,7 +255,7 @@ def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
 def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
     side = next((Side(text) for text in _texts(raw, "type", "side") if text in set(Side)), None)
     kind = next(iter(_texts(raw, "kind", "orderType", "order_type")), "limit")
-    # All of these come into sentences that a human reads before deciding: Gunbot's words, but nothing else.
+    # All of these become part of sentences that a human reads before deciding, so Gunbot's texts are cleaned.
     return OpenOrder(
         id=clean(_first(raw, "id", "orderId", "orderid", "OrderUuid") or "", 64),
         exchange=exchange,
@@ -264,7 +265,6 @@ def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
         kind=kind if _KIND.fullmatch(kind) else "unusual",
         price=to_decimal(_first(raw, "rate", "price", "limitPrice", "stopPrice")),
         amount=to_decimal(_first(raw, "amount", "quantity", "amt", "origQty")),
-        plain=_is_plain(raw, side),
         raw=raw,
     )
 
@@ -272,7 +272,7 @@ def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
 def _is_plain(raw: Mapping[str, Any], side: Side | None) -> bool:
     """Return whether everything that a record says, however deep, is what a plain order of this side says.
 
-    What nobody here knows may be a stop, a linked leg or an exit by another name, so it is not plain.
+    An unknown value may be a stop, a linked leg or an exit by another name, so it is not plain.
     """
     return all(_says_nothing(value) or _harmless(name, value, side) for name, value in raw.items())
 
@@ -285,16 +285,29 @@ def _harmless(name: str, value: object, side: Side | None) -> bool:
         return _is_plain(cast("dict[str, Any]", value), side)
     if isinstance(value, list):
         return all(_harmless(name, item, side) for item in cast("list[Any]", value))
-    text = value.lower() if isinstance(value, str) and key not in {"id", "pair", "symbol"} else ""
-    if key in {"side", "type"} and text in set(Side):
+    if not isinstance(value, str) or key in {"id", "pair", "symbol"}:
+        return True
+    text = value.lower()
+    if key in {"side", "type"} and text in _SIDES:
         return side is not None and text == side.value
     return text != "tp" and not any(word in text for word in _STOP_WORDS)
 
 
+_SIDES = frozenset(side.value for side in Side)
+
+
 def _says_nothing(value: object) -> bool:
-    """Return whether a field is empty, by any of the ways in which exchanges write that; Binance's no list is -1."""
-    number = to_decimal(value)
-    return value is None or value is False or value in ("", [], {}) or number in {Decimal(0), Decimal(-1)}
+    """Return whether a field is empty, in any of the ways that exchanges use; Binance writes -1 for no list."""
+    if value is None or value is False or value in ("", [], {}):
+        return True
+    if isinstance(value, int | float):
+        return value in {0, -1} and value is not True
+    # A text that does not begin like a number is not one, and most do not.
+    return isinstance(value, str) and value.strip()[:1] in _NUMERIC and to_decimal(value) in _NOTHING
+
+
+_NUMERIC = frozenset("+-.0123456789")
+_NOTHING = frozenset({Decimal(0), Decimal(-1)})
 
 
 def _first(raw: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - any JSON value

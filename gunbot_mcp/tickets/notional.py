@@ -2,7 +2,7 @@
 
 A buy with a limit costs at most its limit; everything that fills at the market is priced from the book plus slippage;
 a sell is worth the higher of its own prices and the book (a sell limit far below the market still gives away what the
-market would have paid). Several legs count at the dearest of them, since one fill cancels the others.
+market would have paid). Of several legs the most expensive one counts, since one fill cancels the others.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def worst_case(intent: Place | Close, book: Book | None, limits: Limits) -> Noti
     """Return the worst-case notional.
 
     Raises:
-        LimitExceeded: it cannot be computed: an order that nobody can size is not sent.
+        LimitExceeded: it cannot be computed; an order of unknown worst case is not sent.
     """
     pair = Pair.parse(intent.pair)
     if pair is None:

@@ -1,12 +1,16 @@
-"""What became of a ticket, in words for the human who decides, or decided."""
+"""What became of a ticket, in words made from facts; only this file writes them. No code parses these words.
 
-import json
+`outcome_of` is for people (page, card, terminal), `news_of` for an assistant; `reason_text` is the reason alone.
+"""
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from gunbot_mcp.domain import Cancel, plain_text
 from gunbot_mcp.errors import clean
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.render import instant
+from gunbot_mcp.tickets.channels import Speaker
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, Observation, Reason, ReasonCode, State, Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +23,102 @@ class Outcome:
     command: str | None = None
 
 
+WHERE: Mapping[str, str] = {
+    "open_orders": "open orders",
+    "history": "order history",
+    "not_open": "no longer among the open orders",
+    "human": "a human's word",
+}
+"""The places where an order can be seen, as answers name them."""
+
+
 def outcome_of(ticket: Ticket) -> Outcome:
-    """Return the words for a ticket that is not pending any more."""
-    return (_CANCEL_WORDS if ticket.side == "cancel" else _ORDER_WORDS)[ticket.state](ticket)
+    """Return the words for people about a ticket that is not pending any more."""
+    return (_CANCEL_WORDS if ticket.cancels else _ORDER_WORDS)[ticket.state](ticket)
+
+
+def news_of(ticket: Ticket) -> str:
+    """Return what an assistant is told: what happened, and what it may and must not do next."""
+    if ticket.state in {State.PENDING, State.APPROVED}:
+        return f"A human can decide until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
+    reason = _sentence(reason_text(ticket))
+    if ticket.state is State.ACCEPTED:
+        said = (ticket.answer or {}).get("message")
+        meaning = "the cancel is handed over" if ticket.cancels else "handed over, which is not a fill"
+        word = f"Gunbot said {said!r}: {meaning}." if said else reason
+        return f"{word} {_seen_by_model(ticket)}".rstrip()
+    if ticket.state in {State.UNKNOWN, State.SENDING}:
+        return (
+            f"{reason or 'It is being sent.'} Never send it again: get_ticket looks for it, "
+            f"list_open_orders and list_orders_page show what exists, a human can run gunbot-mcp resolve {ticket.id}."
+        )
+    again = {State.EXPIRED: " Ask whether to propose it again.", State.VOID: " Ask before you propose it again."}
+    return f"{reason or _sentence(ticket.state.value)}{again.get(ticket.state, '')}"
+
+
+def reason_text(ticket: Ticket) -> str | None:
+    """Return why the ticket is in its state, or None where nothing was recorded."""
+    return None if ticket.reason is None else _REASONS[ticket.reason.code](ticket, ticket.reason)
+
+
+def candidate_line(seen: Observation) -> str:
+    """Return one order that could be a ticket's, for the human who settles it."""
+    return f"It could be order {_first_id(seen)}{_at_price(seen)}, seen in the {WHERE[seen.where]}."
+
+
+# Reasons
+
+
+def _fact(reason: Reason, name: str = "message") -> str:
+    return clean(reason.facts.get(name, ""), 400)
+
+
+def _stopper(reason: Reason) -> str:
+    return "a fault of gunbot-mcp" if reason.facts.get("by") == "fault" else "the process was stopped"
+
+
+def _lost(reason: Reason) -> str:
+    if reason.facts.get("ended"):
+        return "the process that had it ended"
+    return "nobody has said for too long what became of it"
+
+
+def _may_exist(ticket: Ticket) -> str:
+    # The order that a cancel is about did exist.
+    return "" if ticket.cancels else "; the order may exist"
+
+
+def _declined_reason(ticket: Ticket, _: Reason) -> str:
+    who = ticket.decided_by
+    if who is None or who.row.speaks_for is Speaker.HUMAN:
+        return "declined by a human"
+    return f"declined {clean(who.place, 120)}"
+
+
+_REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
+    ReasonCode.TAKEN: lambda _t, _r: "Gunbot took the order",
+    ReasonCode.FOUND: lambda t, _r: f"found in the {WHERE[t.observed.where]}" if t.observed else "found",
+    ReasonCode.CANCEL_SEEN: lambda _t, _r: "the order is gone and did not fill",
+    ReasonCode.HUMAN_PLACED: lambda _t, _r: "a human found the order",
+    ReasonCode.HUMAN_NOT_PLACED: lambda _t, _r: "a human found that the order never arrived",
+    ReasonCode.GUNBOT_SAID_NO: lambda _t, r: _fact(r),
+    ReasonCode.NO_ANSWER: lambda t, r: f"sent, but {_fact(r)}{_may_exist(t)}",
+    ReasonCode.CUT_OFF: lambda t, r: f"{_stopper(r)} while sending{_may_exist(t)}",
+    ReasonCode.SENDER_LOST: lambda _t, r: (
+        f"{_lost(r)} while sending; Gunbot may have the order: look for it in Gunbot's open orders and history, "
+        "or say what you found with gunbot-mcp resolve"
+    ),
+    ReasonCode.UNREACHABLE: lambda _t, _r: "Gunbot could not be reached; nothing was sent",
+    ReasonCode.CHECK_FAILED: lambda _t, r: f"nothing was sent: {_fact(r)}",
+    ReasonCode.NOT_SENT: lambda _t, r: f"nothing was sent: {_stopper(r)} before sending",
+    ReasonCode.HALTED: lambda _t, r: f"nothing was sent: trading is halted: {_fact(r)}",
+    ReasonCode.TOO_LATE: lambda _t, _r: "nothing was sent: too much time passed after the claim",
+    ReasonCode.SENDER_LOST_BEFORE: lambda _t, r: f"{_lost(r)} after the approval; nothing was sent",
+    ReasonCode.DECLINED: _declined_reason,
+    ReasonCode.EXPIRED: lambda _t, _r: "nobody decided in time",
+    ReasonCode.WITHDRAWN: lambda _t, _r: "withdrawn by the client",
+    ReasonCode.RECORDED: lambda _t, r: _fact(r, "text"),
+}
 
 
 # An order
@@ -37,18 +134,15 @@ def _accepted(ticket: Ticket) -> Outcome:
     return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
 
 
-def _seen(observed: Mapping[str, Any] | None) -> str:
-    if observed is None:
-        return "It was not seen among the open orders or fills yet; reload to look again."
-    price = f" at {clean(observed['price'], 40)}" if observed.get("price") else ""
-    order, where = clean(observed.get("order_id"), 80), clean(observed.get("where"), 80)
-    if where == _BY_WORD:
-        return f"Order {order}{price}, by a human's word."
-    return f"Order {order}{price}, seen in the {where}."
+def _seen(seen: Observation | None) -> str:
+    if seen is None:
+        return "It was not seen among the open orders or fills yet; look again in a moment."
+    order = f"Order {_first_id(seen)}{_at_price(seen)}"
+    return f"{order}, by a human's word." if seen.where == "human" else f"{order}, seen in the {WHERE[seen.where]}."
 
 
 def _rejected(ticket: Ticket) -> Outcome:
-    return Outcome(tone="bad", title="Rejected by Gunbot", lines=(_sentence(ticket.reason), "There is no such order."))
+    return Outcome(tone="bad", title="Rejected by Gunbot", lines=(_why(ticket), "There is no such order."))
 
 
 def _unknown(ticket: Ticket) -> Outcome:
@@ -56,8 +150,8 @@ def _unknown(ticket: Ticket) -> Outcome:
         tone="unsure",
         title="Unknown: the order may exist",
         lines=(
-            _sentence(ticket.reason),
-            "Do not place it again: look in Gunbot or at the exchange; reloading this page looks, too.",
+            _why(ticket),
+            "Do not place it again: look in Gunbot or at the exchange; looking again here asks Gunbot, too.",
             "Until it is settled, this pair and side are locked.",
             "When you know whether the order exists, say so in a terminal:",
         ),
@@ -66,7 +160,7 @@ def _unknown(ticket: Ticket) -> Outcome:
 
 
 def _void(ticket: Ticket) -> Outcome:
-    lines = (_sentence(ticket.reason), "There is no such order.")
+    lines = (_why(ticket), "There is no such order.")
     return Outcome(tone="bad", title="Void: this order did not happen", lines=lines)
 
 
@@ -79,17 +173,17 @@ def _cancel_under_way(ticket: Ticket) -> Outcome:
 
 
 def _cancel_accepted(ticket: Ticket) -> Outcome:
-    order, where = _target(ticket), (ticket.observed or {}).get("where")
-    if where == _NOT_OPEN:
-        return Outcome(tone="good", title=f"Cancelled: {order} is {_NOT_OPEN}", lines=(_said(ticket),))
-    if where == _BY_WORD:
+    order, where = _target(ticket), None if ticket.observed is None else ticket.observed.where
+    if where == "not_open":
+        return Outcome(tone="good", title=f"Cancelled: {order} is {WHERE[where]}", lines=(_said(ticket),))
+    if where == "human":
         return Outcome(tone="good", title=f"Cancelled: {order} is gone, by a human's word", lines=(_said(ticket),))
-    still = f"Handed over is not cancelled: {order} was not seen to be gone yet; reload to look again."
+    still = f"Handed over is not cancelled: {order} was not seen to be gone yet; look again in a moment."
     return Outcome(tone="good", title="Cancel handed over", lines=(_said(ticket), still))
 
 
 def _not_cancelled(ticket: Ticket) -> Outcome:
-    lines = (_sentence(ticket.reason), "Look among the open orders before you rely on it either way.")
+    lines = (_why(ticket), "Look among the open orders before you rely on it either way.")
     return Outcome(tone="bad", title=f"Not cancelled: {_target(ticket)} may still be open", lines=lines)
 
 
@@ -99,9 +193,8 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
         tone="unsure",
         title=f"Unknown: {order} may still be open",
         lines=(
-            # Of an order the reason says that it may exist; the order of a cancel did exist.
-            _sentence((ticket.reason or "").removesuffix("; the order may exist") or None),
-            "Look in Gunbot or at the exchange whether it is gone; reloading this page looks, too.",
+            _why(ticket),
+            "Look in Gunbot or at the exchange whether it is gone; looking again here asks Gunbot, too.",
             "When you know it, say so in a terminal:",
         ),
         command=f"gunbot-mcp resolve {ticket.id}",
@@ -110,11 +203,8 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
 
 def _target(ticket: Ticket) -> str:
     """Return `order 461773`, for the order that the cancel is about."""
-    try:
-        found = json.loads(ticket.arguments).get("order_id")
-    except (ValueError, AttributeError):
-        found = None
-    return "the order" if found is None else f"order {clean(found, 80)}"
+    intent = ticket.order.intent
+    return f"order {clean(intent.order_id, 80)}" if isinstance(intent, Cancel) else "the order"
 
 
 # Either
@@ -133,13 +223,8 @@ def _withdrawn(ticket: Ticket) -> Outcome:
 
 
 def _by(did: str, ticket: Ticket) -> str:
-    """Say on which channel it was decided: nobody knows who sat there, and it need not be the reader."""
-    who = clean(ticket.decided_by or "a human", 120)
-    if who.startswith("form in "):
-        return f"{did} in the {who}."
-    if who.startswith("ticket card in "):
-        return f"{did} on the {who}."
-    return f"{did} {_CHANNELS.get(who, f'by {who}')}."
+    """Say through which channel it was decided; who decided is not known, and need not be the reader."""
+    return f"{did} by a human." if ticket.decided_by is None else f"{did} {clean(ticket.decided_by.place, 120)}."
 
 
 def _on_its_way(ticket: Ticket) -> str:
@@ -147,13 +232,37 @@ def _on_its_way(ticket: Ticket) -> str:
 
 
 def _said(ticket: Ticket) -> str:
-    said = (ticket.outcome or {}).get("message")
-    return f"Gunbot said: “{clean(said)}”." if said else _sentence(ticket.reason)
+    said = (ticket.answer or {}).get("message")
+    return f"Gunbot said: “{clean(said)}”." if said else _why(ticket)
 
 
-def _sentence(reason: str | None) -> str:
-    shown = _capital(clean(reason or "no reason was recorded", 400))
-    return shown + ("" if shown.endswith((".", "…")) else ".")
+def _why(ticket: Ticket) -> str:
+    return _sentence(reason_text(ticket) or "no reason was recorded")
+
+
+def _seen_by_model(ticket: Ticket) -> str:
+    seen = ticket.observed
+    if ticket.cancels:
+        if seen is None:
+            return "It is not known yet whether the order is gone."
+        return f"Order {_first_id(seen)} is {WHERE[seen.where]}."
+    if seen is None:
+        return "It was not seen among the open orders or fills yet."
+    return f"Order id {_first_id(seen)}{_at_price(seen)}, seen in the {WHERE[seen.where]}."
+
+
+def _first_id(seen: Observation) -> str:
+    # Ids are Gunbot's words, not ours.
+    return clean(seen.order_ids[0] if seen.order_ids else "", 80)
+
+
+def _at_price(seen: Observation) -> str:
+    return "" if seen.price is None else f" at {plain_text(seen.price)}"
+
+
+def _sentence(text: str | None) -> str:
+    shown = _capital(clean(text or "", 400))
+    return shown + ("" if shown.endswith((".", "…")) or not shown else ".")
 
 
 def _capital(text: str) -> str:
@@ -161,13 +270,9 @@ def _capital(text: str) -> str:
 
 
 _NO_ANSWER = "There is no answer yet that can be trusted."
-_NOT_OPEN = "no longer among the open orders"
-_BY_WORD = "a human's word"
-_CHANNELS: Mapping[str, str] = {"terminal": "in a terminal", "approval page": "on the approval page"}
 
 _ORDER_WORDS: Mapping[State, Callable[[Ticket], Outcome]] = {
-    State.APPROVED: _under_way,
-    State.SENDING: _under_way,
+    **dict.fromkeys(IN_FLIGHT, _under_way),
     State.ACCEPTED: _accepted,
     State.REJECTED: _rejected,
     State.UNKNOWN: _unknown,
@@ -178,8 +283,7 @@ _ORDER_WORDS: Mapping[State, Callable[[Ticket], Outcome]] = {
 }
 _CANCEL_WORDS: Mapping[State, Callable[[Ticket], Outcome]] = {
     **_ORDER_WORDS,
-    State.APPROVED: _cancel_under_way,
-    State.SENDING: _cancel_under_way,
+    **dict.fromkeys(IN_FLIGHT, _cancel_under_way),
     State.ACCEPTED: _cancel_accepted,
     State.REJECTED: _not_cancelled,
     State.UNKNOWN: _cancel_unknown,

@@ -1,5 +1,6 @@
 """What a human reads before approving: one sentence that names the assets, written here and never by a model."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from gunbot_mcp.domain import (
@@ -18,10 +19,39 @@ from gunbot_mcp.domain import (
 )
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.tickets.notional import Notional
+from gunbot_mcp.tickets.ticket import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence in two pieces: `what` the order does, and the end that says its `worth`, which may be empty."""
+
+    what: str
+    worth: str = ""
+
+    def __str__(self) -> str:
+        return self.what + self.worth
+
+
+def headline_of(ticket: Ticket) -> Sentence:
+    """Return the ticket's summary in two pieces, from its typed order; in one piece if the two together differ from it.
+
+    A human must see the summary that the ticket was made with, so a piece is shown apart only if nothing is lost.
+    """
+    if ticket.notional is None or ticket.asset is None:
+        return Sentence(ticket.summary)
+    intent = ticket.order.intent
+    pieces = Sentence(what(intent), worth(intent, ticket.notional, ticket.asset))
+    return pieces if str(pieces) == ticket.summary else Sentence(ticket.summary)
 
 
 def sentence(intent: Intent, worst: Notional | None = None, seen: OpenOrder | None = None) -> str:
     """Return e.g. `Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees`."""
+    return what(intent, seen) + (worth(intent, worst.amount, worst.asset) if worst else "")
+
+
+def what(intent: Intent, seen: OpenOrder | None = None) -> str:
+    """Return the sentence without its worth: `Buy 0.001 BTC at 50000 USDT on binance`."""
     if isinstance(intent, Cancel):
         return _cancel(intent, seen)
     paying, traded = assets_of(intent)
@@ -39,11 +69,15 @@ def sentence(intent: Intent, worst: Notional | None = None, seen: OpenOrder | No
         whole += f" (named: price {decimal_text(intent.reference)}, stop {decimal_text(intent.trigger)})"
     if isinstance(intent, Place) and len(intent.legs) > 1:
         whole += " (the first to fill cancels the other)"
-    return whole + (f", {_worth(side, intent)} {money(worst.amount)} {worst.asset} with fees" if worst else "")
+    return whole
 
 
-def _worth(side: Side, intent: Place | Close) -> str:
-    return "at most" if side is Side.BUY and isinstance(intent, Place) else "worth at most"
+def worth(intent: Intent, amount: Decimal, asset: str) -> str:
+    """Return the end of the sentence: `, at most 50.05 USDT with fees`. A cancel has no worth: its end is empty."""
+    if isinstance(intent, Cancel):
+        return ""
+    spends = side_of(intent) is Side.BUY and isinstance(intent, Place)
+    return f", {'at most' if spends else 'worth at most'} {money(amount)} {asset} with fees"
 
 
 def _way(leg: Leg, side: Side, paying: str, traded: str) -> str:

@@ -6,19 +6,21 @@
 
 A ticket's content never changes; its state moves only along `TRANSITIONS`, by one atomic statement in the ledger.
 `void` always means: this order did not happen (the market or the limits moved, the connection was refused before a
-byte was delivered, or a human found that it never arrived).
+byte was delivered, or a human found that it never arrived). What became of it is facts: a state, a reason's code, an
+actor, an observation. `outcome.py` makes the words.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from gunbot_mcp.domain import decimal_text
+from gunbot_mcp.domain import Purpose
+from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.order import Order
 
 
 class State(StrEnum):
@@ -41,75 +43,144 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.UNKNOWN: frozenset({State.ACCEPTED, State.REJECTED, State.VOID}),
 }
 
+OPEN = frozenset({State.PENDING, State.APPROVED, State.SENDING})
+"""States in which a ticket waits for somebody or something."""
+IN_FLIGHT = frozenset({State.APPROVED, State.SENDING})
 SPENT = frozenset({State.SENDING, State.ACCEPTED, State.UNKNOWN})
 """States whose notional counts against the day: sent, or perhaps sent."""
+
+
+class ReasonCode(StrEnum):
+    """Why a ticket is in its state. The parameters of each code are in the comment beside it."""
+
+    TAKEN = "taken"  # Gunbot said success
+    FOUND = "found"  # an unknown order was seen; the observation says where
+    CANCEL_SEEN = "cancel_seen"  # a cancel of unknown fate: the order is gone and did not fill
+    HUMAN_PLACED = "human_placed"  # a human found the order
+    HUMAN_NOT_PLACED = "human_not_placed"  # a human found that the order never arrived
+    GUNBOT_SAID_NO = "gunbot_said_no"  # message: what the adapter says of it
+    NO_ANSWER = "no_answer"  # message
+    CUT_OFF = "cut_off"  # by: fault | stopped; the POST may have been delivered
+    SENDER_LOST = "sender_lost"  # ended: whether the process is known to have ended
+    UNREACHABLE = "unreachable"  # no byte was delivered
+    CHECK_FAILED = "check_failed"  # message: which check, before sending
+    NOT_SENT = "not_sent"  # by: fault | stopped; before the POST
+    HALTED = "halted"  # message: why
+    TOO_LATE = "too_late"  # too much time passed after the claim
+    SENDER_LOST_BEFORE = "sender_lost_before"  # ended; after the approval, before the claim
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    RECORDED = "recorded"  # text: what version 0.1 wrote down in its own words
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    code: ReasonCode
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Certainty(StrEnum):
+    """How sure an observation is; see FATES: a human's word counts more than a match, a match more than a candidate."""
+
+    HUMAN = "human"
+    MATCH = "match"
+    CANDIDATE = "candidate"
+
+
+Where = Literal["open_orders", "history", "not_open", "human"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen of an order at the exchange. `order_ids`: one, or one for each leg, exactly as Gunbot writes them.
+
+    `state`: what the order was then. `price`, `filled` and `average` in the pair's own units; None where not seen.
+    `seen_at` is None where version 0.1, which did not note it, looked.
+    """
+
+    order_ids: tuple[str, ...]
+    where: Where
+    state: Literal["open", "partly_filled", "filled", "gone"] | None
+    certainty: Certainty
+    seen_at: datetime | None
+    price: Decimal | None = None
+    order_type: str | None = None
+    filled: Decimal | None = None
+    average: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """Content first (immutable, covered by `digest`), then what became of it.
 
-    `arguments` are the tool's arguments as exact JSON text (numbers keep their digits). `notional` is the worst case
-    in `asset`, fees included; None where money is not at stake (a cancel). Instants are aware UTC datetimes.
-    `boot` and `deadline` are the machine's boot id and its monotonic clock at expiry, so that a wall clock that is
-    set back cannot keep a ticket alive. `nonce_hash` is the SHA-256 of a token that only the human's own channel got.
+    `notional` is the worst case in `asset`, fees included; None where money is not at stake (a cancel). `url` and
+    `live` name the Gunbot that it was made for (`url` None: version 0.1 did not write it down; its fingerprint covers
+    it). Instants are aware UTC datetimes. `boot` and `deadline` are the machine's boot id and its monotonic clock at
+    expiry, so that a wall clock that is set back cannot keep a ticket alive. `nonce_hash` is the SHA-256 of a token
+    that only the human's own channel got. `contract_size` is what one contract holds, where amounts count contracts.
+
+    `content` is the canonical text of all that, as `content.py` writes it and the ledger keeps it; empty until then.
+    `baseline` is what was there just before sending; `answer` is what Gunbot said (`message`), or how it failed
+    (`error`).
     """
 
     id: str
     instance: str
     live: bool
-    tool: str
-    arguments: str
-    exchange: str
-    pair: str
-    side: str  # buy | sell | cancel
+    url: str | None
+    order: Order
     summary: str
     notional: Decimal | None
     asset: str | None
+    purpose: Purpose | None
+    contract_size: Decimal | None = None
     quote: Mapping[str, Any] | None
     checks: tuple[str, ...]
     warnings: tuple[str, ...]
     client: str
     fingerprint: str
-    repeat_of: str | None
+    repeat_of: str | None = None
     created_at: datetime
     expires_at: datetime
     boot: str
     deadline: float
     nonce_hash: str
+    content: str = field(default="", repr=False)
 
     state: State = State.PENDING
-    decided_by: str | None = None
+    decided_by: Actor | None = None
     owner: str | None = None
     sent_at: datetime | None = None
     closed_at: datetime | None = None
     mandate: str | None = None
-    reason: str | None = None
-    outcome: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = field(default=None)
+    reason: Reason | None = None
+    answer: Mapping[str, Any] | None = None
+    baseline: Mapping[str, Any] | None = field(default=None, repr=False)
+    observed: Observation | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything that a human approves; the same for the same content, whatever the state."""
-        content = {
-            "id": self.id,
-            "instance": self.instance,
-            "live": self.live,
-            "tool": self.tool,
-            "arguments": self.arguments,
-            "summary": self.summary,
-            "notional": None if self.notional is None else decimal_text(self.notional),
-            "asset": self.asset,
-            "warnings": list(self.warnings),
-            "expires_at": self.expires_at.isoformat(),
-        }
-        return hashlib.sha256(canonical(content).encode()).hexdigest()
+        return hashlib.sha256(self.content.encode()).hexdigest()
 
+    @property
+    def tool(self) -> str:
+        return self.order.tool
 
-def canonical(value: object) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces, no escapes beyond JSON's own.
+    @property
+    def exchange(self) -> str:
+        return self.order.intent.exchange
 
-    Half a surrogate pair (JSON can carry one, UTF-8 cannot) stays as its JSON escape, so that the text always encodes.
-    """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    @property
+    def pair(self) -> str:
+        return self.order.intent.pair
+
+    @property
+    def side(self) -> str:
+        """Return buy, sell or cancel."""
+        return self.order.side
+
+    @property
+    def cancels(self) -> bool:
+        return self.order.trade is None

@@ -1,13 +1,16 @@
 """A ticket as people, models and pages see it: the same facts everywhere."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gunbot_mcp.domain import money
+from gunbot_mcp.domain import Close, money, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import Answer, instant
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.outcome import WHERE, news_of, outcome_of, reason_text
+from gunbot_mcp.tickets.sentences import headline_of
+from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
 STATUS: Mapping[State, str] = {
     State.PENDING: "awaiting_approval",
@@ -40,9 +43,70 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "warnings": list(ticket.warnings),
         "created_at": instant(ticket.created_at),
         "proposed_by": ticket.client,
-        "decided_by": ticket.decided_by,
-        "order_id": (ticket.observed or {}).get("order_id"),
-        "reason": ticket.reason,
+        "decided_by": None if ticket.decided_by is None else str(ticket.decided_by),
+        "order_id": None if ticket.observed is None else _first(ticket.observed),
+        "reason": reason_text(ticket),
+    }
+
+
+def observed_view(seen: Observation) -> dict[str, Any]:
+    """Return what was seen of the order, as answers carry it; `legs` only where it has several ids."""
+    facts = {
+        "order_id": _first(seen),
+        "where": WHERE[seen.where],
+        "price": None if seen.price is None else plain_text(seen.price),
+        "order_type": seen.order_type,
+        "filled": True if seen.state == "filled" else None,
+        "legs": list(seen.order_ids) if len(seen.order_ids) > 1 else None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _first(seen: Observation) -> str | None:
+    return seen.order_ids[0] if seen.order_ids else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """How much money is at stake, in words: `Worst case`, `50.05 USDT`, `fees included`."""
+
+    word: str
+    amount: str
+    note: str
+
+
+def figure_of(ticket: Ticket) -> Figure:
+    if ticket.notional is None:
+        return Figure(word="Spends", amount="Nothing", note="it only cancels")
+    # A sell or a close does not spend the amount, so it is not a worst case.
+    sells = ticket.side == "sell" or isinstance(ticket.order.intent, Close)
+    amount = f"{money(ticket.notional)} {clean(ticket.asset, 20)}"
+    return Figure(word="Worth at most" if sells else "Worst case", amount=amount, note="fees included")
+
+
+TICKET_META = "gunbot-mcp/ticket"
+"""The key of `card_view` in a result's `_meta`."""
+
+
+def card_view(ticket: Ticket) -> dict[str, Any]:
+    """Return what a ticket's card shows: the ticket, and every text about it that this server writes.
+
+    `outcome` is None while the ticket waits for a decision; its `command` is what a human may type next.
+    """
+    headline, figure = headline_of(ticket), figure_of(ticket)
+    outcome = None if ticket.state is State.PENDING else outcome_of(ticket)
+    return {
+        "ticket": ticket_view(ticket),
+        "headline": {"what": headline.what, "worth": headline.worth},
+        "figure": {"word": figure.word, "amount": figure.amount, "note": figure.note},
+        "outcome": None
+        if outcome is None
+        else {
+            "tone": outcome.tone,
+            "title": clean(outcome.title, 400),
+            "lines": [clean(line, 600) for line in outcome.lines if line],
+            "command": outcome.command,
+        },
     }
 
 
@@ -77,21 +141,24 @@ TICKET_OUTPUT: Mapping[str, Any] = {
 
 
 def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, note: str | None = None) -> Answer:
-    """Return a ticket in both forms. `approve` says how a human decides; `note` is one more sentence for the text."""
-    outcome = ticket.outcome or {}
+    """Return a ticket in both forms. `approve` says how a human decides; `note` is one more sentence for the text.
+
+    The first and the last line of the text, and the labels before the others, are what a ticket card reads in clients
+    that pass on nothing but the text.
+    """
+    said, failed = (ticket.answer or {}).get("message"), (ticket.answer or {}).get("error")
     status = STATUS[ticket.state]
-    said = outcome.get("message")
     structured: dict[str, Any] = {
         "status": status,
         "ticket": ticket_view(ticket),
         "gateway": None if said is None else {"message": said},
-        "observed": None if ticket.observed is None else dict(ticket.observed),
+        "observed": None if ticket.observed is None else observed_view(ticket.observed),
     }
     if approve is not None and status == "awaiting_approval":
         structured["approve"] = dict(approve)
-    if "error" in outcome and status != "accepted":
-        structured["error"] = outcome["error"]
-    happened = _what_happened(ticket, said)
+    if failed is not None and status != "accepted":
+        structured["error"] = failed
+    happened = news_of(ticket)
     structured["note"] = f"{happened} {note}" if note else happened
     lines = [f"{status}: {ticket.summary}", happened]
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
@@ -99,39 +166,8 @@ def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, n
         lines.append(f"To approve: {structured['approve']['how']}")
     if note:
         lines.append(note)
+    card = card_view(ticket)
+    if card["outcome"] is not None:
+        lines.append(f"Outcome: {card['outcome']['title']}")
     lines.append(f"Ticket {ticket.id}, {kind_of(ticket)} instance {ticket.instance}, state {ticket.state.value}")
-    return Answer(structured=structured, text="\n".join(line for line in lines if line))
-
-
-def _what_happened(ticket: Ticket, said: object) -> str:
-    if ticket.state in {State.PENDING, State.APPROVED}:
-        return f"A human can decide until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
-    if ticket.state is State.ACCEPTED:
-        meaning = "the cancel is handed over" if ticket.side == "cancel" else "handed over, which is not a fill"
-        word = f"Gunbot said {said!r}: {meaning}." if said else f"{_sentence(ticket.reason)}"
-        return f"{word} {_seen(ticket)}".rstrip()
-    if ticket.state in {State.UNKNOWN, State.SENDING}:
-        return (
-            f"{_sentence(ticket.reason or 'it is being sent')} Never send it again: get_ticket looks for it, "
-            f"list_open_orders and list_orders_page show what exists, a human can run gunbot-mcp resolve {ticket.id}."
-        )
-    again = {State.EXPIRED: " Ask whether to propose it again.", State.VOID: " Ask before you propose it again."}
-    return f"{_sentence(ticket.reason or ticket.state.value)}{again.get(ticket.state, '')}"
-
-
-def _sentence(reason: str | None) -> str:
-    text = (reason or "").rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def _seen(ticket: Ticket) -> str:
-    if ticket.observed is None:
-        if ticket.side == "cancel":
-            return "It is not known yet whether the order is gone."
-        return "It was not seen among the open orders or fills yet."
-    found = ticket.observed
-    # Ids and prices are Gunbot's words, not ours.
-    if ticket.side == "cancel":
-        return f"Order {clean(found.get('order_id'), 64)} is {clean(found.get('where'), 80)}."
-    price = f" at {clean(found['price'], 40)}" if found.get("price") else ""
-    return f"Order id {clean(found.get('order_id'), 64)}{price}, seen in the {clean(found.get('where'), 80)}."
+    return Answer(structured=structured, text="\n".join(line for line in lines if line), meta={TICKET_META: card})

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import anyio
 import httpx2
 import pytest
+from support.recorder import SHORTLY
 
 from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME, LimitArgs, OrdersArgs, OrdersTodayArgs
@@ -21,13 +21,12 @@ from gunbot_mcp.errors import (
     GatewayUnreachable,
     Unauthorized,
 )
-from gunbot_mcp.gunbot import client as adapter
 from gunbot_mcp.gunbot.client import Gunbot
 
 if TYPE_CHECKING:
     from support.recorder import Recorder, Reply
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
+pytestmark = pytest.mark.anyio
 
 BUY = BY_NAME["buy_limit"]
 ORDER = LimitArgs(exchange="binance", pair="USDT-BTC", amount=Decimal("0.001"), price=Decimal(50000))
@@ -111,7 +110,7 @@ FAULTS: dict[str, tuple[Callable[["Recorder"], "Reply"], type[GatewayError], boo
 
 def _adapter(url: str, token: str, *, waits: float = 30) -> Gunbot:
     instance = Instance.model_validate({"url": url, "token": token, "read_timeout": waits})
-    return Gunbot(instance, transport=httpx2.AsyncHTTPTransport(verify=False))
+    return Gunbot(instance, transport=httpx2.AsyncHTTPTransport(verify=False), backoff=SHORTLY)
 
 
 def _patience(error: type[GatewayError]) -> float:
@@ -174,21 +173,18 @@ async def test_a_read_succeeds_when_gunbot_comes_back(gunbot: Gunbot, recorder: 
     assert len(recorder.requests) == 3
 
 
-async def test_between_tries_it_waits_longer_each_time_and_never_the_same(
-    gunbot: Gunbot, recorder: "Recorder", monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_between_tries_it_waits_longer_each_time_and_never_the_same(recorder: "Recorder", token: str) -> None:
     waits: list[float] = []
 
     async def noted(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(adapter, "BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr(anyio, "sleep", noted)
     recorder.on("*", recorder.http(503, b""))
 
-    for _ in range(5):
-        with pytest.raises(GatewayError):
-            await gunbot.read(ORDERS, OF_BTC)
+    async with Gunbot(Instance.model_validate({"url": recorder.url, "token": token}), sleep=noted) as gunbot:
+        for _ in range(5):
+            with pytest.raises(GatewayError):
+                await gunbot.read(ORDERS, OF_BTC)
 
     assert all(0.2 <= wait <= 0.4 for wait in waits[::2])
     assert all(0.4 <= wait <= 0.8 for wait in waits[1::2])
@@ -215,16 +211,14 @@ async def test_gunbots_json_counts_whatever_its_content_type_says(
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-async def test_an_answer_without_end_is_cut_off(
-    gunbot: Gunbot, recorder: "Recorder", monkeypatch: pytest.MonkeyPatch, encoding: str
-) -> None:
-    monkeypatch.setattr(adapter, "MAX_BODY", 1_000_000)
+async def test_an_answer_without_end_is_cut_off(recorder: "Recorder", token: str, encoding: str) -> None:
     body = b'{"data":"' + b"x" * 5_000_000 + b'"}'
     sent = gzip.compress(body) if encoding == "gzip" else body
     recorder.on("*", recorder.http(200, sent, extra=f"Content-Encoding: {encoding}\r\n"))
 
-    with pytest.raises(GatewayInvalidResponse, match="larger than"):
-        await gunbot.read(ORDERS, OF_BTC)
+    async with Gunbot(Instance.model_validate({"url": recorder.url, "token": token}), max_body=2**20) as gunbot:
+        with pytest.raises(GatewayInvalidResponse, match="larger than 1 MiB"):
+            await gunbot.read(ORDERS, OF_BTC)
 
 
 async def test_redirects_are_not_followed(gunbot: Gunbot, recorder: "Recorder") -> None:

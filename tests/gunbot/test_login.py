@@ -70,7 +70,6 @@ async def test_a_token_makes_the_password_unnecessary(recorder: "Recorder", toke
 
 
 @pytest.mark.anyio
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("status", [200, 401, 500])
 async def test_an_order_whose_login_fails_is_known_not_to_have_been_sent(recorder: "Recorder", status: int) -> None:
     recorder.on(

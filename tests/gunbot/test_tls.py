@@ -13,7 +13,7 @@ from gunbot_mcp.gunbot.client import Gunbot
 if TYPE_CHECKING:
     from support.recorder import Recorder
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
+pytestmark = pytest.mark.anyio
 
 
 async def test_a_self_signed_gunbot_is_trusted_through_its_ca_file(

@@ -1,16 +1,23 @@
 """The words for what became of a ticket."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from gunbot_mcp.tickets.outcome import outcome_of
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
+from gunbot_mcp.tickets.order import Order
+from gunbot_mcp.tickets.outcome import outcome_of, reason_text
+from gunbot_mcp.tickets.ticket import Certainty, Observation, Reason, ReasonCode, State, Ticket
 
-GONE: Mapping[str, Any] = {"order_id": "461773", "where": "no longer among the open orders"}
+GONE = Observation(order_ids=("461773",), where="not_open", state="gone", certainty=Certainty.MATCH, seen_at=None)
+
+
+SEEN = Observation(order_ids=("7",), where="open_orders", state="open", certainty=Certainty.MATCH, seen_at=None)
+CANCEL = '{"exchange":"binance","pair":"USDT-BTC","order_id":"461773","price":49000,"order_type":"limit"}'
+BUY = '{"exchange":"binance","pair":"USDT-BTC","amount":0.001,"price":49000}'
 
 
 def a_ticket(state: State, *, cancels: bool = False, **fields: Any) -> Ticket:  # noqa: ANN401 - any field
@@ -18,20 +25,17 @@ def a_ticket(state: State, *, cancels: bool = False, **fields: Any) -> Ticket:  
         "id": "abcd1234",
         "instance": "paper",
         "live": False,
-        "tool": "cancel_order" if cancels else "buy_limit",
-        "arguments": '{"order_id":"461773"}' if cancels else "{}",
-        "exchange": "binance",
-        "pair": "USDT-BTC",
-        "side": "cancel" if cancels else "buy",
+        "url": None,
+        "order": Order.stored("cancel_order", CANCEL) if cancels else Order.stored("buy_limit", BUY),
         "summary": "a summary",
         "notional": None if cancels else Decimal(50),
         "asset": None if cancels else "USDT",
+        "purpose": None,
         "quote": None,
         "checks": (),
         "warnings": (),
         "client": "a client",
         "fingerprint": "",
-        "repeat_of": None,
         "created_at": datetime.now(UTC),
         "expires_at": datetime.now(UTC),
         "boot": "",
@@ -43,33 +47,32 @@ def a_ticket(state: State, *, cancels: bool = False, **fields: Any) -> Ticket:  
 
 
 def test_a_cancelled_order_is_said_to_be_gone() -> None:
-    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, observed=GONE, outcome={"message": "done"}))
+    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, observed=GONE, answer={"message": "done"}))
     assert found.title == "Cancelled: order 461773 is no longer among the open orders"
     assert found.lines == ("Gunbot said: “done”.",)
 
 
 def test_a_cancel_that_was_only_handed_over_is_not_called_done() -> None:
-    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, reason="Gunbot took the order"))
+    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, reason=Reason(ReasonCode.TAKEN)))
     assert found.title == "Cancel handed over"
     assert "Handed over is not cancelled: order 461773 was not seen to be gone yet" in found.lines[1]
 
 
 def test_a_cancel_can_be_settled_by_a_human_s_word() -> None:
-    observed = {"order_id": "461773", "where": "a human's word"}
-    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, observed=observed))
+    found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, observed=replace(GONE, where="human")))
     assert found.title == "Cancelled: order 461773 is gone, by a human's word"
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.VOID])
 def test_a_cancel_that_failed_leaves_the_order_perhaps_open(state: State) -> None:
-    found = outcome_of(a_ticket(state, cancels=True, reason="nothing was sent: no"))
+    found = outcome_of(a_ticket(state, cancels=True, reason=Reason(ReasonCode.CHECK_FAILED, {"message": "no"})))
     assert (found.tone, found.title) == ("bad", "Not cancelled: order 461773 may still be open")
     assert found.lines[0] == "Nothing was sent: no."
 
 
 @pytest.mark.parametrize("state", [State.APPROVED, State.SENDING, State.UNKNOWN])
 def test_an_unsure_cancel_says_that_the_order_may_be_open(state: State) -> None:
-    found = outcome_of(a_ticket(state, cancels=True, reason="sent, but late; the order may exist"))
+    found = outcome_of(a_ticket(state, cancels=True, reason=Reason(ReasonCode.NO_ANSWER, {"message": "late"})))
     assert found.tone == "unsure"
     assert "rder 461773 may still be open" in found.title + found.lines[1]
     assert (found.command == "gunbot-mcp resolve abcd1234") is (state is State.UNKNOWN)
@@ -77,9 +80,9 @@ def test_an_unsure_cancel_says_that_the_order_may_be_open(state: State) -> None:
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.PENDING}))
 def test_no_cancel_is_spoken_of_as_an_order_that_was_placed(state: State) -> None:
-    reason = "sent, but late; the order may exist" if state is State.UNKNOWN else "no"
-    for arguments in ('{"order_id":"461773"}', "{}", "[]", "nothing"):
-        found = outcome_of(a_ticket(state, cancels=True, arguments=arguments, reason=reason))
+    codes = (ReasonCode.NO_ANSWER, ReasonCode.CUT_OFF) if state is State.UNKNOWN else (ReasonCode.CHECK_FAILED,)
+    for code in codes:
+        found = outcome_of(a_ticket(state, cancels=True, reason=Reason(code, {"message": "late", "by": "fault"})))
         words = " ".join((found.title, *found.lines))
         for wrong in ("no such order", "did not happen", "not filled", "may exist", "place"):
             assert wrong not in words
@@ -88,27 +91,41 @@ def test_no_cancel_is_spoken_of_as_an_order_that_was_placed(state: State) -> Non
 @pytest.mark.parametrize(
     ("observed", "words"),
     [
-        (None, "It was not seen among the open orders or fills yet; reload to look again."),
-        ({"order_id": "7", "where": "open orders", "price": "50"}, "Order 7 at 50, seen in the open orders."),
-        ({"order_id": "7", "where": "a human's word"}, "Order 7, by a human's word."),
+        (None, "It was not seen among the open orders or fills yet; look again in a moment."),
+        (replace(SEEN, price=Decimal(50)), "Order 7 at 50, seen in the open orders."),
+        (replace(SEEN, where="human"), "Order 7, by a human's word."),
     ],
 )
-def test_an_accepted_order_says_where_it_was_seen(observed: Mapping[str, Any] | None, words: str) -> None:
+def test_an_accepted_order_says_where_it_was_seen(observed: Observation | None, words: str) -> None:
     assert outcome_of(a_ticket(State.ACCEPTED, observed=observed)).lines[-1] == words
 
 
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ("approval page", "on the approval page."),
-        ("terminal", "in a terminal."),
-        ("form in Cursor", "in the form in Cursor."),
-        ("ticket card in Claude", "on the ticket card in Claude."),
-        ("somebody", "by somebody."),
+        (PAGE, "on the approval page."),
+        (TERMINAL, "in a terminal."),
+        (Actor("form", "Cursor"), "in the form in Cursor."),
+        (Actor("card", "Claude"), "on the ticket card in Claude."),
+        (Actor("recorded", "somebody"), "by somebody."),
+        (Actor("command"), "by the command gunbot-mcp reject."),
         (None, "by a human."),
     ],
 )
-def test_a_no_says_where_it_was_said(by: str | None, words: str) -> None:
+def test_a_no_says_where_it_was_said(by: Actor | None, words: str) -> None:
     declined = outcome_of(a_ticket(State.DECLINED, decided_by=by))
     assert (declined.title, declined.lines[0]) == ("Declined", f"Declined {words}")
     assert outcome_of(a_ticket(State.WITHDRAWN, decided_by=by)).lines[0] == f"Withdrawn {words}"
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_every_reason_has_words(code: ReasonCode) -> None:
+    reason = Reason(code, {"message": "word", "text": "word", "by": "fault", "ended": True})
+    assert reason_text(a_ticket(State.UNKNOWN, reason=reason, observed=SEEN))
+
+
+def test_a_no_from_a_program_is_not_called_a_human_s() -> None:
+    declined = Reason(ReasonCode.DECLINED)
+    assert reason_text(a_ticket(State.DECLINED, reason=declined, decided_by=TERMINAL)) == "declined by a human"
+    words = reason_text(a_ticket(State.DECLINED, reason=declined, decided_by=Actor("command")))
+    assert words == "declined by the command gunbot-mcp reject"

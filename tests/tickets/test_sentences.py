@@ -124,7 +124,6 @@ def seen(**fields: Any) -> OpenOrder:  # noqa: ANN401 - any field
         "kind": "stop_limit",
         "price": Decimal(50000),
         "amount": Decimal("0.5"),
-        "plain": False,
         "raw": {},
     }
     return OpenOrder(**{**facts, **fields})
