@@ -1,31 +1,38 @@
-"""Opening a store: the URL, the engine and its durable settings, the schema. Nothing here knows what a ticket is."""
+"""Opening a database: the URL, the engine and its durable settings. Nothing here knows what a ticket is."""
 
 import os
 import re
-import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import anyio
-from sqlalchemy import Connection, event, insert, inspect, select, text
+import anyio.to_thread
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import ConfigInvalid, LedgerUnavailable
 from gunbot_mcp.files import private_folder, sync_folder
 from gunbot_mcp.ledger.faults import ledger_faults
-from gunbot_mcp.ledger.rows import START
-from gunbot_mcp.ledger.tables import PRODUCT, VERSION, chain, metadata
+from gunbot_mcp.ledger.migrations import create, migrate
+from gunbot_mcp.ledger.port import Link, Parameters, in_sync
+from gunbot_mcp.ledger.schema import find, first_event, newer
+from gunbot_mcp.ledger.tables import VERSION, head
 
 _EXAMPLES = "use sqlite:////absolute/path/ledger.db or postgresql://user:password@host/database"
-_CREATION_LOCK = 0x67756E626F74  # any number that other programs do not use with pg_advisory_xact_lock
+_SCHEMA_LOCK = {"key": 0x67756E626F74}  # any number that other programs do not use with pg_advisory_xact_lock
+_MIGRATION = 600.0
+"""Seconds to wait for another process that migrates: a big ledger takes a while, and there is nothing else to do."""
+_HEAD = select(head.c.seq, head.c.hash, head.c.version).where(head.c.id == 1).with_for_update()
+Head = tuple[int, str]
+"""The newest event's number and hash."""
 _LOCAL_SETTINGS = text(
-    # Per transaction, so that they hold behind a connection pooler too. A frozen process must not keep the chain
+    # Per transaction, so that they hold behind a connection pooler too. A frozen process must not keep the head
     # locked, and a server that answers before it has written to disk must be told not to.
     "SELECT set_config('lock_timeout', :patience, true), set_config('statement_timeout', :longest, true), "
     "set_config('idle_in_transaction_session_timeout', :longest, true), "
@@ -33,76 +40,112 @@ _LOCAL_SETTINGS = text(
 )
 
 
-class Store:
-    """One engine with its settings. `patience` is how many seconds to wait for another writer."""
+class Database:
+    """The port to one store; a test may put its own subclass in its place.
+
+    `patience` is how many seconds to wait for another writer. `first` is the number of the first event that this
+    version's tables kept; the events before it are version 1's.
+    """
 
     def __init__(self, url: str, patience: float) -> None:
         self.url = parse_url(url)
         self.patience = patience
+        self.first = 0
         password = self.url.password or ""
         self._secrets = tuple({password, quote(password, safe=""), quote(password)})
-        self.engine = self._engine()
+        self.engine = self._engine(patience)
 
     @property
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.database or "")
+
     @contextmanager
     def faults(self, *, committing: bool = False) -> Generator[None]:
-        """Map what fails inside to `LedgerUnavailable`."""
+        """Turn every failure inside into `LedgerUnavailable`."""
         with ledger_faults(secrets=self._secrets, local=self.is_sqlite, committing=committing):
             yield
 
-    async def prepare(self) -> None:
-        """Create the schema where there is none.
+    async def prepare(self, clock: Clock) -> None:
+        """Create the tables where there are none, and bring those of an earlier version up to date.
 
         Raises:
             LedgerUnavailable: the store is away, or holds tables that are not this program's; it was not touched.
         """
         with self.faults():
             if self.is_sqlite:
-                self._create_file()
-            async with self.engine.connect() as connection:
-                found = await connection.run_sync(_find_schema, alone=self.is_sqlite)
-            # Only now is it known to be ours, or empty: the journal's mode is a lasting change of the file.
-            if self.is_sqlite:
-                await self._use_wal()
-            if not found:
-                async with self.engine.connect() as connection:
-                    await self._create_schema(connection)
-            if self.is_sqlite:
-                self._tighten()
+                found = await anyio.to_thread.run_sync(self._prepare_file)
+            else:
+                found = await self._look()
+            if found != VERSION:
+                await self._change_tables(clock)
+            async with self.connect() as connection:
+                self.first = await in_sync(connection, first_event)
 
-    async def begin(self, connection: AsyncConnection) -> tuple[int, str]:
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Link]:
+        """Lend a connection of the pool; uncommitted changes are undone when it goes back."""
+        with self.faults():
+            connection = self.engine.connect() if isinstance(self.engine, Engine) else await self.engine.connect()
+        try:
+            yield connection
+        finally:
+            with anyio.CancelScope(shield=True), self.faults():
+                await _close(connection)
+
+    async def begin(self, connection: Link) -> Head:
         """Start the one write transaction and return the newest event's number and hash.
 
-        Everybody who writes holds the chain row's lock, so what is read from here on stays true until the end.
+        Every writer holds the head row's lock, so what is read from here on stays true until the end.
+
+        Raises:
+            LedgerUnavailable: another version has changed the tables meanwhile; nothing must be written.
         """
-        if self.is_sqlite:
-            await connection.execution_options(gunbot_begin="BEGIN IMMEDIATE")
+        if isinstance(connection, Connection):
+            await _begin_immediate(connection)
         else:
             settings = {"patience": f"{self.patience * 1000:.0f}ms", "longest": f"{self.patience * 3000:.0f}ms"}
             await connection.execute(_LOCAL_SETTINGS, settings)
-        newest = (await connection.execute(select(chain.c.seq, chain.c.hash).with_for_update())).one()
+        newest = (await self.run(connection, _HEAD)).one()
+        if newest.version != VERSION:
+            raise newer(newest.version)
         return newest.seq, newest.hash
 
-    async def commit(self, connection: AsyncConnection) -> None:
-        if self.is_sqlite:
-            # The driver's own commit does nothing, without a word, where SQLite has already given up the transaction.
-            await connection.exec_driver_sql("COMMIT")
-        await connection.commit()
+    async def run(self, connection: Link, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
+        """Execute one statement; every statement of a write or a migration comes through here.
 
-    def _engine(self) -> AsyncEngine:
-        common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": self.patience}
+        On SQLite it runs in the event loop's own thread: a statement takes microseconds, a change of threads far more.
+        Only `begin` and `commit`, which may wait for a lock or for the disk, run in another thread.
+        """
+        if isinstance(connection, Connection):
+            return connection.execute(statement, parameters)
+        return await connection.execute(statement, parameters)  # pyright: ignore[reportReturnType] - never streamed
+
+    async def commit(self, connection: Link) -> None:
+        if isinstance(connection, Connection):
+            await anyio.to_thread.run_sync(_commit_file, connection)
+        else:
+            await connection.commit()
+
+    async def aclose(self) -> None:
+        await _dispose(self.engine)
+
+    def _engine(self, patience: float) -> Engine | AsyncEngine:
+        common: dict[str, Any] = {"hide_parameters": True, "pool_timeout": patience}
         if self.is_sqlite:
-            engine = create_async_engine(self.url, connect_args={"timeout": self.patience}, **common)
-            event.listen(engine.sync_engine, "connect", _configure_sqlite)
-            event.listen(engine.sync_engine, "begin", _begin_sqlite)
+            arguments = {"timeout": patience, "check_same_thread": False}
+            engine = create_engine(self.url, connect_args=arguments, **common)
+            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
             return create_async_engine(
                 self.url,
-                connect_args={"timeout": self.patience, "command_timeout": self.patience * 4},
+                connect_args={"timeout": patience, "command_timeout": patience * 4},
                 isolation_level="READ COMMITTED",
                 pool_pre_ping=True,
                 **common,
@@ -112,32 +155,31 @@ class Store:
                 "a PostgreSQL ledger needs the asyncpg package", "install gunbot-mcp[postgres]"
             ) from exc
 
-    @property
-    def _path(self) -> Path:
-        return Path(self.url.database or "")
-
-    def _create_file(self) -> None:
-        private_folder(self._path.parent)
-        if not self._path.exists():
+    def _prepare_file(self) -> int | None:
+        """Create the file if it is missing; return the version of its tables."""
+        assert isinstance(self.engine, Engine)  # noqa: S101 - a file has no other
+        private_folder(self.path.parent)
+        if not self.path.exists():
             # SQLite gives its side files the permissions of the main file.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            sync_folder(self._path.parent)
-        # The asynchronous driver leaves a thread behind when it cannot open a file; here that costs nothing.
-        sqlite3.connect(self._path).close()
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            sync_folder(self.path.parent)
+        with self.engine.connect() as connection:
+            found = find(connection, alone=True)
+        # Not earlier: only now the file is known to be ours, or empty, and the journal's mode changes it permanently.
+        self._use_wal(self.engine)
+        if self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o600)
+        return found
 
-    def _tighten(self) -> None:
-        if self._path.stat().st_mode & 0o077:
-            self._path.chmod(0o600)
-
-    async def _use_wal(self) -> None:
+    def _use_wal(self, engine: Engine) -> None:
         deadline = time.monotonic() + self.patience
         while True:
-            async with self.engine.connect() as connection:
-                raw = await connection.execution_options(gunbot_begin="")
+            with engine.connect() as connection:
+                raw = connection.execution_options(gunbot_begin="")
                 try:
-                    mode = (await raw.exec_driver_sql("PRAGMA journal_mode")).scalar_one()
+                    mode = raw.exec_driver_sql("PRAGMA journal_mode").scalar_one()
                     if mode != "wal":
-                        mode = (await raw.exec_driver_sql("PRAGMA journal_mode = WAL")).scalar_one()
+                        mode = raw.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
                 # SQLite does not wait here when two processes switch at the same instant.
                 except OperationalError as exc:
                     if time.monotonic() > deadline or "locked" not in str(exc.orig):
@@ -149,22 +191,64 @@ class Store:
                 raise LedgerUnavailable(
                     "the ledger's disk cannot keep a SQLite write-ahead log", "put the ledger on a local disk"
                 )
-            await anyio.sleep(0.02)
+            time.sleep(0.02)
 
-    async def _create_schema(self, connection: AsyncConnection) -> None:
-        if self.is_sqlite:
-            await connection.execution_options(gunbot_begin="BEGIN IMMEDIATE")
-        else:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-        # Another process may have been here while this one waited for the lock.
-        if not await connection.run_sync(_find_schema, alone=self.is_sqlite):
-            await connection.run_sync(metadata.create_all, checkfirst=False)
-            await connection.execute(insert(chain).values(id=1, product=PRODUCT, version=VERSION, seq=0, hash=START))
-        await connection.commit()
+    async def _look(self) -> int | None:
+        """Return the version of a server's tables; None if there are none, or another process is changing them now."""
+        async with self.connect() as connection:
+            quiet = await self.run(connection, text("SELECT pg_try_advisory_xact_lock_shared(:key)"), _SCHEMA_LOCK)
+            return await in_sync(connection, find, alone=False) if quiet.scalar_one() else None
+
+    async def _change_tables(self, clock: Clock) -> None:
+        """Create or migrate in one transaction; a second process waits, and then finds it done."""
+        engine = self._engine(_MIGRATION)
+        try:
+            connection = engine.connect() if isinstance(engine, Engine) else await engine.connect()
+            try:
+                if isinstance(connection, Connection):
+                    await _begin_immediate(connection)
+                else:
+                    await self.run(connection, text("SELECT pg_advisory_xact_lock(:key)"), _SCHEMA_LOCK)
+                found = await in_sync(connection, find, alone=self.is_sqlite)
+                if found is None:
+                    await create(self, connection)
+                elif found < VERSION:
+                    await migrate(self, connection, found, clock.now())
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await _close(connection)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _dispose(engine)
+
+
+async def _begin_immediate(connection: Connection) -> None:
+    connection.execution_options(gunbot_begin="BEGIN IMMEDIATE")
+    await anyio.to_thread.run_sync(connection.begin)
+
+
+def _commit_file(connection: Connection) -> None:
+    # The driver's own commit silently does nothing if SQLite has already given up the transaction.
+    connection.exec_driver_sql("COMMIT")
+    connection.commit()
+
+
+async def _close(connection: Link) -> None:
+    if isinstance(connection, Connection):
+        connection.close()
+    else:
+        await connection.close()
+
+
+async def _dispose(engine: Engine | AsyncEngine) -> None:
+    if isinstance(engine, Engine):
+        engine.dispose()
+    else:
+        await engine.dispose()
 
 
 def parse_url(url: str) -> URL:
-    """Return the URL with its asynchronous driver.
+    """Return the URL with its driver.
 
     Raises:
         ConfigInvalid: not a SQLite file or PostgreSQL URL; the message does not quote it, it may hold a password.
@@ -174,16 +258,16 @@ def parse_url(url: str) -> URL:
     except (ArgumentError, ValueError):
         raise ConfigInvalid("the ledger's URL cannot be read", _EXAMPLES) from None
     match parsed.drivername:
-        case "sqlite" | "sqlite+aiosqlite":
+        case "sqlite" | "sqlite+pysqlite":
             if parsed.database in {None, "", ":memory:"} or parsed.query:
                 raise ConfigInvalid("a SQLite ledger is a file, without options", _EXAMPLES)
-            return parsed.set(drivername="sqlite+aiosqlite")
+            return parsed.set(drivername="sqlite+pysqlite")
         case "postgresql" | "postgresql+asyncpg":
             # libpq's name for what asyncpg calls ssl.
             query = {"ssl" if key == "sslmode" else key: value for key, value in parsed.query.items()}
             return parsed.set(drivername="postgresql+asyncpg", query=query)
         case other:
-            raise ConfigInvalid(f"a ledger cannot live in {other}", _EXAMPLES)
+            raise ConfigInvalid(f"a ledger cannot be kept in {other}", _EXAMPLES)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
@@ -199,30 +283,3 @@ def _begin_sqlite(connection: Connection) -> None:
     begin = connection.get_execution_options().get("gunbot_begin", "BEGIN")
     if begin:
         connection.exec_driver_sql(begin)
-
-
-def _find_schema(connection: Connection, *, alone: bool) -> bool:
-    """Return whether our tables are there (False: none of them). `alone`: nothing else may be there either."""
-    inspector = inspect(connection)
-    names = set(inspector.get_table_names())
-    ours = set(metadata.tables)
-    if not names & ours and not (alone and names):
-        return False
-    if not ours <= names or any(
-        {column["name"] for column in inspector.get_columns(table.name)} != set(table.columns.keys())
-        for table in metadata.tables.values()
-    ):
-        raise _foreign("the database holds other tables than a ledger's")
-    made_by = connection.execute(select(chain.c.product, chain.c.version)).all()
-    if len(made_by) != 1 or made_by[0].product != PRODUCT:
-        raise _foreign("the database's tables are not a ledger's")
-    if made_by[0].version != VERSION:
-        raise LedgerUnavailable(
-            f"the ledger has version {made_by[0].version} of its tables, this program knows {VERSION}",
-            "use the gunbot-mcp release that made it, or a newer one",
-        )
-    return True
-
-
-def _foreign(message: str) -> LedgerUnavailable:
-    return LedgerUnavailable(message, "give the ledger a file or database of its own; nothing was changed")

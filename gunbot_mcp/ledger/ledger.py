@@ -3,38 +3,37 @@
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import anyio
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.ledger.database import Store
-from gunbot_mcp.ledger.rows import (
-    Event,
-    Query,
-    Row,
-    event_of,
+from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.reads import (
+    IN_FLIGHT_NOW,
+    PIN_EVENTS,
+    TICKET,
+    Totals,
     events_of,
-    mandate_of,
     mandates_of,
-    pin_events,
-    rows_of,
-    ticket_of,
-    ticket_query,
     tickets_in,
+    wrong_pins,
 )
+from gunbot_mcp.ledger.rows import Changes, Event, Row, event_of, mandate_of, rows_of, ticket_of
 from gunbot_mcp.ledger.tables import tickets
-from gunbot_mcp.ledger.transaction import Totals, Write, wrong_pins
+from gunbot_mcp.ledger.transaction import Transaction
 from gunbot_mcp.ledger.verify import problems
+from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import State, Ticket
 
-__all__ = ["Event", "Ledger", "Totals", "Write"]
+__all__ = ["Changes", "Database", "Event", "Ledger", "Totals", "Transaction"]
 
 _PATIENCE = 5.0
-_LONGEST_QUEUE = 30.0
+_QUEUE = 30.0
 
 _Tickets = list[Ticket]
 _Rows = list[Row]
@@ -44,40 +43,52 @@ class Ledger:
     """The durable store, on SQLite or PostgreSQL. Belongs to the event loop that opened it.
 
     Every failure of the store is `LedgerUnavailable`. It may come from the commit itself (the connection is lost at
-    that very moment), and then the change may or may not be stored: whoever gets it while claiming an order must not
-    send.
+    that very moment), and then the change may or may not be stored: a caller that gets it while claiming an order
+    must not send.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, database: Database, clock: Clock, *, queue: float = _QUEUE) -> None:
+        """`database` is prepared; `queue` is how many seconds this process's own writers wait for each other."""
+        self._database = database
         self._clock = clock
+        self._queue = queue
         self._turn = anyio.Lock()
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, patience: float = _PATIENCE) -> "Ledger":
-        """Open the ledger, and create it where there is nothing.
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        patience: float = _PATIENCE,
+        queue: float = _QUEUE,
+        database: Database | None = None,
+    ) -> "Ledger":
+        """Open the ledger, create it if there is none, and bring one of an earlier version up to date.
 
         Args:
             url: `sqlite:///path` or `postgresql://user:password@host/database`, with or without a driver's name.
             clock: dates the events.
             patience: seconds to wait for a lock that another process holds.
+            queue: seconds that this process's own writers wait for each other.
+            database: used instead of the one made from `url` and `patience`.
 
         Raises:
             ConfigInvalid: not such a URL, or PostgreSQL's driver is not installed.
-            LedgerUnavailable: away, damaged, of another version, or not a ledger (and then untouched).
+            LedgerUnavailable: away, damaged, of a newer version, or not a ledger (and then untouched).
         """
-        store = Store(url, patience)
+        store = database or Database(url, patience)
         try:
-            await store.prepare()
+            await store.prepare(clock)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await store.engine.dispose()
+                await store.aclose()
             raise
-        return cls(store, clock)
+        return cls(store, clock, queue=queue)
 
     async def aclose(self) -> None:
-        with anyio.CancelScope(shield=True), self._store.faults():
-            await self._store.engine.dispose()
+        with anyio.CancelScope(shield=True), self._database.faults():
+            await self._database.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,7 +97,7 @@ class Ledger:
         await self.aclose()
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[Write]:
+    async def write(self) -> AsyncGenerator[Transaction]:
         """Give the one write transaction: committed and on disk when the block ends, undone when it raises.
 
         Inside, cancellation waits: keep the block short, and do nothing in it but this ledger's work.
@@ -96,47 +107,53 @@ class Ledger:
         """
         async with self._in_turn():
             with anyio.CancelScope(shield=True):
-                async with self._connection() as connection:
-                    with self._store.faults():
-                        newest = await self._store.begin(connection)
-                    write = Write(self._store, connection, self._clock, newest)
+                async with self._database.connect() as connection:
+                    with self._database.faults():
+                        newest = await self._database.begin(connection)
+                    transaction = Transaction(self._database, connection, self._clock, newest)
                     try:
-                        yield write
-                        await write.finish()
+                        yield transaction
+                        await transaction.finish()
                     finally:
-                        write.abandon()
-                    with self._store.faults(committing=True):
-                        await self._store.commit(connection)
+                        transaction.abandon()
+                    with self._database.faults(committing=True):
+                        await self._database.commit(connection)
 
     async def get(self, ticket_id: str) -> Ticket | None:
-        rows = await self._read(ticket_query(ticket_id))
-        return ticket_of(rows[0]) if rows else None
+        found = await self._read(TICKET, id=ticket_id)
+        return ticket_of(found[0]) if found else None
 
-    async def events(self, *, ticket: str | None = None, limit: int | None = None) -> list[Event]:
+    async def in_flight(self, instance: str) -> bool:
+        """Return whether any of the instance's tickets is approved or being sent."""
+        return bool(await self._read(IN_FLIGHT_NOW, instance=instance))
+
+    async def events(self, ticket: str | None = None, limit: int | None = None) -> list[Event]:
         """Return the newest `limit` events (None: all), in the order in which they happened."""
-        return [event_of(row) for row in reversed(await self._read(events_of(ticket, limit)))]
+        found = await self._read(events_of(ticket, limit))
+        return [event_of(row, self._database.first) for row in reversed(found)]
 
     async def mandates(self, instance: str | None) -> list[Mandate]:
         """Return all mandates of the instance (None: of all), oldest first, the expired and revoked ones too."""
         return [mandate_of(row) for row in await self._read(mandates_of(instance))]
 
     async def wrong_pins(self, since: datetime) -> int:
-        """Return how many tries of a PIN since then did not turn out right."""
-        return len(wrong_pins([event_of(row) for row in await self._read(pin_events(since))]))
+        """Return how many PIN attempts since then were not right."""
+        found = await self._read(PIN_EVENTS, since=instant_text(since))
+        return len(wrong_pins([event_of(row, self._database.first) for row in found]))
 
     async def verify(self) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; an empty list means sound.
 
         Finds a changed, removed (at the start, in the middle, at the end), inserted or reordered event, and a ticket or
-        mandate whose row is not what its events say. Cannot find a forgery by somebody who writes the whole chain anew,
+        mandate whose row is not what its events say. Cannot find a forgery by somebody who rewrites the whole chain,
         with its hashes, its end and the rows; nor an older copy of the whole ledger put in its place: there is no key,
-        and no witness elsewhere. To have one, keep the last event's hash somewhere else.
+        and nothing elsewhere to compare with. To have that, keep the last event's hash somewhere else.
         """
-        async with self._connection() as connection:
-            if not self._store.is_sqlite:
+        async with self._database.connect() as connection:
+            if isinstance(connection, AsyncConnection):
                 await connection.execution_options(isolation_level="REPEATABLE READ")
-            with self._store.faults():
-                return await problems(connection)
+            with self._database.faults():
+                return await problems(self._database, connection)
 
     async def list(
         self, instance: str | None, *, states: Collection[State] | None = None, limit: int | None = 50
@@ -145,29 +162,19 @@ class Ledger:
         query = tickets_in(states, instance).order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
         return [ticket_of(row) for row in await self._read(query.limit(limit))]
 
-    async def _read(self, query: Query) -> _Rows:
-        rows: _Rows = []
+    async def _read(self, statement: Executable, **parameters: Any) -> _Rows:  # noqa: ANN401 - what is asked
+        found: _Rows = []
         with anyio.CancelScope(shield=True):
-            async with self._connection() as connection:
-                with self._store.faults():
-                    rows = rows_of(await connection.execute(query))
-        return rows
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
-        with self._store.faults():
-            connection = await self._store.engine.connect()
-        try:
-            yield connection
-        finally:
-            with anyio.CancelScope(shield=True), self._store.faults():
-                await connection.close()
+            async with self._database.connect() as connection:
+                with self._database.faults():
+                    found = rows_of(await self._database.run(connection, statement, parameters))
+        return found
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
         """Queue this process's own writers fairly; only one at a time then competes with other processes."""
         try:
-            with anyio.fail_after(_LONGEST_QUEUE):
+            with anyio.fail_after(self._queue):
                 await self._turn.acquire()
         except TimeoutError:
             raise LedgerUnavailable("the ledger is too busy; nothing was stored", "try again") from None

@@ -1,53 +1,75 @@
-"""Tickets, mandates and events as rows of text, and back. The one place that knows how a value is stored."""
+"""Tickets, mandates and events as rows, and back. Pure; only this knows the columns."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict
 
-from sqlalchemy import Result, Select, select
+from sqlalchemy import Result
 
-from gunbot_mcp.domain import decimal_text
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.ledger.tables import events, mandates, tickets
+from gunbot_mcp.ledger import version_1
+from gunbot_mcp.tickets import content, mandate
+from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.content import canonical, instant_of, instant_text, money_text, storable
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.ticket import State, Ticket, canonical
+from gunbot_mcp.tickets.stored import (
+    actor_facts,
+    actor_of,
+    observation_facts,
+    observation_of,
+    reason_facts,
+    reason_of,
+)
+from gunbot_mcp.tickets.ticket import Observation, Reason, State, Ticket
 
 Row = Mapping[str, Any]
-_T = TypeVar("_T")
 
 START = "0" * 64
 """The hash before the first event."""
 
-OUTCOME_COLUMNS = ("decided_by", "owner", "sent_at", "closed_at", "mandate", "reason", "outcome", "observed")
-"""What a transition may write; everything else in a ticket, but its state, is content."""
-CONTENT_COLUMNS = tuple(
-    field.name for field in fields(Ticket) if field.name != "state" and field.name not in OUTCOME_COLUMNS
-)
-GRANT_COLUMNS = tuple(field.name for field in fields(Mandate) if field.name not in {"spent", "revoked_at"})
-"""What a human granted; only `spent` and `revoked_at` change."""
-
-_INSTANTS = frozenset({"created_at", "expires_at", "revoked_at", "sent_at", "closed_at"})
-_MONEY = frozenset({"notional", "max_order", "max_total", "spent"})
-_JSON = frozenset({"quote", "checks", "warnings", "outcome", "observed", "pairs"})
-_TUPLES = frozenset({"checks", "warnings", "pairs"})
-
 
 class Changes(TypedDict, total=False):
-    """The columns that a transition may write."""
+    """What a transition may write."""
 
-    decided_by: str | None
+    decided_by: Actor | None
     owner: str | None
     sent_at: datetime | None
     closed_at: datetime | None
     mandate: str | None
-    reason: str | None
-    outcome: Mapping[str, Any] | None
-    observed: Mapping[str, Any] | None
+    reason: Reason | None
+    answer: Mapping[str, Any] | None
+    baseline: Mapping[str, Any] | None
+    observed: Observation | None
+
+
+OUTCOME_COLUMNS = tuple(Changes.__annotations__)
+"""What a transition may write; everything else in a ticket, but its state, is content."""
+
+_JSON = frozenset({"decided_by", "reason", "answer", "baseline", "observed"})
+_FACTS: Mapping[str, Callable[[Any], Any]] = {
+    "decided_by": actor_facts,
+    "sent_at": instant_text,
+    "closed_at": instant_text,
+    "reason": reason_facts,
+    "answer": dict,
+    "baseline": dict,
+    "observed": observation_facts,
+}
+"""How a change becomes JSON; what is not named is text."""
+_VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "decided_by": actor_of,
+    "sent_at": instant_of,
+    "closed_at": instant_of,
+    "reason": reason_of,
+    "observed": observation_of,
+}
+"""And back; what is not named stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +81,7 @@ class Event:
     instance: str | None
     ticket: str | None
     kind: str
-    actor: str
+    actor: Actor
     detail_text: str
     prev: str
     hash: str
@@ -69,68 +91,131 @@ class Event:
         return MappingProxyType(json.loads(self.detail_text))
 
 
-def instant_text(instant: datetime) -> str:
-    """Return ISO-8601 in UTC with six decimals, so that text order is time order.
+# What becomes of a ticket
+
+
+def facts_of(changes: Changes) -> dict[str, Any]:
+    """Return the changes as an event's `set` shows them.
 
     Raises:
-        ValueError: the instant is naive.
+        ValueError: a naive instant.
     """
-    if instant.tzinfo is None:
-        raise ValueError("an instant must be aware")
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+    return {name: None if value is None else _FACTS.get(name, storable)(value) for name, value in changes.items()}
 
 
-def encode(column: str, value: object) -> Any:  # noqa: ANN401 - whatever the store keeps: text, int, float, NULL
-    """Return the value as it is stored.
-
-    Raises:
-        ValueError: a naive instant, or money that is not finite.
-    """
-    if value is None:
-        return None
-    if column in _INSTANTS and isinstance(value, datetime):
-        return instant_text(value)
-    if column in _MONEY and isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"{column} must be finite")
-        return decimal_text(value)
-    if column in _JSON:
-        return canonical(value)
-    if column == "live":
-        return int(bool(value))
-    return storable(value) if isinstance(value, str) else value
+def columns_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that an event's `set` writes."""
+    return {name: canonical(value) if name in _JSON and value is not None else value for name, value in facts.items()}
 
 
-def storable(text: str) -> str:
-    """Return the text as both stores can keep it: a NUL becomes a replacement mark, half a surrogate its escape."""
-    return str(text).replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def encode_all(columns: Iterable[str], source: object) -> dict[str, Any]:
-    """Return the named attributes of a ticket or mandate as a row."""
-    return {column: encode(column, getattr(source, column)) for column in columns}
+# Tickets and mandates
 
 
 def ticket_row(ticket: Ticket) -> dict[str, Any]:
-    return encode_all((*CONTENT_COLUMNS, "state", *OUTCOME_COLUMNS), ticket)
+    """Return the row of a sealed, new ticket."""
+    return {"id": ticket.id, "state": ticket.state.value, "content": ticket.content, **_projected(ticket)}
 
 
-def mandate_row(mandate: Mandate) -> dict[str, Any]:
-    return encode_all((*GRANT_COLUMNS, "spent", "revoked_at"), mandate)
+def project(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that are read out of a ticket's content. Pure.
+
+    Raises:
+        ValueError, KeyError, TypeError: the content is damaged.
+    """
+    if found["v"] == 1:
+        # Taken unchanged: in version 1, these columns were part of the content.
+        return {name: found[name] for name in _PROJECTED}
+    return _projected(content.ticket_of(canonical(found)))
 
 
-def rows_of(result: Result[Any]) -> list[Row]:
-    names = list(result.keys())
-    return [dict(zip(names, values, strict=True)) for values in result.all()]
+def _projected(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "instance": ticket.instance,
+        "tool": ticket.tool,
+        "exchange": ticket.exchange,
+        "pair": ticket.pair,
+        "side": ticket.side,
+        "notional": money_text(ticket.notional),
+        "asset": ticket.asset,
+        "fingerprint": ticket.fingerprint,
+        "created_at": instant_text(ticket.created_at),
+        "expires_at": instant_text(ticket.expires_at),
+    }
+
+
+_PROJECTED = (
+    "instance",
+    "tool",
+    "exchange",
+    "pair",
+    "side",
+    "notional",
+    "asset",
+    "fingerprint",
+    "created_at",
+    "expires_at",
+)
 
 
 def ticket_of(row: Row) -> Ticket:
     """Return a row's ticket.
 
     Raises:
-        LedgerUnavailable: the row is damaged; it holds what no ticket could have written.
+        LedgerUnavailable: the row is damaged: it holds what no ticket could have written.
     """
-    return _decoded(Ticket, row)
+    try:
+        made = _made(row["content"])
+        _must_agree(row, {"id": made.id, **_projected(made)})
+        return replace(made, state=State(row["state"]), **{name: _value(name, row[name]) for name in OUTCOME_COLUMNS})
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damaged("ticket", row["id"]) from exc
+
+
+@functools.lru_cache(maxsize=256)
+def _made(text: str) -> Ticket:
+    """Return the pending ticket of a content, decoded once: the same text always means the same ticket."""
+    return content.ticket_of(text)
+
+
+def _must_agree(row: Row, columns: Mapping[str, Any]) -> None:
+    if any(row[name] != value for name, value in columns.items()):
+        raise ValueError("its columns are not what its content says")
+
+
+def _value(name: str, stored: str | None) -> Any:  # noqa: ANN401 - any member of Changes
+    if stored is None:
+        return None
+    found = json.loads(stored) if name in _JSON else stored
+    return _VALUES[name](found) if name in _VALUES else found
+
+
+def sightings_of(row: Row) -> list[dict[str, Any]]:
+    """Return a row of `sightings` for each order that was found to belong to the row's ticket."""
+    observed = row.get("observed")
+    names = () if observed is None else json.loads(observed)["order_ids"]
+    place = {"instance": row["instance"], "exchange": row["exchange"], "pair": row["pair"], "ticket": row["id"]}
+    return [{**place, "order_id": name} for name in dict.fromkeys(map(storable, names))]
+
+
+def mandate_row(given: Mandate) -> dict[str, Any]:
+    """Return the row of a sealed mandate."""
+    return {
+        "id": given.id,
+        "content": given.content,
+        **project_mandate(json.loads(given.content)),
+        **mandate_facts(given),
+    }
+
+
+def mandate_facts(given: Mandate) -> dict[str, Any]:
+    """Return what changes in a mandate, as its events and its row show it."""
+    revoked_at = given.revoked_at
+    return {"spent": money_text(given.spent), "revoked_at": None if revoked_at is None else instant_text(revoked_at)}
+
+
+def project_mandate(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that are read out of a mandate's content. Pure."""
+    return {name: found[name] for name in ("instance", "created_at", "expires_at")}
 
 
 def mandate_of(row: Row) -> Mandate:
@@ -139,37 +224,76 @@ def mandate_of(row: Row) -> Mandate:
     Raises:
         LedgerUnavailable: the row is damaged.
     """
-    return _decoded(Mandate, row)
-
-
-def event_of(row: Row) -> Event:
-    """Return a row's event.
-
-    Raises:
-        LedgerUnavailable: the row is damaged.
-    """
     try:
-        values = {name: row[name] for name in ("seq", "instance", "ticket", "kind", "actor", "prev", "hash")}
-        event = Event(**values, at=datetime.fromisoformat(row["at"]), detail_text=row["detail"])
-        _ = event.detail
-    except (ValueError, TypeError) as exc:
-        raise _damaged("event", row["seq"]) from exc
-    return event
+        granted = mandate.mandate_of(row["content"])
+        _must_agree(row, {"id": granted.id, "instance": granted.instance})
+        revoked_at = row["revoked_at"]
+        return replace(
+            granted, spent=money_of(row["spent"]), revoked_at=None if revoked_at is None else instant_of(revoked_at)
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damaged("mandate", row["id"]) from exc
 
 
-def money_of(text: str) -> Decimal:
+def money_of(stored: str) -> Decimal:
     """Return stored money.
 
     Raises:
         LedgerUnavailable: it is damaged; sums and limits must not go on without it.
     """
     try:
-        amount = Decimal(text)
-    except (InvalidOperation, ValueError, TypeError):
+        amount = content.money_of(stored)
+    except (ValueError, TypeError):
         amount = None
-    if amount is None or not amount.is_finite():
+    if amount is None:
         raise LedgerUnavailable("an amount in the ledger is damaged", "run gunbot-mcp ledger --verify")
     return amount
+
+
+# Events
+
+
+def event_of(row: Row, first: int) -> Event:
+    """Return a row's event. `first` is the number of the first event that this version's tables kept.
+
+    Raises:
+        LedgerUnavailable: the row is damaged.
+    """
+    try:
+        # Not decided by the actor's text: a client of version 0.1 could have called itself anything.
+        old = row["seq"] < first
+        actor = version_1.actor_of(row["actor"], row["kind"]) if old else actor_of(json.loads(row["actor"]))
+        values = {name: row[name] for name in ("seq", "instance", "ticket", "kind", "prev", "hash")}
+        event = Event(**values, actor=actor, at=instant_of(row["at"]), detail_text=row["detail"])
+        _ = event.detail
+    except (ValueError, TypeError) as exc:
+        raise _damaged("event", row["seq"]) from exc
+    return event
+
+
+def event_row(
+    after: tuple[int, str],
+    at: datetime,
+    kind: str,
+    actor: Actor,
+    detail: str,
+    *,
+    ticket: str | None,
+    instance: str | None,
+) -> dict[str, Any]:
+    """Return the row that follows the event of that number and hash. `detail` is canonical JSON."""
+    row: dict[str, Any] = {
+        "seq": after[0] + 1,
+        "at": instant_text(at),
+        "instance": None if instance is None else storable(instance),
+        "ticket": None if ticket is None else storable(ticket),
+        "kind": storable(kind),
+        "actor": canonical(actor_facts(actor)),
+        "detail": detail,
+        "prev": after[1],
+    }
+    row["hash"] = event_hash(row)
+    return row
 
 
 def content_hash(columns: Iterable[str], row: Row) -> str:
@@ -177,80 +301,18 @@ def content_hash(columns: Iterable[str], row: Row) -> str:
     return hashlib.sha256(canonical({column: row[column] for column in columns}).encode()).hexdigest()
 
 
+_HASHED = ("seq", "at", "instance", "ticket", "kind", "actor", "detail", "prev")
+
+
 def event_hash(row: Row) -> str:
     """Return SHA-256 over the canonical JSON of an event row without its own hash (`detail` as its stored text)."""
-    columns = ("seq", "at", "instance", "ticket", "kind", "actor", "detail", "prev")
-    return content_hash(columns, row)
+    return content_hash(_HASHED, row)
 
 
-def in_event(column: str, stored: object) -> object:
-    """Return a stored value as an event's detail shows it: JSON as JSON, the rest as it is."""
-    return json.loads(stored) if column in _JSON and isinstance(stored, str) else stored
-
-
-def in_row(column: str, shown: object) -> object:
-    """Return the stored value that an event's detail shows; the inverse of `in_event`."""
-    return canonical(shown) if column in _JSON and shown is not None else shown
-
-
-def _decoded(cls: Callable[..., _T], row: Row) -> _T:
-    try:
-        return cls(**{column: _decode(column, value) for column, value in row.items()})
-    except (ValueError, TypeError) as exc:
-        raise _damaged(getattr(cls, "__name__", "row").lower(), row["id"]) from exc
-
-
-def _decode(column: str, value: Any) -> Any:  # noqa: ANN401 - see encode
-    if value is None:
-        return None
-    if column in _INSTANTS:
-        instant = datetime.fromisoformat(value)
-        instant_text(instant)  # refuses a naive one
-        return instant
-    if column in _MONEY:
-        return money_of(value)
-    if column in _JSON:
-        return tuple(json.loads(value)) if column in _TUPLES else json.loads(value)
-    if column == "live":
-        return bool(value)
-    return State(value) if column == "state" else value
+def rows_of(result: Result[Any]) -> list[Row]:
+    names = list(result.keys())
+    return [dict(zip(names, values, strict=True)) for values in result.all()]
 
 
 def _damaged(what: str, name: object) -> LedgerUnavailable:
     return LedgerUnavailable(f"the ledger's {what} {name} is damaged", "run gunbot-mcp ledger --verify")
-
-
-# The reads that the ledger and its write transaction share, as statements
-
-Query = Select[Any]
-
-
-def ticket_query(ticket_id: str) -> Query:
-    return select(tickets).where(tickets.c.id == ticket_id)
-
-
-def tickets_in(states: Collection[State] | None, instance: str | None) -> Query:
-    query = select(tickets)
-    if states is not None:
-        query = query.where(tickets.c.state.in_([state.value for state in states]))
-    return query if instance is None else query.where(tickets.c.instance == instance)
-
-
-def mandates_of(instance: str | None) -> Query:
-    query = select(mandates).order_by(mandates.c.created_at, mandates.c.id)
-    return query if instance is None else query.where(mandates.c.instance == instance)
-
-
-def events_of(ticket_id: str | None, limit: int | None) -> Query:
-    """Newest first."""
-    query = select(events).order_by(events.c.seq.desc()).limit(limit)
-    return query if ticket_id is None else query.where(events.c.ticket == ticket_id)
-
-
-def pin_events(since: datetime) -> Query:
-    """PIN attempts since then, and every success (which may name one of them), oldest first."""
-    return (
-        select(events)
-        .where(events.c.kind.in_(("pin_wrong", "pin_ok")), events.c.at >= instant_text(since))
-        .order_by(events.c.seq)
-    )

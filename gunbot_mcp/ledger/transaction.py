@@ -1,108 +1,115 @@
 """What can be done inside the ledger's one write transaction."""
 
-from collections.abc import Collection, Generator, Mapping
+import json
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
-from sqlalchemy import CursorResult, Executable, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, update
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.ledger import version_1
+from gunbot_mcp.ledger.database import Database, Head
+from gunbot_mcp.ledger.port import Link, Parameters
+from gunbot_mcp.ledger.reads import MADE, MANDATE, TICKET, Reads
 from gunbot_mcp.ledger.rows import (
-    CONTENT_COLUMNS,
-    GRANT_COLUMNS,
     OUTCOME_COLUMNS,
     Changes,
     Event,
-    Query,
     Row,
-    content_hash,
-    encode,
-    event_hash,
+    columns_of,
     event_of,
-    events_of,
-    in_event,
-    instant_text,
+    event_row,
+    facts_of,
+    mandate_facts,
     mandate_of,
     mandate_row,
-    mandates_of,
-    money_of,
-    pin_events,
-    rows_of,
-    storable,
+    project,
+    sightings_of,
     ticket_of,
-    ticket_query,
     ticket_row,
-    tickets_in,
 )
-from gunbot_mcp.ledger.tables import chain, events, mandates, tickets
+from gunbot_mcp.ledger.tables import events, head, mandates, sightings, tickets
+from gunbot_mcp.tickets import content, mandate
+from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.content import canonical, money_text
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.ticket import SPENT, TRANSITIONS, State, Ticket, canonical
+from gunbot_mcp.tickets.ticket import TRANSITIONS, Observation, State, Ticket
 
-RESERVED = frozenset({"created", "observed", "mandate_created", "mandate_spent", "mandate_revoked", *State})
+RESERVED = frozenset(
+    {"created", "imported", "observed", "mandate_created", "mandate_imported", "mandate_spent", "mandate_revoked"}
+    | {"migrated", *State}
+)
 """Kinds of events that only the methods which change the rows may append; `verify` replays them."""
 
-_NOT_SENT = (State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.VOID, State.REJECTED)
+_ADD_TICKET = insert(tickets)
+_ADD_MANDATE = insert(mandates)
+_ADD_EVENT = insert(events)
+_MOVE = (
+    update(tickets)
+    .where(tickets.c.id == bindparam("the_id"), tickets.c.state == bindparam("before"))
+    .returning(*tickets.c)
+)
+_SET_MANDATE = update(mandates).where(mandates.c.id == bindparam("the_id"))
+_SET_HEAD = update(head).where(head.c.id == 1)
+_FORGET_SIGHTINGS = delete(sightings).where(sightings.c.ticket == bindparam("ticket"))
+_ADD_SIGHTING = insert(sightings)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """`notional` in the asked asset; `count` orders of the whole instance, whatever their asset."""
-
-    notional: Decimal
-    count: int
-
-
-class Write:
+class Transaction(Reads):
     """One write transaction. From its first line to its end nobody else changes anything.
 
     After any failure inside it, also one that the caller caught, the transaction is not committed: `Ledger.write`
     then ends with `LedgerUnavailable`. Not for use by several tasks, nor after its block.
     """
 
-    def __init__(self, store: Store, connection: AsyncConnection, clock: Clock, newest: tuple[int, str]) -> None:
-        self._store = store
+    def __init__(self, database: Database, connection: Link, clock: Clock, newest: Head) -> None:
+        self.first = database.first
+        self._database = database
         self._connection = connection
         self._clock = clock
         self._start = newest
-        self._seq: int = newest[0]
-        self._hash: str = newest[1]
+        self._end = newest
         self._broken = False
         self._over = False
 
     # Tickets
 
-    async def add(self, ticket: Ticket, actor: str) -> Ticket:
-        """Record a new ticket and return it as it is stored (without the few marks that a store cannot keep).
+    async def add(self, ticket: Ticket, actor: Actor) -> Ticket:
+        """Record a new ticket and return it as it is stored: sealed, without characters that a store cannot keep.
 
         Raises:
-            ValueError: it is not pending, or somebody already decided about it.
+            ValueError: it is not pending, or somebody already decided about it; or its content cannot be written down.
         """
-        row = ticket_row(ticket)
-        if ticket.state is not State.PENDING or any(row[column] is not None for column in OUTCOME_COLUMNS):
+        if ticket.state is not State.PENDING or any(getattr(ticket, name) is not None for name in OUTCOME_COLUMNS):
             raise ValueError("a new ticket is pending, and nothing has happened to it")
-        stored = ticket_of(row)
-        detail = {"digest": stored.digest, "content": content_hash(CONTENT_COLUMNS, row)}
+        stored = content.sealed(ticket)
+        # The content's own text, so that what the event carries is what the row holds.
+        detail = f'{{"content":{stored.content}}}'
         with self._whole():
-            await self._run(insert(tickets).values(row))
-            await self._append("created", actor=actor, detail=detail, ticket=stored.id, instance=stored.instance)
+            await self._run(_ADD_TICKET, ticket_row(stored))
+            await self._append("created", actor, detail, ticket=stored.id, instance=stored.instance)
         return stored
 
-    async def get(self, ticket_id: str) -> Ticket | None:
-        rows = await self._rows(ticket_query(ticket_id))
-        return ticket_of(rows[0]) if rows else None
-
     async def intact(self, ticket_id: str) -> bool:
-        """Return whether the ticket's content is what the chain recorded when it was made."""
-        query = events_of(ticket_id, None).where(events.c.kind == "created")
-        made = [event_of(row).detail for row in await self._rows(query)]
-        rows = await self._rows(ticket_query(ticket_id))
-        return [detail.get("content") for detail in made] == [content_hash(CONTENT_COLUMNS, row) for row in rows]
+        """Return whether the ticket's row is what the chain recorded when it was made."""
+        made = await self._rows(MADE, id=ticket_id)
+        found = await self._rows(TICKET, id=ticket_id)
+        try:
+            recorded = recorded_content(
+                [(row["kind"], json.loads(row["detail"])) for row in sorted(made, key=lambda row: row["seq"])]
+            )
+            return (
+                recorded is not None
+                and len(found) == 1
+                and found[0]["content"] == canonical(recorded)
+                and all(found[0][name] == value for name, value in project(recorded).items())
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return False
 
     async def move(
         self,
@@ -110,14 +117,14 @@ class Write:
         from_: State | Collection[State],
         to: State,
         *,
-        actor: str,
+        actor: Actor,
         detail: Mapping[str, Any] | None = None,
-        **columns: Unpack[Changes],
+        **changes: Unpack[Changes],
     ) -> Ticket | None:
         """Move the ticket and return it, or None where it is in none of the `from_` states (the race is lost).
 
-        The event's kind is the new state; its detail is `from`, `set` (the columns) and the caller's `detail`.
-        `closed_at` is set to now in a state that nothing follows, unless it is given.
+        The event's kind is the new state; its detail is `from`, `set` (the changes) and the caller's `detail`.
+        `closed_at` is set to now in a final state, unless it is given.
 
         Raises:
             ValueError: a transition that TRANSITIONS does not have, or `sending` without `owner` and `sent_at`.
@@ -126,16 +133,16 @@ class Write:
         wrong = [state for state in allowed if to not in TRANSITIONS.get(state, frozenset())]
         if wrong or not allowed:
             raise ValueError(f"no ticket moves from {', '.join(sorted(wrong)) or 'nowhere'} to {to}")
-        if to is State.SENDING and not (columns.get("owner") and columns.get("sent_at")):
-            raise ValueError("who sends, and since when, is part of sending")
+        if to is State.SENDING and not (changes.get("owner") and changes.get("sent_at")):
+            raise ValueError("sending needs its owner and its time")
         if to not in TRANSITIONS:
-            columns.setdefault("closed_at", self._clock.now())
-        return await self._change(ticket_id, allowed, to, actor=actor, detail=detail, columns=columns)
+            changes.setdefault("closed_at", self._clock.now())
+        return await self._change(ticket_id, allowed, to, actor=actor, detail=detail, changes=changes)
 
-    async def observe(self, ticket_id: str, observed: Mapping[str, Any], actor: str) -> Ticket | None:
+    async def observe(self, ticket_id: str, observed: Observation, actor: Actor) -> Ticket | None:
         """Record what an accepted order looks like at the exchange; None where the ticket is not accepted."""
-        columns: Changes = {"observed": observed}
-        return await self._change(ticket_id, {State.ACCEPTED}, None, actor=actor, detail=None, columns=columns)
+        changes: Changes = {"observed": observed}
+        return await self._change(ticket_id, {State.ACCEPTED}, None, actor=actor, detail=None, changes=changes)
 
     async def _change(
         self,
@@ -143,154 +150,89 @@ class Write:
         allowed: set[State],
         to: State | None,
         *,
-        actor: str,
+        actor: Actor,
         detail: Mapping[str, Any] | None,
-        columns: Changes,
+        changes: Changes,
     ) -> Ticket | None:
-        unknown = set(columns) - set(OUTCOME_COLUMNS)
+        unknown = set(changes) - set(OUTCOME_COLUMNS)
         reserved = set(detail or {}) & {"from", "set"}
         if unknown or reserved:
             raise ValueError(f"not for the caller to set: {', '.join(sorted(unknown | reserved))}")
-        values = {column: encode(column, value) for column, value in columns.items()}
-        shown = {column: in_event(column, value) for column, value in values.items()}
+        shown = facts_of(changes)
+        values = columns_of(shown)
+        if to is not None:
+            values["state"] = to.value
         with self._whole():
-            before = await self.get(ticket_id)
-            changed = await self._run(
-                update(tickets)
-                .where(tickets.c.id == ticket_id, tickets.c.state.in_([state.value for state in allowed]))
-                .values(values if to is None else {**values, "state": to.value})
-            )
-            after = await self.get(ticket_id)
-            if changed.rowcount != 1 or before is None or after is None:
-                return None
-            moved = {} if to is None else {"from": before.state.value}
-            await self._append(
-                "observed" if to is None else to.value,
-                actor=actor,
-                detail={**(detail or {}), **moved, "set": shown},
-                ticket=ticket_id,
-                instance=after.instance,
-            )
-            return after
+            # One state after the other, since the event says which it was. Nothing else can change it in between.
+            for state in (one for one in State if one in allowed):
+                found = await self._rows(_MOVE, the_id=ticket_id, before=state.value, **values)
+                if found:
+                    after = ticket_of(found[0])
+                    if changes.get("observed") is not None:
+                        await self._sighted(found[0])
+                    moved = {} if to is None else {"from": state.value}
+                    facts = canonical({**(detail or {}), **moved, "set": shown})
+                    kind = "observed" if to is None else to.value
+                    await self._append(kind, actor, facts, ticket=ticket_id, instance=after.instance)
+                    return after
+        return None
 
-    # What the policy asks
-
-    async def totals(self, instance: str, asset: str, since: datetime, *, exclude: str | None = None) -> Totals:
-        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count."""
-        query = select(tickets.c.notional, tickets.c.asset).where(
-            tickets.c.instance == instance,
-            tickets.c.state.in_([state.value for state in SPENT]),
-            tickets.c.side != "cancel",
-            tickets.c.sent_at >= instant_text(since),
-        )
-        if exclude is not None:
-            query = query.where(tickets.c.id != exclude)
-        rows = (await self._run(query)).all()
-        spent = (money_of(row.notional) for row in rows if row.asset == asset and row.notional is not None)
-        return Totals(sum(spent, Decimal(0)), len(rows))
-
-    async def count_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
-        """Return how many order tickets (or cancels) were made since then, whatever became of them."""
-        kind = tickets.c.side == "cancel" if cancels else tickets.c.side != "cancel"
-        query = select(tickets.c.id).where(
-            tickets.c.instance == instance, kind, tickets.c.created_at >= instant_text(since)
-        )
-        return len((await self._run(query)).all())
-
-    async def twin(self, instance: str, fingerprint: str, since: datetime) -> Ticket | None:
-        """Return the newest ticket of the same intent since then that was, or may still be, sent."""
-        query = (
-            tickets_in(set(State) - set(_NOT_SENT), instance)
-            .where(tickets.c.fingerprint == fingerprint, tickets.c.created_at >= instant_text(since))
-            .order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
-        )
-        return await self._first(query)
-
-    async def lock(self, instance: str, exchange: str, pair: str, side: str) -> Ticket | None:
-        """Return the oldest order of that pair and side whose outcome is unknown; cancels neither lock nor wait."""
-        if side == "cancel":
-            return None
-        query = (
-            tickets_in({State.UNKNOWN}, instance)
-            .where(tickets.c.exchange == exchange, tickets.c.pair == pair, tickets.c.side == side)
-            .order_by(tickets.c.created_at, tickets.c.id)
-        )
-        return await self._first(query)
-
-    async def sent_on(self, instance: str, exchange: str, pair: str, since: datetime) -> list[Ticket]:
-        """Return the pair's tickets that were sent, or perhaps sent, since then, oldest first."""
-        query = (
-            tickets_in(SPENT, instance)
-            .where(tickets.c.exchange == exchange, tickets.c.pair == pair, tickets.c.sent_at >= instant_text(since))
-            .order_by(tickets.c.created_at, tickets.c.id)
-        )
-        return [ticket_of(row) for row in await self._rows(query)]
-
-    async def in_state(self, states: Collection[State], instance: str | None = None) -> list[Ticket]:
-        """Return the tickets in these states, oldest first."""
-        query = tickets_in(states, instance).order_by(tickets.c.created_at, tickets.c.id)
-        return [ticket_of(row) for row in await self._rows(query)]
+    async def _sighted(self, row: Row) -> None:
+        # An order that no longer belongs to this ticket is free for others.
+        await self._run(_FORGET_SIGHTINGS, {"ticket": row["id"]})
+        if found := sightings_of(row):
+            await self._run(_ADD_SIGHTING, found)
 
     # Mandates
 
-    async def add_mandate(self, mandate: Mandate) -> None:
-        """Record a human's mandate.
+    async def add_mandate(self, given: Mandate) -> Mandate:
+        """Record a human's mandate and return it as it is stored: sealed.
 
         Raises:
-            ValueError: something is already spent of it, or it is revoked.
+            ValueError: something is already spent of it, or it is revoked; or it cannot be written down.
         """
-        row = mandate_row(mandate)
-        if mandate.spent or mandate.revoked_at is not None:
+        if given.spent or given.revoked_at is not None:
             raise ValueError("a new mandate is unspent and not revoked")
-        detail = {"mandate": mandate.id, "content": content_hash(GRANT_COLUMNS, row), "spent": row["spent"]}
+        stored = mandate.sealed(given)
+        detail = f'{{"content":{stored.content}}}'
         with self._whole():
-            await self._run(insert(mandates).values(row))
-            await self._append(
-                "mandate_created", actor=mandate.created_by, detail=detail, ticket=None, instance=mandate.instance
-            )
+            await self._run(_ADD_MANDATE, mandate_row(stored))
+            await self._append("mandate_created", stored.created_by, detail, ticket=None, instance=stored.instance)
+        return stored
 
-    async def mandates(self, instance: str | None, active_at: datetime | None = None) -> list[Mandate]:
-        """Return the instance's mandates, oldest first; with `active_at` only those in force then."""
-        found = [mandate_of(row) for row in await self._rows(mandates_of(instance))]
-        return [mandate for mandate in found if active_at is None or mandate.active(active_at)]
-
-    async def revoke_mandate(self, mandate_id: str, actor: str) -> bool:
-        """Revoke the mandate; False where there is none such, or it is revoked already."""
-        mandate = await self._mandate(mandate_id)
-        if mandate is None or mandate.revoked_at is not None:
+    async def revoke_mandate(self, mandate_id: str, actor: Actor) -> bool:
+        """Revoke the mandate; False if there is no such mandate, or it is already revoked."""
+        found = await self._mandate(mandate_id)
+        if found is None or found.revoked_at is not None:
             return False
-        await self._set_mandate("mandate_revoked", mandate, actor, {}, revoked_at=self._clock.now())
+        await self._set_mandate("mandate_revoked", replace(found, revoked_at=self._clock.now()), "revoked_at", actor)
         return True
 
-    async def spend(self, mandate_id: str, amount: Decimal, *, actor: str = "guard") -> bool:
-        """Take `amount` from the mandate; False, and nothing is taken, where it is not in force or a cap forbids it.
+    async def spend(self, mandate_id: str, amount: Decimal, *, actor: Actor) -> bool:
+        """Take `amount` from the mandate; False, and nothing is taken, if it is not in force or a cap forbids it.
 
         Raises:
             ValueError: the amount is not finite, or not greater than 0.
         """
         if not amount.is_finite() or amount <= 0:
             raise ValueError("only a finite amount greater than 0 can be spent")
-        mandate = await self._mandate(mandate_id)
-        if mandate is None or not mandate.active(self._clock.now()) or not mandate.affords(amount):
+        found = await self._mandate(mandate_id)
+        if found is None or not found.active(self._clock.now()) or not found.affords(amount):
             return False
-        detail = {"amount": encode("spent", amount)}
-        await self._set_mandate("mandate_spent", mandate, actor, detail, spent=mandate.spent + amount)
+        spent = replace(found, spent=found.spent + amount)
+        await self._set_mandate("mandate_spent", spent, "spent", actor, amount=money_text(amount))
         return True
 
     async def _mandate(self, mandate_id: str) -> Mandate | None:
-        query = select(mandates).where(mandates.c.id == mandate_id)
-        rows = await self._rows(query)
-        return mandate_of(rows[0]) if rows else None
+        found = await self._rows(MANDATE, id=mandate_id)
+        return mandate_of(found[0]) if found else None
 
-    async def _set_mandate(
-        self, kind: str, mandate: Mandate, actor: str, detail: Mapping[str, Any], **columns: object
-    ) -> None:
-        changed = mandate_row(replace(mandate, **columns))  # pyright: ignore[reportArgumentType] - two callers above
-        values = {column: changed[column] for column in columns}
+    async def _set_mandate(self, kind: str, changed: Mandate, name: str, actor: Actor, **detail: object) -> None:
+        values = {name: mandate_facts(changed)[name]}
         with self._whole():
-            await self._run(update(mandates).where(mandates.c.id == mandate.id).values(values))
-            detail = {**detail, "mandate": mandate.id, "set": values}
-            await self._append(kind, actor=actor, detail=detail, ticket=None, instance=mandate.instance)
+            await self._run(_SET_MANDATE, {"the_id": changed.id, **values})
+            facts = canonical({**detail, "mandate": changed.id, "set": values})
+            await self._append(kind, actor, facts, ticket=None, instance=changed.instance)
 
     # Events
 
@@ -298,7 +240,7 @@ class Write:
         self,
         kind: str,
         *,
-        actor: str,
+        actor: Actor,
         detail: Mapping[str, Any] | None = None,
         ticket: str | None = None,
         instance: str | None = None,
@@ -309,35 +251,15 @@ class Write:
             ValueError: the kind is reserved for the methods that change rows.
         """
         if kind in RESERVED:
-            raise ValueError(f"{kind} is not for the caller to append")
+            raise ValueError(f"a caller must not append {kind}")
         with self._whole():
-            return await self._append(kind, actor=actor, detail=detail or {}, ticket=ticket, instance=instance)
+            return await self._append(kind, actor, canonical(detail or {}), ticket=ticket, instance=instance)
 
-    async def last_event(self, ticket_id: str) -> Event | None:
-        rows = await self._rows(events_of(ticket_id, 1))
-        return event_of(rows[0]) if rows else None
-
-    async def wrong_pins(self, since: datetime) -> list[datetime]:
-        """Return when PINs were tried since then, oldest first, without those that turned out right."""
-        return wrong_pins([event_of(row) for row in await self._rows(pin_events(since))])
-
-    async def _append(
-        self, kind: str, *, actor: str, detail: Mapping[str, Any], ticket: str | None, instance: str | None
-    ) -> Event:
-        row: dict[str, Any] = {
-            "seq": self._seq + 1,
-            "at": instant_text(self._clock.now()),
-            "instance": encode("instance", instance),
-            "ticket": encode("ticket", ticket),
-            "kind": storable(kind),
-            "actor": storable(actor),
-            "detail": canonical(detail),
-            "prev": self._hash,
-        }
-        row["hash"] = event_hash(row)
-        await self._run(insert(events).values(row))
-        self._seq, self._hash = row["seq"], row["hash"]
-        return event_of(row)
+    async def _append(self, kind: str, actor: Actor, detail: str, *, ticket: str | None, instance: str | None) -> Event:
+        row = event_row(self._end, self._clock.now(), kind, actor, detail, ticket=ticket, instance=instance)
+        await self._run(_ADD_EVENT, row)
+        self._end = (row["seq"], row["hash"])
+        return event_of(row, self.first)
 
     # The transaction itself
 
@@ -349,8 +271,9 @@ class Write:
         """
         if self._broken:
             raise LedgerUnavailable("an earlier step failed; nothing of it was stored", "try again")
-        if (self._seq, self._hash) != self._start:
-            await self._run(update(chain).values(seq=self._seq, hash=self._hash))
+        if self._end != self._start:
+            seq, newest = self._end
+            await self._run(_SET_HEAD, {"seq": seq, "hash": newest})
         self._over = True
 
     def abandon(self) -> None:
@@ -358,28 +281,27 @@ class Write:
 
     @contextmanager
     def _whole(self) -> Generator[None]:
-        """Half of a change must never be committed, even if the caller swallows what went wrong."""
+        """Half of a change must never be committed, even if the caller swallows the error."""
         try:
             yield
         except BaseException:
             self._broken = True
             raise
 
-    async def _run(self, statement: Executable) -> CursorResult[Any]:
+    async def _run(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         if self._over:
             raise RuntimeError("this write transaction is over")
-        with self._whole(), self._store.faults():
-            return await self._connection.execute(statement)  # pyright: ignore[reportReturnType] - never streamed
-
-    async def _rows(self, query: Query) -> list[Row]:
-        return rows_of(await self._run(query))
-
-    async def _first(self, query: Query) -> Ticket | None:
-        rows = await self._rows(query.limit(1))
-        return ticket_of(rows[0]) if rows else None
+        with self._whole(), self._database.faults():
+            return await self._database.run(self._connection, statement, parameters)
 
 
-def wrong_pins(tries: list[Event]) -> list[datetime]:
-    """Return the instants of the attempts (`pin_wrong`) that no `pin_ok` names."""
-    right = {event.detail.get("attempt") for event in tries if event.kind == "pin_ok"}
-    return [event.at for event in tries if event.kind == "pin_wrong" and event.seq not in right]
+def recorded_content(made: Sequence[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Any] | None:
+    """Return the content in the events that made a ticket, or None if they do not agree. Pure."""
+    match made:
+        case [("created", created)] if isinstance(created["content"], dict):
+            return cast("dict[str, Any]", created["content"])
+        case [("created", created), ("imported", imported)]:
+            found = imported["content"]
+            return found if version_1.recorded_hash(found) == created["content"] else None
+        case _:
+            return None

@@ -1,46 +1,55 @@
 """Does the chain hold, and do the rows agree with it? Contract in `Ledger.verify`."""
 
+import hashlib
 import json
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+import anyio.lowlevel
+from sqlalchemy import Column, CursorResult, Table, literal, select, tuple_
 
-from gunbot_mcp.errors import LedgerUnavailable
+from gunbot_mcp.ledger import version_1
+from gunbot_mcp.ledger.port import Link, Port, in_sync
 from gunbot_mcp.ledger.rows import (
-    CONTENT_COLUMNS,
-    GRANT_COLUMNS,
     OUTCOME_COLUMNS,
     START,
     Row,
-    content_hash,
+    columns_of,
     event_hash,
-    in_row,
+    project,
+    project_mandate,
     rows_of,
-    ticket_of,
+    sightings_of,
 )
-from gunbot_mcp.ledger.tables import chain, events, mandates, tickets
+from gunbot_mcp.ledger.schema import first_event
+from gunbot_mcp.ledger.tables import events, head, mandates, sightings, tickets
+from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.ticket import TRANSITIONS, State
 
 _PAGE = 1000
+_Run = Callable[..., Awaitable[CursorResult[Any]]]
 
 
 @dataclass(slots=True)
 class _Expected:
-    """What the events say about a row: the hash of what never changes, and the stored values of what may."""
+    """What the events say about a row: the hash of its content, and the values of what may change.
 
-    content: object
-    values: dict[str, object] = field(default_factory=dict[str, object])
-    digest: object = None
+    `old` is the hash that version 1 recorded in the content's place, until an event carries the content itself.
+    """
+
+    values: dict[str, object]
+    content: str | None = None
+    old: object = None
 
 
-async def problems(connection: AsyncConnection) -> list[str]:
+async def problems(port: Port, connection: Link) -> list[str]:
+    run = partial(port.run, connection)
     found: list[str] = []
-    replay = _Replay(found)
+    replay = _Replay(found, await in_sync(connection, first_event))
     seq, previous = 0, START
-    async for row in _pages(connection, events):
+    async for row in _pages(run, events):
         if row["seq"] != seq + 1:
             missing = f"event {seq + 1} is" if row["seq"] == seq + 2 else f"events {seq + 1} to {row['seq'] - 1} are"
             found.append(f"{missing} missing")
@@ -50,24 +59,53 @@ async def problems(connection: AsyncConnection) -> list[str]:
             found.append(f"event {row['seq']} was changed")
         seq, previous = row["seq"], row["hash"]
         replay.take(row)
-    found += _end_problems(rows_of(await connection.execute(select(chain))), seq, previous)
-    async for row in _pages(connection, tickets):
-        found += _row_problems("ticket", row, replay.tickets.pop(row["id"], None), CONTENT_COLUMNS)
-    async for row in _pages(connection, mandates):
-        found += _row_problems("mandate", row, replay.mandates.pop(row["id"], None), GRANT_COLUMNS)
+    found += _end_problems(rows_of(await run(select(head))), seq, previous)
+    async for row in _pages(run, tickets):
+        found += _row_problems("ticket", row, replay.tickets.pop(row["id"], None))
+    found += await _sighting_problems(run)
+    async for row in _pages(run, mandates):
+        found += _row_problems("mandate", row, replay.mandates.pop(row["id"], None))
     found += [f"ticket {name} is missing" for name in replay.tickets]
     found += [f"mandate {name} is missing" for name in replay.mandates]
     return found
 
 
-async def _pages(connection: AsyncConnection, table: Table) -> AsyncGenerator[Row]:
-    key = table.primary_key.columns[0]
-    query = select(table).order_by(key).limit(_PAGE)
-    page = rows_of(await connection.execute(query))
+async def _sighting_problems(run: _Run) -> list[str]:
+    """Both are read once more, ticket by ticket, with at most a page of each in memory."""
+    seen = _pages(run, sightings, (sightings.c.ticket, *sightings.primary_key.columns[:-1]))
+    found: list[str] = []
+    one = await anext(seen, None)
+    async for row in _pages(run, tickets):
+        expected, there = _expected_sightings(row), list[Row]()
+        while one is not None and one["ticket"] == row["id"]:
+            there.append(one)
+            one = await anext(seen, None)
+        if sorted(map(_sighting, there)) != sorted(map(_sighting, expected)):
+            found.append(f"ticket {row['id']}: its orders are not what was observed")
+    return found if one is None else [*found, f"orders of ticket {one['ticket']}, which is not there"]
+
+
+def _expected_sightings(row: Row) -> list[dict[str, Any]]:
+    try:
+        return sightings_of(row)
+    except (ValueError, KeyError, TypeError):
+        return []  # the damaged observation is reported already
+
+
+def _sighting(row: Row) -> tuple[str, str, str, str]:
+    return (row["instance"], row["exchange"], row["pair"], row["order_id"])
+
+
+async def _pages(run: _Run, table: Table, order: Sequence[Column[Any]] = ()) -> AsyncGenerator[Row]:
+    keys = order or list(table.primary_key.columns)
+    query = select(table).order_by(*keys).limit(_PAGE)
+    page = rows_of(await run(query))
     while page:
         for row in page:
             yield row
-        page = rows_of(await connection.execute(query.where(key > page[-1][key.name])))
+        await anyio.lowlevel.checkpoint()
+        last = tuple_(*(literal(page[-1][key.name], key.type) for key in keys))
+        page = rows_of(await run(query.where(tuple_(*keys) > last)))
 
 
 def _end_problems(ends: list[Row], seq: int, newest: str) -> list[str]:
@@ -81,15 +119,17 @@ def _end_problems(ends: list[Row], seq: int, newest: str) -> list[str]:
     return []
 
 
-def _row_problems(what: str, row: Row, expected: _Expected | None, content: tuple[str, ...]) -> list[str]:
+def _row_problems(what: str, row: Row, expected: _Expected | None) -> list[str]:
     name = f"{what} {row['id']}"
     if expected is None:
         return [f"{name} was never recorded in the chain"]
-    found: list[str] = []
-    if content_hash(content, row) != expected.content:
-        found.append(f"{name} is not what was recorded when it was made")
-    elif what == "ticket" and _digest(row) != expected.digest:
-        found.append(f"{name} has another digest than was recorded when it was made")
+    if expected.content is None:
+        return [f"{name}: no event says what it was made with"]
+    if _hash(row["content"]) != expected.content:
+        found = [f"{name} is not what was recorded when it was made"]
+    else:
+        columns = _columns(what, json.loads(row["content"]))
+        found = [f"{name}: {one} is not what its content says" for one, value in columns.items() if row[one] != value]
     return found + [
         f"{name}: {column} is not what its events say"
         for column, value in expected.values.items()
@@ -97,20 +137,25 @@ def _row_problems(what: str, row: Row, expected: _Expected | None, content: tupl
     ]
 
 
-def _digest(row: Row) -> str | None:
-    try:
-        return ticket_of(row).digest
-    except LedgerUnavailable:
-        return None
+def _columns(what: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return (project if what == "ticket" else project_mandate)(content)
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class _Replay:
-    """Follows the events that change rows. Damaged ones are told, not raised: the walk goes on."""
+    """Follows the events that change rows. Damaged ones are reported, not raised: the walk goes on.
 
-    def __init__(self, found: list[str]) -> None:
+    `first` is the number of the first event that this version's tables kept: the ones before are read as version 1's.
+    """
+
+    def __init__(self, found: list[str], first: int) -> None:
         self.tickets: dict[str, _Expected] = {}
         self.mandates: dict[str, _Expected] = {}
         self._found = found
+        self._first = first
 
     def take(self, row: Row) -> None:
         kind = row["kind"]
@@ -122,24 +167,54 @@ class _Replay:
             self._found.append(f"event {row['seq']} holds no details that can be read")
             return
         facts = cast("dict[str, Any]", detail)
-        if kind == "created":
-            values: dict[str, object] = {"state": State.PENDING.value, **dict.fromkeys(OUTCOME_COLUMNS)}
-            self._create(row, self.tickets, row["ticket"], _Expected(facts.get("content"), values, facts.get("digest")))
-        elif kind == "mandate_created":
-            values = {"spent": facts.get("spent"), "revoked_at": None}
-            self._create(row, self.mandates, facts.get("mandate"), _Expected(facts.get("content"), values))
-        elif kind in {"mandate_spent", "mandate_revoked"}:
-            self._change(row, self.mandates.get(str(facts.get("mandate"))), facts.get("set"))
-        elif kind == "observed":
-            self._change(row, self.tickets.get(row["ticket"]), facts.get("set"))
-        elif kind in set(State):
-            self._move(row, State(kind), facts)
+        match kind:
+            case "created":
+                pending: dict[str, object] = {"state": State.PENDING.value, **dict.fromkeys(OUTCOME_COLUMNS)}
+                self._create(row, self.tickets, row["ticket"], pending, facts.get("content"))
+            case "mandate_created":
+                unspent: dict[str, object] = {"spent": facts.get("spent", "0"), "revoked_at": None}
+                name = facts.get("mandate") or _id(facts.get("content"))
+                self._create(row, self.mandates, name, unspent, facts.get("content"))
+            case "imported":
+                self._carry(row, self.tickets.get(row["ticket"]), facts.get("content"))
+            case "mandate_imported":
+                self._carry(row, self.mandates.get(str(_id(facts.get("content")))), facts.get("content"))
+            case "mandate_spent" | "mandate_revoked":
+                self._change(row, self.mandates.get(str(facts.get("mandate"))), facts.get("set"))
+            case "observed":
+                self._change(row, self.tickets.get(row["ticket"]), facts.get("set"))
+            case _ if kind in set(State):
+                self._move(row, State(kind), facts)
+            case _:
+                pass
 
-    def _create(self, row: Row, known: dict[str, _Expected], name: object, expected: _Expected) -> None:
+    def _create(
+        self, row: Row, known: dict[str, _Expected], name: object, values: dict[str, object], content: object
+    ) -> None:
         if not isinstance(name, str) or name in known:
             self._found.append(f"event {row['seq']} makes {name} a second time")
             return
-        known[name] = expected
+        known[name] = _Expected(values, old=content)
+        if row["seq"] >= self._first:
+            self._fill(row, known[name], content)
+
+    def _carry(self, row: Row, expected: _Expected | None, content: object) -> None:
+        """Take the content that the migration carried over: it must match the hash that version 1 recorded."""
+        if expected is None or expected.content is not None or not isinstance(content, dict):
+            self._found.append(f"event {row['seq']} carries over what was never made, or was already")
+            return
+        found = cast("dict[str, Any]", content)
+        if version_1.recorded_hash(found) != expected.old:
+            self._found.append(f"event {row['seq']} carries over another content than was recorded when it was made")
+        self._fill(row, expected, found)
+
+    def _fill(self, row: Row, expected: _Expected, content: object) -> None:
+        expected.content = _hash(canonical(content))
+        try:
+            _columns("mandate" if row["kind"].startswith("mandate") else "ticket", cast("dict[str, Any]", content))
+        except (ValueError, KeyError, TypeError):
+            self._found.append(f"event {row['seq']} carries no content that can be read")
+            expected.content = ""
 
     def _move(self, row: Row, to: State, facts: Mapping[str, Any]) -> None:
         expected = self.tickets.get(row["ticket"])
@@ -154,6 +229,11 @@ class _Replay:
         if expected is None or not isinstance(values, dict):
             self._found.append(f"event {row['seq']} changes what was never made, or does not say how")
             return
-        for column, shown in cast("dict[str, object]", values).items():
-            if column in expected.values:
-                expected.values[column] = in_row(column, shown)
+        shown = cast("dict[str, object]", values)
+        if row["seq"] < self._first:
+            shown = version_1.facts_of(shown, row["kind"])
+        expected.values |= {name: value for name, value in columns_of(shown).items() if name in expected.values}
+
+
+def _id(content: object) -> object:
+    return cast("dict[str, object]", content).get("id") if isinstance(content, dict) else None

@@ -12,6 +12,7 @@ from support.exchange import Exchange
 
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +46,9 @@ async def test_of_a_hundred_approvals_one_sends(ledger_url: str, tmp_path: Path)
     exchange = Exchange()
     async with four_desks(ledger_url, tmp_path, exchange) as desks:
         ticket = await propose(desks[0])
-        won, late = await all_at_once([desks[n % 4].approve(ticket.id, by=f"human {n}") for n in range(DECISIONS)])
+        won, late = await all_at_once(
+            [desks[n % 4].approve(ticket.id, by=Actor("form", f"human {n}")) for n in range(DECISIONS)]
+        )
         assert [one.state for one in won] == [State.ACCEPTED]
         assert late == DECISIONS - 1
         assert len(exchange.posts) == 1
@@ -57,7 +60,7 @@ async def test_of_approvals_and_declines_at_once_one_wins(ledger_url: str, tmp_p
     async with four_desks(ledger_url, tmp_path, exchange) as desks:
         ticket = await propose(desks[0])
         decisions = [
-            desks[n % 4].approve(ticket.id, by="yes") if n % 2 else desks[n % 4].decline(ticket.id, by="no")
+            desks[n % 4].approve(ticket.id, by=TERMINAL) if n % 2 else desks[n % 4].decline(ticket.id, by=TERMINAL)
             for n in range(DECISIONS)
         ]
         won, late = await all_at_once(decisions)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.stores import assert_no_secret, fails, note, url_of
+from support.stores import Watched, assert_no_secret, fails, note, url_of
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import ConfigInvalid
@@ -38,10 +38,10 @@ async def test_the_file_and_the_folders_it_makes_are_private(tmp_path: Path) -> 
 
 
 async def test_sqlite_is_as_durable_as_it_can_be(tmp_path: Path) -> None:
-    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock()) as ledger, ledger.write() as write:
-        connection = write._connection  # pyright: ignore[reportPrivateUsage] - settings of this very connection
+    watched = Watched(url_of(tmp_path / "ledger.db"))
+    async with await Ledger.open(str(watched.url), clock=Clock(), database=watched) as ledger, ledger.write():
         found = {
-            name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+            name: await watched.ask(f"PRAGMA {name}")
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
@@ -54,10 +54,10 @@ async def test_postgres_commits_to_disk_even_where_the_server_would_not(
     name = make_url(own_database).database
     execute_sql(postgres_url, f"ALTER DATABASE {name} SET synchronous_commit = 'off'")
     execute_sql(postgres_url, f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    async with await Ledger.open(own_database, clock=Clock(), patience=2) as ledger, ledger.write() as write:
-        connection = write._connection  # pyright: ignore[reportPrivateUsage] - settings of this very connection
+    watched = Watched(own_database, patience=2)
+    async with await Ledger.open(own_database, clock=Clock(), database=watched) as ledger, ledger.write():
         found = {
-            name: (await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()
+            name: await watched.ask(f"SHOW {name}")
             for name in (
                 "synchronous_commit",
                 "transaction_isolation",
@@ -77,12 +77,13 @@ _OPEN = """
 import asyncio, sys
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
 
 async def main():
     sys.stdin.read()
     async with await Ledger.open(sys.argv[1], clock=Clock()) as ledger:
         async with ledger.write() as write:
-            await write.event("opened", actor="child")
+            await write.event("opened", actor=TERMINAL)
 
 asyncio.run(main())
 """
@@ -108,9 +109,9 @@ async def test_processes_may_create_it_at_the_same_instant(ledger_url: str) -> N
         (["CREATE TABLE events (id INTEGER)"], "other tables"),
         (["ALTER TABLE tickets ADD COLUMN more TEXT"], "other tables"),
         (["DROP TABLE events"], "other tables"),
-        (["UPDATE chain SET product = 'another'"], "not a ledger's"),
-        (["DELETE FROM chain"], "not a ledger's"),
-        (["UPDATE chain SET version = 99"], "version 99"),
+        (["UPDATE head SET product = 'another'"], "not a ledger's"),
+        (["DELETE FROM head"], "not a ledger's"),
+        (["UPDATE head SET version = 99"], "version 99"),
     ],
 )
 async def test_what_is_not_its_own_is_refused_and_left_alone(
@@ -150,15 +151,15 @@ async def test_other_tables_in_the_same_postgres_database_do_not_matter(
 @pytest.mark.parametrize(
     ("url", "parsed"),
     [
-        ("sqlite:////a/b.db", "sqlite+aiosqlite:////a/b.db"),
-        ("sqlite:///b.db", "sqlite+aiosqlite:///b.db"),
-        ("sqlite+aiosqlite:///b.db", "sqlite+aiosqlite:///b.db"),
+        ("sqlite:////a/b.db", "sqlite+pysqlite:////a/b.db"),
+        ("sqlite:///b.db", "sqlite+pysqlite:///b.db"),
+        ("sqlite+pysqlite:///b.db", "sqlite+pysqlite:///b.db"),
         ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql://u:p@h:1/d?sslmode=require", "postgresql+asyncpg://u:p@h:1/d?ssl=require"),
         ("postgresql+asyncpg://h/d", "postgresql+asyncpg://h/d"),
     ],
 )
-def test_urls_are_mapped_to_the_asynchronous_drivers(url: str, parsed: str) -> None:
+def test_urls_are_mapped_to_their_drivers(url: str, parsed: str) -> None:
     assert parse_url(url).render_as_string(hide_password=False) == parsed
 
 

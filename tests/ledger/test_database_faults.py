@@ -17,12 +17,12 @@ from typing import Any
 import anyio
 import pytest
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
-from support.stores import fails, note, url_of
+from support.stores import Watched, fails, note, url_of
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.ledger.database import parse_url
+from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
 
 pytestmark = pytest.mark.anyio
 
@@ -72,13 +72,11 @@ async def test_a_damaged_row(ledger_url: str, execute_sql: ExecuteSql) -> None:
 @asynccontextmanager
 async def held(url: str) -> AsyncGenerator[None]:
     """Another program holds the lock that writers need."""
-    engine = create_async_engine(parse_url(url))
-    async with engine.connect() as connection:
-        lock = "BEGIN EXCLUSIVE" if url.startswith("sqlite") else "SELECT * FROM chain FOR UPDATE"
-        await connection.exec_driver_sql(lock)
+    other = Database(url, patience=5)
+    async with other.connect() as connection:
+        await other.begin(connection)
         yield
-        await connection.rollback()
-    await engine.dispose()
+    await other.aclose()
 
 
 async def test_a_ledger_that_another_program_keeps_locked(ledger_url: str) -> None:
@@ -97,7 +95,7 @@ async def test_a_switch_to_the_write_ahead_log_waits_for_others(tmp_path: Path) 
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("PRAGMA journal_mode = DELETE")
         reader.execute("BEGIN")
-        reader.execute("SELECT * FROM chain").fetchall()
+        reader.execute("SELECT * FROM head").fetchall()
         with fails("locked by another program"):
             await Ledger.open(url_of(path), clock=Clock(), patience=0.2)
         reader.execute("COMMIT")
@@ -106,19 +104,18 @@ async def test_a_switch_to_the_write_ahead_log_waits_for_others(tmp_path: Path) 
 
 
 async def test_readers_that_find_no_free_connection_are_told(tmp_path: Path) -> None:
-    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock(), patience=0.2) as ledger:
-        store = ledger._store  # pyright: ignore[reportPrivateUsage] - to take all of its connections
+    database = Database(url_of(tmp_path / "ledger.db"), patience=0.2)
+    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock(), database=database) as ledger:
         async with AsyncExitStack() as taken:
             for _ in range(15):
-                await taken.enter_async_context(store.engine.connect())
+                await taken.enter_async_context(database.connect())
             with fails("too busy"):
                 await ledger.events()
         assert await ledger.events() == []
 
 
-async def test_an_endless_queue_of_its_own_writers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gunbot_mcp.ledger.ledger._LONGEST_QUEUE", 0.05)
-    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock()) as ledger:
+async def test_an_endless_queue_of_its_own_writers_is_given_up(tmp_path: Path) -> None:
+    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock(), queue=0.05) as ledger:
 
         async def late() -> None:
             with fails("too busy"):
@@ -126,22 +123,22 @@ async def test_an_endless_queue_of_its_own_writers_is_given_up(tmp_path: Path, m
 
         async with ledger.write() as write:
             await asyncio.create_task(late())
-            await write.event("note", actor="test")
+            await write.event("note", actor=TERMINAL)
         await note(ledger)
         assert len(await ledger.events()) == 2
 
 
 async def test_a_full_disk_by_sqlites_own_limit(tmp_path: Path) -> None:
-    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock()) as ledger:
+    watched = Watched(url_of(tmp_path / "ledger.db"))
+    async with await Ledger.open(url_of(tmp_path / "ledger.db"), clock=Clock(), database=watched) as ledger:
         await note(ledger)
 
         async def fill() -> None:
             async with ledger.write() as write:
-                connection = write._connection  # pyright: ignore[reportPrivateUsage] - the limit is the connection's
-                pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-                await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+                pages = await watched.ask("PRAGMA page_count")
+                await watched.ask(f"PRAGMA max_page_count = {pages + 2}")
                 for _ in range(10):
-                    await write.event("note", actor="test", detail={"text": "x" * 3000})
+                    await write.event("note", actor=TERMINAL, detail={"text": "x" * 3000})
 
         with fails("disk is full"):
             await fill()
@@ -154,6 +151,7 @@ import asyncio, resource, signal, sys
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
 
 async def main():
     async with await Ledger.open(sys.argv[1], clock=Clock()) as ledger:
@@ -162,7 +160,7 @@ async def main():
         for number in range(100):
             try:
                 async with ledger.write() as write:
-                    await write.event("note", actor="child", detail={"text": "x" * 3000})
+                    await write.event("note", actor=TERMINAL, detail={"text": "x" * 3000})
             except LedgerUnavailable as exc:
                 print(number, exc.code, bool(exc.hint), await ledger.verify())
                 return
@@ -187,6 +185,7 @@ import asyncio, os, sys
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
 
 async def main():
     if os.geteuid() == 0:
@@ -197,7 +196,7 @@ async def main():
     try:
         async with await Ledger.open(sys.argv[1], clock=Clock()) as ledger:
             async with ledger.write() as write:
-                await write.event("note", actor="child")
+                await write.event("note", actor=TERMINAL)
     except LedgerUnavailable as exc:
         print(exc.code, exc.message, "|", exc.hint)
 
@@ -289,9 +288,9 @@ async def test_a_connection_lost_inside_a_write_undoes_it(
 
         async def lose() -> None:
             async with ledger.write() as write:
-                await write.event("note", actor="test")
+                await write.event("note", actor=TERMINAL)
                 execute_sql(postgres_url, kill)
-                await write.event("note", actor="test")
+                await write.event("note", actor=TERMINAL)
 
         with fails("server is away"):
             await lose()
@@ -328,9 +327,9 @@ async def test_a_server_that_stops_in_the_middle_and_comes_back(own_cluster: Any
 
         async def stop() -> None:
             async with ledger.write() as write:
-                await write.event("note", actor="test")
+                await write.event("note", actor=TERMINAL)
                 await asyncio.to_thread(own_cluster.stop)
-                await write.event("note", actor="test")
+                await write.event("note", actor=TERMINAL)
 
         with fails("server is away"):
             await stop()
@@ -349,15 +348,15 @@ async def test_a_server_that_stops_in_the_middle_and_comes_back(own_cluster: Any
 @pytest.mark.postgres
 @pytest.mark.slow
 async def test_a_server_that_freezes_is_given_up_in_a_bounded_time(own_cluster: Any) -> None:  # noqa: ANN401 - conftest's
-    async with await Ledger.open(own_cluster.url, clock=Clock(), patience=0.3) as ledger:
+    watched = Watched(own_cluster.url, patience=0.3)
+    async with await Ledger.open(own_cluster.url, clock=Clock(), database=watched) as ledger:
         backend = 0
 
         async def freeze() -> None:
             nonlocal backend
             async with ledger.write() as write:
-                connection = write._connection  # pyright: ignore[reportPrivateUsage] - its process at the server
-                backend = (await connection.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
-                await write.event("note", actor="test")
+                backend = await watched.ask("SELECT pg_backend_pid()")
+                await write.event("note", actor=TERMINAL)
                 os.kill(backend, signal.SIGSTOP)
 
         try:

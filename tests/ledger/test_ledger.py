@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import anyio
 import pytest
-from support.tickets import needed, put
+from support.tickets import CLIENT, needed, put, seen
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.ledger.ledger import Ledger, Write
+from gunbot_mcp.ledger.ledger import Ledger, Transaction
+from gunbot_mcp.tickets.channels import FOLLOWING, PAGE, SENDER, TERMINAL, Actor
+from gunbot_mcp.tickets.content import sealed
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import TRANSITIONS, State, Ticket
 
@@ -34,12 +37,13 @@ async def test_a_ticket_comes_back_as_it_was_added(
     )
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         async with ledger.write() as write:
-            assert await write.add(ticket, "mcp") == ticket
-            assert await write.get("t1") == ticket
+            assert await write.add(ticket, CLIENT) == sealed(ticket)
+            assert await write.get("t1") == sealed(ticket)
         found = await ledger.get("t1")
-        assert found == ticket
+        assert found == sealed(ticket)
         assert found is not None
-        assert found.digest == ticket.digest
+        assert replace(found, content="") == ticket
+        assert found.digest == sealed(ticket).digest
         assert await ledger.get("t2") is None
         assert await ledger.verify() == []
 
@@ -49,7 +53,7 @@ async def test_text_that_no_store_can_keep_is_marked_not_refused(
 ) -> None:
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         async with ledger.write() as write:
-            stored = await write.add(make_ticket(summary="NUL \x00", client="half \ud83d"), "mcp")
+            stored = await write.add(make_ticket(summary="NUL \x00", client="half \ud83d"), CLIENT)
         assert (stored.summary, stored.client) == ("NUL \ufffd", "half \\ud83d")
         assert await ledger.get("t1") == stored
         assert await ledger.verify() == []
@@ -68,15 +72,15 @@ async def test_a_ticket_moves_along_legal_transitions_only(
             async with ledger.write() as write:
                 if to not in legal:
                     with pytest.raises(ValueError, match="no ticket moves"):
-                        await write.move(ticket.id, before, to, actor="test")
+                        await write.move(ticket.id, before, to, actor=TERMINAL)
                     continue
-                moved = await write.move(ticket.id, before, to, actor="test", detail={"n": 1}, **needed(to, clock))
+                moved = await write.move(ticket.id, before, to, actor=TERMINAL, detail={"n": 1}, **needed(to, clock))
             assert moved is not None
             assert moved == await ledger.get(ticket.id)
-            assert (moved.state, moved.digest) == (to, ticket.digest)
+            assert (moved.state, moved.digest) == (to, sealed(ticket).digest)
             assert moved.closed_at == (None if to in TRANSITIONS else clock.now())
             last = (await ledger.events(ticket=ticket.id, limit=1))[0]
-            assert (last.kind, last.actor, last.detail["from"], last.detail["n"]) == (to, "test", before, 1)
+            assert (last.kind, last.actor, last.detail["from"], last.detail["n"]) == (to, TERMINAL, before, 1)
         for to in set(State) - legal:
             ticket = await ledger.get(f"to {to}")
             assert ticket is not None
@@ -91,9 +95,9 @@ async def test_a_move_that_lost_the_race_changes_nothing(
         await put(ledger, make_ticket(), State.DECLINED, clock)
         before = await ledger.events()
         async with ledger.write() as write:
-            assert await write.move("t1", State.PENDING, State.APPROVED, actor="late", decided_by="late") is None
-            assert await write.move("t2", State.PENDING, State.APPROVED, actor="nobody's") is None
-            assert await write.observe("t1", {"id": "1"}, "reader") is None
+            assert await write.move("t1", State.PENDING, State.APPROVED, actor=PAGE, decided_by=PAGE) is None
+            assert await write.move("t2", State.PENDING, State.APPROVED, actor=PAGE) is None
+            assert await write.observe("t1", seen("1"), FOLLOWING) is None
         assert await ledger.events() == before
         assert await ledger.verify() == []
 
@@ -105,9 +109,9 @@ async def test_sending_needs_an_owner_and_an_instant(
         await put(ledger, make_ticket(), State.APPROVED, clock)
         async with ledger.write() as write:
             with pytest.raises(ValueError, match="part of sending"):
-                await write.move("t1", State.APPROVED, State.SENDING, actor="test", owner="me")
+                await write.move("t1", State.APPROVED, State.SENDING, actor=TERMINAL, owner="me")
             with pytest.raises(ValueError, match="part of sending"):
-                await write.move("t1", State.APPROVED, State.SENDING, actor="test", sent_at=clock.now())
+                await write.move("t1", State.APPROVED, State.SENDING, actor=TERMINAL, sent_at=clock.now())
 
 
 async def test_programming_errors_are_refused_before_anything_is_written(
@@ -116,26 +120,26 @@ async def test_programming_errors_are_refused_before_anything_is_written(
     wrong: Any = {"state": "accepted"}
     async with await Ledger.open(ledger_url, clock=clock) as ledger, ledger.write() as write:
         with pytest.raises(ValueError, match="a new ticket is pending"):
-            await write.add(make_ticket(state=State.APPROVED), "mcp")
+            await write.add(make_ticket(state=State.APPROVED), CLIENT)
         with pytest.raises(ValueError, match="a new ticket is pending"):
-            await write.add(make_ticket(decided_by="me"), "mcp")
+            await write.add(make_ticket(decided_by=PAGE), CLIENT)
         with pytest.raises(ValueError, match="must be aware"):
-            await write.add(make_ticket(expires_at=clock.now().replace(tzinfo=None)), "mcp")
+            await write.add(make_ticket(expires_at=clock.now().replace(tzinfo=None)), CLIENT)
         with pytest.raises(ValueError, match="must be finite"):
-            await write.add(make_ticket(notional=Decimal("NaN")), "mcp")
+            await write.add(make_ticket(notional=Decimal("NaN")), CLIENT)
         with pytest.raises(ValueError, match="not for the caller to set: state"):
-            await write.move("t1", State.PENDING, State.APPROVED, actor="test", **wrong)
+            await write.move("t1", State.PENDING, State.APPROVED, actor=TERMINAL, **wrong)
         with pytest.raises(ValueError, match="not for the caller to set: from"):
-            await write.move("t1", State.PENDING, State.APPROVED, actor="test", detail={"from": "x"})
+            await write.move("t1", State.PENDING, State.APPROVED, actor=TERMINAL, detail={"from": "x"})
         with pytest.raises(ValueError, match="nowhere"):
-            await write.move("t1", set(), State.APPROVED, actor="test")
+            await write.move("t1", set(), State.APPROVED, actor=TERMINAL)
         with pytest.raises(ValueError, match="not for the caller to append"):
-            await write.event("accepted", actor="test", ticket="t1")
+            await write.event("accepted", actor=TERMINAL, ticket="t1")
         with pytest.raises(ValueError, match="unspent"):
             await write.add_mandate(make_mandate(spent=Decimal(1)))
         for amount in ("0", "-1", "NaN", "Infinity"):
             with pytest.raises(ValueError, match="greater than 0"):
-                await write.spend("m1", Decimal(amount))
+                await write.spend("m1", Decimal(amount), actor=PAGE)
         assert await ledger.events() == []
 
 
@@ -151,7 +155,8 @@ async def test_of_a_hundred_claims_at_once_exactly_one_wins(
 
         async def claim(name: str, ledger: Ledger) -> None:
             async with ledger.write() as write:
-                moved = await write.move("t1", State.PENDING, State.APPROVED, actor=name, decided_by=name)
+                who = Actor("form", name)
+                moved = await write.move("t1", State.PENDING, State.APPROVED, actor=who, decided_by=who)
             if moved is not None:
                 won.append(name)
 
@@ -160,7 +165,7 @@ async def test_of_a_hundred_claims_at_once_exactly_one_wins(
                 tasks.start_soon(claim, f"claim {number}", second if number % 2 else first)
         ticket = await first.get("t1")
         assert ticket is not None
-        assert [ticket.decided_by] == won
+        assert [ticket.decided_by] == [Actor("form", name) for name in won]
         assert [event.kind for event in await second.events(ticket="t1")] == ["created", "approved"]
         assert await first.verify() == []
 
@@ -171,13 +176,13 @@ async def test_a_write_that_raises_leaves_no_trace(
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         await put(ledger, make_ticket(), State.PENDING, clock)
         before = await ledger.events()
-        kept: list[Write] = []
+        kept: list[Transaction] = []
 
         async def fail() -> None:
             async with ledger.write() as write:
                 kept.append(write)
-                await write.move("t1", State.PENDING, State.APPROVED, actor="test")
-                await write.add(make_ticket("t2"), "mcp")
+                await write.move("t1", State.PENDING, State.APPROVED, actor=TERMINAL)
+                await write.add(make_ticket("t2"), CLIENT)
                 await write.add_mandate(make_mandate())
                 raise KeyError("the caller's own")
 
@@ -201,9 +206,9 @@ async def test_a_write_with_a_swallowed_failure_is_not_committed(
 
         async def swallow() -> None:
             async with ledger.write() as write:
-                await write.add(make_ticket(), "mcp")
+                await write.add(make_ticket(), CLIENT)
                 with contextlib.suppress(LedgerUnavailable):
-                    await write.add(make_ticket(), "mcp")
+                    await write.add(make_ticket(), CLIENT)
 
         with pytest.raises(LedgerUnavailable, match="earlier step failed"):
             await swallow()
@@ -220,10 +225,10 @@ async def test_a_cancelled_write_is_whole_or_absent_and_frees_the_ledger(
 
         async def slow() -> None:
             async with ledger.write() as write:
-                await write.add(make_ticket(), "mcp")
+                await write.add(make_ticket(), CLIENT)
                 inside.set()
                 for _ in range(50):
-                    await write.event("step", actor="test")
+                    await write.event("step", actor=TERMINAL)
 
         if how == "a scope":
             async with anyio.create_task_group() as tasks:
@@ -238,7 +243,7 @@ async def test_a_cancelled_write_is_whole_or_absent_and_frees_the_ledger(
                 await task
         with anyio.fail_after(3):
             async with ledger.write() as write:
-                await write.event("next", actor="test")
+                await write.event("next", actor=TERMINAL)
         assert len(await ledger.events()) in {1, 52}
         assert (await ledger.get("t1") is None) == (len(await ledger.events()) == 1)
         assert await ledger.verify() == []
@@ -250,12 +255,12 @@ async def test_an_observation_is_kept_on_an_accepted_ticket(
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         await put(ledger, make_ticket(), State.ACCEPTED, clock)
         async with ledger.write() as write:
-            first = await write.observe("t1", {"id": "1", "status": "open"}, "reader")
-            second = await write.observe("t1", {"id": "1", "status": "filled"}, "reader")
+            first = await write.observe("t1", seen("1"), FOLLOWING)
+            second = await write.observe("t1", replace(seen("1"), state="filled"), FOLLOWING)
         assert first is not None
         assert second is not None
         assert second == await ledger.get("t1")
-        assert (first.observed, second.observed) == ({"id": "1", "status": "open"}, {"id": "1", "status": "filled"})
+        assert (first.observed, second.observed) == (seen("1"), replace(seen("1"), state="filled"))
         assert [event.kind for event in await ledger.events(limit=2)] == ["observed", "observed"]
         assert await ledger.verify() == []
 
@@ -270,12 +275,12 @@ async def test_an_outcome_is_recorded_after_all_where_it_was_unknown(
                 "t1",
                 {State.SENDING, State.UNKNOWN},
                 State.ACCEPTED,
-                actor="sender",
-                outcome={"text": "Order sent \ud800\x00", "code": 200},
+                actor=SENDER,
+                answer={"text": "Order sent \ud800\x00", "code": 200},
             )
         assert moved is not None
         assert moved == await ledger.get("t1")
-        assert moved.outcome == {"text": "Order sent \ud800\x00", "code": 200}
+        assert moved.answer == {"text": "Order sent \ud800\x00", "code": 200}
         assert await ledger.verify() == []
 
 
@@ -300,7 +305,11 @@ async def test_events_are_read_in_their_order(ledger_url: str, clock: ManualCloc
         async with ledger.write() as write:
             for number in range(5):
                 await write.event(
-                    "step", actor="a\x00", detail={"n": number}, ticket=f"t{number % 2}", instance="paper"
+                    "step",
+                    actor=Actor("client", "a\x00"),
+                    detail={"n": number},
+                    ticket=f"t{number % 2}",
+                    instance="paper",
                 )
             assert await write.last_event("none") is None
             last = await write.last_event("t1")

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,18 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncConnection
 from support.desks import open_desk, propose
 from support.exchange import Exchange
 
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.guard import outbox
-from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.guard.outbox import Outbox, too_late
+from gunbot_mcp.guard.timing import Timing
+from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.port import Link
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "RECORD_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -57,12 +52,12 @@ class Watched(Exchange):
 
 
 class Switch:
-    """Makes a ledger read-only for a desk's own connections."""
+    """A database whose own connections can be made read-only."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, url: str) -> None:
         self._pragma = "query_only = OFF"
-        engine = desk.ledger._store.engine.sync_engine  # pyright: ignore[reportPrivateUsage] - a fault from below
-        event.listen(engine, "checkout", self._apply)
+        self.database = Database(url, patience=5)
+        event.listen(self.database.engine, "checkout", self._apply)
 
     def _apply(self, connection: Any, *_: object) -> None:  # noqa: ANN401 - a driver's connection
         cursor = connection.cursor()
@@ -82,17 +77,17 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
 
 async def test_a_read_only_ledger_takes_no_proposal_and_sends_no_approval(url: str, tmp_path: Path) -> None:
     exchange = Exchange()
-    async with open_desk(url, tmp_path, exchange) as desk:
+    switch = Switch(url)
+    async with open_desk(url, tmp_path, exchange, database=switch.database) as desk:
         ticket = await propose(desk)
-        switch = Switch(desk)
         await switch.read_only()
         with pytest.raises(LedgerUnavailable, match="read-only"):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         with pytest.raises(LedgerUnavailable, match="read-only"):
             await propose(desk)
         assert exchange.posts == []
         await switch.writable()
-        assert (await desk.approve(ticket.id, by="a human")).state is State.ACCEPTED
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
 
 
 async def test_a_locked_ledger_sends_nothing(url: str, tmp_path: Path) -> None:
@@ -102,10 +97,10 @@ async def test_a_locked_ledger_sends_nothing(url: str, tmp_path: Path) -> None:
         other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnavailable, match="locked"):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []
         other.close()
-        assert (await desk.approve(ticket.id, by="a human")).state is State.ACCEPTED
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
 
 
 async def test_a_corrupt_ledger_sends_nothing(url: str, tmp_path: Path) -> None:
@@ -117,7 +112,7 @@ async def test_a_corrupt_ledger_sends_nothing(url: str, tmp_path: Path) -> None:
     async with open_desk(url, tmp_path, exchange) as desk:
         path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
         with pytest.raises(LedgerUnavailable):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []
     path.write_bytes(b"\xa5" * len(whole))
     with pytest.raises(LedgerUnavailable):
@@ -125,32 +120,35 @@ async def test_a_corrupt_ledger_sends_nothing(url: str, tmp_path: Path) -> None:
             pytest.fail("it opened")
 
 
-async def test_a_ledger_that_fails_at_the_claim_sends_nothing_and_the_ticket_ends_void(
+async def test_a_ledger_that_fails_at_the_claim_sends_nothing_and_the_approval_never_was(
     url: str, tmp_path: Path
 ) -> None:
     exchange = Watched()
-    async with open_desk(url, tmp_path, exchange) as desk:
+    switch = Switch(url)
+    async with open_desk(url, tmp_path, exchange, database=switch.database) as desk:
         ticket = await propose(desk)
-        switch = Switch(desk)
         exchange.before_claim, exchange.claiming = switch.read_only, True
         with pytest.raises(LedgerUnavailable):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []
-        assert (await desk.get(ticket.id)).state is State.APPROVED
+        assert (await desk.get(ticket.id)).state is State.PENDING
         assert [kept["state"] for kept in outcomes(tmp_path)] == ["void"]
         await switch.writable()
-        assert (await desk.get(ticket.id, look=True)).state is State.VOID
+        await desk.recover()
         assert outcomes(tmp_path) == []
+        # That file belonged to a try that came to nothing: it must not close what can be approved again.
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
+        assert len(exchange.posts) == 1
         assert await desk.ledger.verify() == []
 
 
 async def test_an_outcome_that_the_ledger_cannot_take_waits_in_a_file(url: str, tmp_path: Path) -> None:
     exchange = Watched()
-    async with open_desk(url, tmp_path, exchange) as desk:
+    switch = Switch(url)
+    async with open_desk(url, tmp_path, exchange, database=switch.database) as desk:
         ticket = await propose(desk)
-        switch = Switch(desk)
         exchange.after_post = switch.read_only
-        done = await desk.approve(ticket.id, by="a human")
+        done = await desk.approve(ticket.id, by=TERMINAL)
         assert done.state is State.ACCEPTED
         assert (await desk.get(ticket.id)).state is State.SENDING
         assert [kept["state"] for kept in outcomes(tmp_path)] == ["accepted"]
@@ -168,10 +166,11 @@ async def test_an_outcome_that_neither_ledger_nor_disk_can_take_becomes_unknown_
 ) -> None:
     exchange = Watched()
     (tmp_path / "outcomes").write_text("a file where the folder should be", encoding="utf-8")
-    async with open_desk(url, tmp_path, exchange) as desk:
+    switch = Switch(url)
+    async with open_desk(url, tmp_path, exchange, database=switch.database) as desk:
         ticket = await propose(desk)
-        exchange.after_post = Switch(desk).read_only
-        assert (await desk.approve(ticket.id, by="a human")).state is State.ACCEPTED
+        exchange.after_post = switch.read_only
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
         assert "cannot be kept in a file either" in caplog.text
         assert ticket.id in caplog.text
     async with open_desk(url, tmp_path, exchange) as desk:
@@ -180,23 +179,20 @@ async def test_an_outcome_that_neither_ledger_nor_disk_can_take_becomes_unknown_
         assert (await desk.get(ticket.id, look=True)).state is State.ACCEPTED
 
 
-async def test_a_task_that_is_cancelled_while_it_records_leaves_the_outcome_in_a_file(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit = Store.commit
+async def test_a_task_that_is_cancelled_while_it_records_leaves_the_outcome_in_a_file(url: str, tmp_path: Path) -> None:
     recording = asyncio.Event()
-
-    async def stuck(self: Store, connection: AsyncConnection) -> None:
-        if exchange.posts and not recording.is_set():
-            recording.set()
-            await asyncio.Event().wait()
-        await commit(self, connection)
-
-    monkeypatch.setattr(Store, "commit", stuck)
     exchange = Exchange()
-    async with open_desk(url, tmp_path, exchange) as desk:
+
+    class Stuck(Database):
+        async def commit(self, connection: Link) -> None:
+            if exchange.posts and not recording.is_set():
+                recording.set()
+                await asyncio.Event().wait()
+            await super().commit(connection)
+
+    async with open_desk(url, tmp_path, exchange, database=Stuck(url, 5)) as desk:
         ticket = await propose(desk)
-        approving = asyncio.create_task(desk.approve(ticket.id, by="a human"))
+        approving = asyncio.create_task(desk.approve(ticket.id, by=TERMINAL))
         await recording.wait()
         approving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -214,46 +210,40 @@ async def test_a_file_that_its_writer_removes_meanwhile_is_passed_over(url: str,
         await desk.recover()
 
 
-@asynccontextmanager
-async def stored_but_not_confirmed(monkeypatch: pytest.MonkeyPatch, number: int) -> AsyncGenerator[None]:
-    """Lose the answer to the `number`-th commit from here on: it is stored, and nobody can know."""
-    commit = Store.commit
-    seen: list[int] = []
+class Lossy(Database):
+    """Loses the answer to the `number`-th commit from when that is set: it is stored, and nobody can know."""
 
-    async def lossy(self: Store, connection: AsyncConnection) -> None:
-        await commit(self, connection)
-        seen.append(1)
-        if len(seen) == number:
+    number = 0
+
+    async def commit(self, connection: Link) -> None:
+        await super().commit(connection)
+        self.number -= 1
+        if self.number == 0:
             raise ConnectionResetError("gone")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "commit", lossy)
-        yield
 
-
-@pytest.mark.parametrize("number", [1, 2], ids=["approval", "claim"])
 async def test_where_nobody_knows_whether_the_commit_is_stored_nothing_is_sent_and_the_ticket_ends_void(
-    ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ledger_url: str, tmp_path: Path
 ) -> None:
-    exchange = Exchange()
-    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+    exchange, database = Exchange(), Lossy(ledger_url, 5)
+    async with open_desk(ledger_url, tmp_path, exchange, database=database) as desk:
         ticket = await propose(desk)
-        async with stored_but_not_confirmed(monkeypatch, number):
-            with pytest.raises(LedgerUnavailable, match="not known"):
-                await desk.approve(ticket.id, by="a human")
+        database.number = 1
+        with pytest.raises(LedgerUnavailable, match="not known"):
+            await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []
         assert (await desk.get(ticket.id)).state is State.VOID
         assert await desk.ledger.verify() == []
 
 
 async def test_where_nobody_knows_whether_the_outcome_is_stored_it_is_stored_once(
-    ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger_url: str, tmp_path: Path
 ) -> None:
-    exchange = Exchange()
-    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+    exchange, database = Exchange(), Lossy(ledger_url, 5)
+    async with open_desk(ledger_url, tmp_path, exchange, database=database) as desk:
         ticket = await propose(desk)
-        async with stored_but_not_confirmed(monkeypatch, 3):
-            assert (await desk.approve(ticket.id, by="a human")).state is State.ACCEPTED
+        database.number = 2
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
         kinds = [one.kind for one in await desk.ledger.events(ticket=ticket.id)]
         assert kinds == ["created", "approved", "sending", "accepted", "observed"]
         assert outcomes(tmp_path) == []
@@ -274,8 +264,9 @@ async def test_a_file_that_is_no_outcome_stays_and_stops_nothing(url: str, tmp_p
 
 async def test_an_outcome_of_another_instance_is_left_for_it(url: str, tmp_path: Path) -> None:
     async with open_desk(url, tmp_path, Exchange()) as desk:
-        assert outbox.spool(tmp_path, (await propose(desk)).id, State.VOID, "nothing was sent", {})
-        await outbox.take_in_spool(desk.ledger, tmp_path, "another")
+        outbox = Outbox(ledger=desk.ledger, folder=tmp_path, timing=Timing())
+        assert outbox.spool(await propose(desk), too_late())
+        await outbox.take_in("another")
         assert len(outcomes(tmp_path)) == 1
 
 
@@ -296,11 +287,11 @@ async def test_a_server_that_goes_away(own_cluster: Any, tmp_path: Path, when: s
         if when == "before the claim":
             exchange.before_claim, exchange.claiming = stop, True
             with pytest.raises(LedgerUnavailable):
-                await desk.approve(ticket.id, by="a human")
+                await desk.approve(ticket.id, by=TERMINAL)
             assert exchange.posts == []
         else:
             exchange.after_post = stop
-            assert (await desk.approve(ticket.id, by="a human")).state is State.ACCEPTED
+            assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
         assert len(outcomes(tmp_path)) == 1
         own_cluster.start()
         await desk.recover()

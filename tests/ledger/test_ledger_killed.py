@@ -1,7 +1,6 @@
 """What a process that is killed leaves in the ledger, on both stores."""
 
 import asyncio
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from support.tickets import put
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
+from gunbot_mcp.tickets.content import sealed
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 pytestmark = pytest.mark.anyio
@@ -19,14 +20,26 @@ pytestmark = pytest.mark.anyio
 MakeTicket = Callable[..., Ticket]
 
 _CHILD = """
-import asyncio, dataclasses, pickle, sys
+import asyncio, sys
 from gunbot_mcp.clock import Clock
+from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.content import ticket_of
 from gunbot_mcp.tickets.ticket import State
 
+class Watched(Database):
+    def __init__(self, url):
+        super().__init__(url, 5)
+
+    async def begin(self, connection):
+        self.writing = connection
+        return await super().begin(connection)
+
 async def main():
-    ledger = await Ledger.open(sys.argv[1], clock=Clock())
-    ticket = pickle.loads(bytes.fromhex(sys.argv[2]))
+    database = Watched(sys.argv[1])
+    ledger = await Ledger.open(sys.argv[1], clock=Clock(), database=database)
+    ticket = ticket_of(sys.argv[2])
     stop_after = int(sys.argv[3])
     async with ledger.write() as write:
         steps = 0
@@ -37,11 +50,11 @@ async def main():
             if steps == stop_after:
                 print("here", flush=True)
                 sys.stdin.read()
-        await step(write.add(ticket, "child"))
-        await step(write.event("note", actor="child"))
-        await step(write.move(ticket.id, State.PENDING, State.APPROVED, actor="child"))
+        await step(write.add(ticket, Actor("client", "child")))
+        await step(write.event("note", actor=TERMINAL))
+        await step(write.move(ticket.id, State.PENDING, State.APPROVED, actor=TERMINAL))
         await step(write.finish())
-        await step(ledger._store.commit(write._connection))
+        await step(database.commit(database.writing))
 
 asyncio.run(main())
 """
@@ -58,7 +71,7 @@ async def test_a_process_killed_at_any_step_leaves_a_sound_ledger(
             child.kill()
         with anyio.fail_after(5):
             async with ledger.write() as write:
-                await write.event("after", actor="test")
+                await write.event("after", actor=TERMINAL)
         found = await ledger.get("its")
         committed = steps == 5
         assert (found.state if found else None) == (State.APPROVED if committed else None)
@@ -72,12 +85,13 @@ _WORKER = """
 import asyncio, sys
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL
 
 async def main():
     async with await Ledger.open(sys.argv[1], clock=Clock()) as ledger:
         while True:
             async with ledger.write() as write:
-                event = await write.event("step", actor="child")
+                event = await write.event("step", actor=TERMINAL)
             print(event.seq, flush=True)
 
 asyncio.run(main())
@@ -101,7 +115,7 @@ async def test_what_was_committed_outlives_a_kill_at_any_instant(ledger_url: str
 
 def start_child(url: str, ticket: Ticket, steps: int) -> "subprocess.Popen[str]":
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, url, pickle.dumps(ticket).hex(), str(steps)],
+        [sys.executable, "-c", _CHILD, url, sealed(ticket).content, str(steps)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,7 @@
 """What the ledger counts and locks, so that limits and mandates hold under races, on both stores."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,8 @@ from support.tickets import needed, put
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.ledger.ledger import Ledger, Totals
-from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.channels import PAGE, SENDER, TERMINAL
+from gunbot_mcp.tickets.mandate import Mandate, sealed
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +94,7 @@ async def test_an_unknown_order_locks_its_pair_and_side(
             assert await write.lock("paper", "binance", "USDT-ETH", "cancel") is None
             assert await write.lock("paper", "kraken", "USDT-BTC", "buy") is None
             assert await write.lock("live", "binance", "USDT-BTC", "buy") is None
-            await write.move("buy", State.UNKNOWN, State.VOID, actor="human")
+            await write.move("buy", State.UNKNOWN, State.VOID, actor=PAGE)
             assert await write.lock("paper", "binance", "USDT-BTC", "buy") is None
 
 
@@ -112,7 +114,7 @@ async def test_limits_that_are_checked_and_claimed_in_one_write_are_never_exceed
                 totals = await write.totals("paper", "USDT", clock.now() - timedelta(days=1))
                 if totals.notional + 30 <= 100:
                     changes = needed(State.SENDING, clock)
-                    await write.move(ticket_id, State.APPROVED, State.SENDING, actor="test", **changes)
+                    await write.move(ticket_id, State.APPROVED, State.SENDING, actor=SENDER, **changes)
                     sent.append(ticket_id)
 
         async with anyio.create_task_group() as tasks:
@@ -134,7 +136,7 @@ async def test_concurrent_spends_never_exceed_a_mandate(
 
         async def spend(number: int, ledger: Ledger) -> None:
             async with ledger.write() as write:
-                if await write.spend("m1", Decimal("9.9")):
+                if await write.spend("m1", Decimal("9.9"), actor=PAGE):
                     allowed.append(number)
 
         async with anyio.create_task_group() as tasks:
@@ -154,17 +156,17 @@ async def test_a_mandate_is_spent_only_while_it_is_in_force(
             await write.add_mandate(make_mandate("m2", instance="live"))
             await write.add_mandate(make_mandate("m3", expires_at=clock.now() + timedelta(minutes=1)))
             assert [mandate.id for mandate in await write.mandates("paper")] == ["m1", "m3"]
-            assert await write.spend("m1", Decimal(50))
-            assert not await write.spend("m1", Decimal("50.01"))
-            assert not await write.spend("none", Decimal(1))
-            assert await write.spend("m3", Decimal(1))
+            assert await write.spend("m1", Decimal(50), actor=PAGE)
+            assert not await write.spend("m1", Decimal("50.01"), actor=PAGE)
+            assert not await write.spend("none", Decimal(1), actor=PAGE)
+            assert await write.spend("m3", Decimal(1), actor=PAGE)
             clock.advance(timedelta(minutes=1))
-            assert not await write.spend("m3", Decimal(1))
+            assert not await write.spend("m3", Decimal(1), actor=PAGE)
             assert [mandate.id for mandate in await write.mandates(None, clock.now())] == ["m1", "m2"]
-            assert await write.revoke_mandate("m1", "cli")
-            assert not await write.revoke_mandate("m1", "cli")
-            assert not await write.revoke_mandate("none", "cli")
-            assert not await write.spend("m1", Decimal(1))
+            assert await write.revoke_mandate("m1", TERMINAL)
+            assert not await write.revoke_mandate("m1", TERMINAL)
+            assert not await write.revoke_mandate("none", TERMINAL)
+            assert not await write.spend("m1", Decimal(1), actor=PAGE)
         found = {mandate.id: mandate for mandate in await ledger.mandates(None)}
-        assert found["m1"] == make_mandate("m1", spent=Decimal(50), revoked_at=clock.now())
+        assert found["m1"] == replace(sealed(make_mandate("m1")), spent=Decimal(50), revoked_at=clock.now())
         assert await ledger.verify() == []

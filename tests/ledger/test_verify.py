@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert, update
+from support.tickets import CLIENT, seen
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.ledger.ledger import Ledger, Write
+from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.ledger import Ledger, Transaction
+from gunbot_mcp.ledger.rows import event_row
+from gunbot_mcp.ledger.tables import events, head
+from gunbot_mcp.tickets.channels import FOLLOWING, PAGE, SENDER, TERMINAL, Actor
+from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import SPENT, TRANSITIONS, State, Ticket
 
@@ -31,14 +38,16 @@ HISTORY = 9
 async def record(ledger: Ledger, clock: ManualClock, make_ticket: MakeTicket, make_mandate: MakeMandate) -> None:
     async with ledger.write() as write:
         await write.add_mandate(make_mandate())
-        await write.add(make_ticket("t1"), "mcp")
-        await write.move("t1", State.PENDING, State.APPROVED, actor="human", decided_by="page")
-        await write.spend("m1", Decimal(10))
-        await write.move("t1", State.APPROVED, State.SENDING, actor="me", owner="me", sent_at=clock.now(), mandate="m1")
-        await write.move("t1", State.SENDING, State.ACCEPTED, actor="me", outcome={"text": "Order sent"})
-        await write.observe("t1", {"id": "7"}, "reader")
-        await write.add(make_ticket("t2"), "mcp")
-        await write.event("note", actor="cli", detail={"n": 1})
+        await write.add(make_ticket("t1"), CLIENT)
+        await write.move("t1", State.PENDING, State.APPROVED, actor=PAGE, decided_by=PAGE)
+        await write.spend("m1", Decimal(10), actor=PAGE)
+        await write.move(
+            "t1", State.APPROVED, State.SENDING, actor=SENDER, owner="me", sent_at=clock.now(), mandate="m1"
+        )
+        await write.move("t1", State.SENDING, State.ACCEPTED, actor=SENDER, answer={"text": "Order sent"})
+        await write.observe("t1", seen("7"), FOLLOWING)
+        await write.add(make_ticket("t2"), CLIENT)
+        await write.event("note", actor=TERMINAL, detail={"n": 1})
 
 
 @pytest.fixture
@@ -72,10 +81,10 @@ TAMPERING = {
     "all events removed": ["DELETE FROM events"],
     "the last event removed and the end's number set back": [
         f"DELETE FROM events WHERE seq = {HISTORY}",
-        f"UPDATE chain SET seq = {HISTORY - 1}",
+        f"UPDATE head SET seq = {HISTORY - 1}",
     ],
-    "the end's number set back": [f"UPDATE chain SET seq = {HISTORY - 1}"],
-    "the end removed": ["DELETE FROM chain"],
+    "the end's number set back": [f"UPDATE head SET seq = {HISTORY - 1}"],
+    "the end removed": ["DELETE FROM head"],
     "two events swapped": [
         "UPDATE events SET seq = -1 WHERE seq = 3",
         "UPDATE events SET seq = 3 WHERE seq = 4",
@@ -96,15 +105,23 @@ TAMPERING = {
         "DROP TABLE copy",
     ],
     "a ticket's state": ["UPDATE tickets SET state = 'approved' WHERE id = 't2'"],
-    "a ticket's arguments": ["UPDATE tickets SET arguments = '{\"amount\":9}' WHERE id = 't1'"],
+    "a ticket's content": ["UPDATE tickets SET content = replace(content, '0.001', '9') WHERE id = 't1'"],
+    "a ticket's pair": ["UPDATE tickets SET pair = 'USDT-ETH' WHERE id = 't1'"],
+    "a ticket's fingerprint": ["UPDATE tickets SET fingerprint = 'x' WHERE id = 't1'"],
     "a ticket's side": ["UPDATE tickets SET side = 'sell' WHERE id = 't1'"],
     "a ticket's notional": ["UPDATE tickets SET notional = '1' WHERE id = 't1'"],
     "a ticket's expiry": ["UPDATE tickets SET expires_at = '2040-01-01T00:00:00.000000+00:00' WHERE id = 't2'"],
-    "a ticket's nonce": ["UPDATE tickets SET nonce_hash = 'known' WHERE id = 't2'"],
-    "a ticket's outcome": ["UPDATE tickets SET outcome = '{}' WHERE id = 't1'"],
+    "a ticket's nonce": [f"UPDATE tickets SET content = replace(content, '{'0' * 64}', 'known') WHERE id = 't2'"],
+    "a ticket's answer": ["UPDATE tickets SET answer = '{}' WHERE id = 't1'"],
+    "who decided": ["UPDATE tickets SET decided_by = '[\"terminal\",\"\"]' WHERE id = 't1'"],
     "a ticket's sending": ["UPDATE tickets SET sent_at = NULL WHERE id = 't1'"],
     "a ticket's observation": ["UPDATE tickets SET observed = NULL WHERE id = 't1'"],
-    "a mandate's cap": ["UPDATE mandates SET max_total = '1000000'"],
+    "an order that a ticket was found to be, removed": ["DELETE FROM sightings"],
+    "an order that a ticket was found to be, changed": ["UPDATE sightings SET order_id = '8'"],
+    "an order that a ticket was found to be, added": [
+        "INSERT INTO sightings VALUES ('paper', 'binance', 'USDT-BTC', '8', 't2')"
+    ],
+    "a mandate's cap": ["UPDATE mandates SET content = replace(content, '\"100\"', '\"1000000\"')"],
     "a mandate's spending": ["UPDATE mandates SET spent = '0'"],
     "a mandate added": [
         "CREATE TABLE copy AS SELECT * FROM mandates",
@@ -157,15 +174,27 @@ async def test_a_damaged_ticket_is_neither_used_nor_passed_over(
 async def test_what_is_done_after_tampering_does_not_hide_it(
     ledger: Ledger, ledger_url: str, execute_sql: ExecuteSql
 ) -> None:
-    execute_sql(ledger_url, "UPDATE tickets SET summary = 'Sell all' WHERE id = 't2'")
-    execute_sql(ledger_url, "UPDATE mandates SET max_order = '1000', spent = '0'")
+    execute_sql(ledger_url, "UPDATE tickets SET content = replace(content, 'Buy 0.001', 'Sell all') WHERE id = 't2'")
+    execute_sql(ledger_url, "UPDATE mandates SET content = replace(content, '\"50\"', '\"1000\"'), spent = '0'")
     async with ledger.write() as write:
-        await write.move("t2", State.PENDING, State.APPROVED, actor="human")
-        await write.spend("m1", Decimal(1))
+        await write.move("t2", State.PENDING, State.APPROVED, actor=PAGE)
+        await write.spend("m1", Decimal(1), actor=PAGE)
     assert await ledger.verify() == [
         "ticket t2 is not what was recorded when it was made",
         "mandate m1 is not what was recorded when it was made",
     ]
+
+
+async def forge(url: str, clock: ManualClock, kind: str, detail: dict[str, Any], ticket: str | None) -> None:
+    """Append an event, its hash and all, as a forger with our code would."""
+    database = Database(url, patience=5)
+    async with database.connect() as connection:
+        end = await database.begin(connection)
+        row = event_row(end, clock.now(), kind, TERMINAL, canonical(detail), ticket=ticket, instance=None)
+        await database.run(connection, insert(events), row)
+        await database.run(connection, update(head), {"seq": row["seq"], "hash": row["hash"]})
+        await database.commit(connection)
+    await database.aclose()
 
 
 @pytest.mark.anyio
@@ -182,11 +211,9 @@ async def test_a_history_that_no_ledger_could_have_written_is_found_though_its_h
     ]
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         async with ledger.write() as write:
-            await write.add(make_ticket("t1"), "mcp")
-            for kind, detail, ticket in forged:
-                await write._append(  # pyright: ignore[reportPrivateUsage] - a forger with our code
-                    kind, actor="forger", detail=detail, ticket=ticket, instance=None
-                )
+            await write.add(make_ticket("t1"), CLIENT)
+        for kind, detail, ticket in forged:
+            await forge(ledger_url, clock, kind, detail, ticket)
         assert await ledger.verify() == [
             "event 2 moves ticket t1 from pending to accepted",
             "event 3 moves ticket none from None to approved",
@@ -257,24 +284,26 @@ async def _played(
             async with ledger.write() as write:
                 if what == "add":
                     ticket = make_ticket(f"t{len(model)}", asset=first, notional=Decimal(second))
-                    await write.add(ticket, "mcp")
+                    await write.add(ticket, CLIENT)
                     model.append((State.PENDING, first, second))
                 elif what == "event" and first not in set(State):
-                    await write.event(first, actor=first, detail=cast("dict[str, Any]", second))
+                    await write.event(first, actor=Actor("client", first), detail=cast("dict[str, Any]", second))
                 elif what == "rollback":
-                    await write.add(make_ticket("gone"), "mcp")
+                    await write.add(make_ticket("gone"), CLIENT)
                     raise KeyError("the caller's own failure")
                 elif what in {"move", "observe"} and first < len(model):
                     await _move(write, clock, model, first, second)
     return model
 
 
-async def _move(write: Write, clock: ManualClock, model: list[tuple[State, str, int]], number: int, to: Any) -> None:  # noqa: ANN401 - a state, or a text to observe
+async def _move(
+    write: Transaction, clock: ManualClock, model: list[tuple[State, str, int]], number: int, to: State | str
+) -> None:
     state, asset, notional = model[number]
     if not isinstance(to, State):
-        seen = await write.observe(f"t{number}", {"text": to}, "reader")
-        assert (seen is not None) == (state is State.ACCEPTED)
+        found = await write.observe(f"t{number}", seen(to), FOLLOWING)
+        assert (found is not None) == (state is State.ACCEPTED)
     elif to in TRANSITIONS.get(state, ()):
         sending: Changes = {"owner": "me", "sent_at": clock.now()} if to is State.SENDING else {}
-        assert await write.move(f"t{number}", state, to, actor="test", **sending) is not None
+        assert await write.move(f"t{number}", state, to, actor=SENDER, **sending) is not None
         model[number] = (to, asset, notional)

@@ -1,0 +1,217 @@
+"""The questions asked inside a write transaction: by the checks, the search for orders and the PIN. All use an index.
+
+Each question has one shape, so that it is compiled once; its values come as parameters.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    CursorResult,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+
+from gunbot_mcp.ledger.port import Parameters
+from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, rows_of, ticket_of
+from gunbot_mcp.ledger.tables import events, mandates, sightings, tickets
+from gunbot_mcp.tickets.content import instant_text
+from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, State, Ticket
+
+Query = Select[Any]
+
+_NOT_SENT = (State.DECLINED, State.EXPIRED, State.WITHDRAWN, State.VOID, State.REJECTED)
+_since: BindParameter[str] = bindparam("since", type_=Text)
+_instance = tickets.c.instance == bindparam("instance")
+_of_pair = (tickets.c.exchange == bindparam("exchange"), tickets.c.pair == bindparam("pair"))
+
+TICKET = select(tickets).where(tickets.c.id == bindparam("id"))
+IN_FLIGHT_NOW = (
+    select(literal_column("1", Integer))
+    .where(tickets.c.state.in_(sorted(state.value for state in IN_FLIGHT)), _instance)
+    .select_from(tickets)
+    .limit(1)
+)
+# States are filtered afterwards: an index over states would read through everything that was ever accepted.
+SENT_SINCE = select(tickets.c.id, tickets.c.state, tickets.c.notional, tickets.c.asset).where(
+    _instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel"
+)
+SENT_ON = select(tickets).where(_instance, *_of_pair, tickets.c.sent_at >= _since)
+UNSEEN = SENT_ON.where(tickets.c.observed.is_(None))
+TAKEN = select(sightings.c.order_id).where(
+    sightings.c.instance == bindparam("instance"),
+    sightings.c.exchange == bindparam("exchange"),
+    sightings.c.pair == bindparam("pair"),
+    sightings.c.order_id.in_(bindparam("order_ids", expanding=True)),
+    sightings.c.ticket != bindparam("but"),
+)
+MADE_SINCE = select(func.count()).select_from(tickets).where(_instance, tickets.c.created_at >= _since)
+ORDERS_SINCE = MADE_SINCE.where(tickets.c.side != "cancel")
+CANCELS_SINCE = MADE_SINCE.where(tickets.c.side == "cancel")
+TWIN = (
+    select(tickets)
+    .where(
+        _instance,
+        tickets.c.fingerprint == bindparam("fingerprint"),
+        tickets.c.created_at >= _since,
+        tickets.c.state.not_in([state.value for state in _NOT_SENT]),
+    )
+    .order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
+    .limit(1)
+)
+LOCK = (
+    select(tickets)
+    # Word for word as in the index, not a parameter: the index holds these only.
+    .where(tickets.c.state == literal_column("'unknown'"), _instance, *_of_pair)
+    .where(tickets.c.side == bindparam("side"))
+    .order_by(tickets.c.created_at, tickets.c.id)
+    .limit(1)
+)
+MANDATE = select(mandates).where(mandates.c.id == bindparam("id"))
+MADE = select(events.c.seq, events.c.kind, events.c.detail).where(
+    events.c.ticket == bindparam("id"), events.c.kind.in_(["created", "imported"])
+)
+"""What the chain says about how a ticket was made."""
+LAST_EVENT = (
+    select(events)
+    # A migration that carried the ticket over is not one of its steps.
+    .where(events.c.ticket == bindparam("id"), events.c.kind != "imported")
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
+PIN_EVENTS = select(events).where(events.c.kind.in_(["pin_wrong", "pin_ok"]), events.c.at >= _since)
+"""PIN attempts since then, and every success (which may name one of them)."""
+
+
+def tickets_in(states: Collection[State] | None, instance: str | None) -> Query:
+    query = select(tickets)
+    if states is not None:
+        query = query.where(tickets.c.state.in_(sorted(state.value for state in states)))
+    return query if instance is None else query.where(tickets.c.instance == instance)
+
+
+def mandates_of(instance: str | None) -> Query:
+    query = select(mandates).order_by(mandates.c.created_at, mandates.c.id)
+    return query if instance is None else query.where(mandates.c.instance == instance)
+
+
+def events_of(ticket_id: str | None, limit: int | None) -> Query:
+    """Newest first."""
+    query = select(events).order_by(events.c.seq.desc()).limit(limit)
+    return query if ticket_id is None else query.where(events.c.ticket == ticket_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """`notional` in the asked asset; `count` orders of the whole instance, whatever their asset."""
+
+    notional: Decimal
+    count: int
+
+
+class Reads(ABC):
+    """The questions. Nothing else can change while they are asked."""
+
+    first: int
+    """The number of the first event that this version's tables kept."""
+
+    @abstractmethod
+    async def _run(self, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]: ...
+
+    async def get(self, ticket_id: str) -> Ticket | None:
+        return await self._ticket(TICKET, id=ticket_id)
+
+    async def totals(self, instance: str, asset: str, since: datetime, *, exclude: str | None = None) -> Totals:
+        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count."""
+        found = await self._run(SENT_SINCE, {"instance": instance, "since": instant_text(since)})
+        sent = [row for row in found.all() if row.state in SPENT and row.id != exclude]
+        amounts = (money_of(row.notional) for row in sent if row.asset == asset and row.notional is not None)
+        return Totals(sum(amounts, Decimal(0)), len(sent))
+
+    async def count_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
+        """Return how many order tickets (or cancels) were made since then, whatever became of them."""
+        query = CANCELS_SINCE if cancels else ORDERS_SINCE
+        return (await self._run(query, {"instance": instance, "since": instant_text(since)})).scalar_one()
+
+    async def twin(self, instance: str, fingerprint: str, since: datetime) -> Ticket | None:
+        """Return the newest ticket of the same intent since then that was, or may still be, sent."""
+        asked = {"instance": instance, "fingerprint": fingerprint, "since": instant_text(since)}
+        return await self._ticket(TWIN, **asked)
+
+    async def lock(self, instance: str, exchange: str, pair: str, side: str) -> Ticket | None:
+        """Return the oldest order of that pair and side whose outcome is unknown; cancels neither lock nor wait."""
+        if side == "cancel":
+            return None
+        return await self._ticket(LOCK, instance=instance, exchange=exchange, pair=pair, side=side)
+
+    async def sent_on(
+        self, instance: str, exchange: str, pair: str, since: datetime, *, but: Collection[str] = ()
+    ) -> list[Ticket]:
+        """Return the pair's tickets that were, or may be, sent since then, oldest first, without the tools `but`."""
+        asked = {"instance": instance, "exchange": exchange, "pair": pair, "since": instant_text(since)}
+        return _oldest_first(row for row in await self._rows(SENT_ON, **asked) if row["tool"] not in but)
+
+    async def taken(self, ticket: Ticket, order_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these orders of the ticket's pair were found to belong to other tickets."""
+        asked = {**_place(ticket), "order_ids": sorted(order_ids), "but": ticket.id}
+        return frozenset((await self._run(TAKEN, asked)).scalars())
+
+    async def unseen(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Return the other tickets of the ticket's pair and side, sent since then, whose orders nobody has seen yet."""
+        found = await self._rows(UNSEEN, **_place(ticket), since=instant_text(since))
+        return _oldest_first(row for row in found if row["side"] == ticket.side and row["id"] != ticket.id)
+
+    async def in_state(self, states: Collection[State], instance: str | None = None) -> list[Ticket]:
+        """Return the tickets in these states, oldest first."""
+        query = tickets_in(states, instance).order_by(tickets.c.created_at, tickets.c.id)
+        return [ticket_of(row) for row in await self._rows(query)]
+
+    async def mandates(self, instance: str | None, active_at: datetime | None = None) -> list[Mandate]:
+        """Return the instance's mandates, oldest first; with `active_at` only those in force then."""
+        # A human makes each of them, so they are few; what "in force" means is said in one place.
+        known = [mandate_of(row) for row in await self._rows(mandates_of(instance))]
+        return [one for one in known if active_at is None or one.active(active_at)]
+
+    async def last_event(self, ticket_id: str) -> Event | None:
+        found = await self._rows(LAST_EVENT, id=ticket_id)
+        return event_of(found[0], self.first) if found else None
+
+    async def wrong_pins(self, since: datetime) -> list[datetime]:
+        """Return when PINs were tried since then, oldest first, without those that were right."""
+        found = await self._rows(PIN_EVENTS, since=instant_text(since))
+        return wrong_pins([event_of(row, self.first) for row in found])
+
+    async def _rows(self, statement: Executable, **parameters: object) -> Sequence[Row]:
+        return rows_of(await self._run(statement, parameters))
+
+    async def _ticket(self, statement: Executable, **parameters: object) -> Ticket | None:
+        found = await self._rows(statement, **parameters)
+        return ticket_of(found[0]) if found else None
+
+
+def _place(ticket: Ticket) -> dict[str, Any]:
+    return {"instance": ticket.instance, "exchange": ticket.exchange, "pair": ticket.pair}
+
+
+def _oldest_first(found: Iterable[Row]) -> list[Ticket]:
+    sent = [row for row in found if row["state"] in SPENT]
+    return [ticket_of(row) for row in sorted(sent, key=lambda row: (row["created_at"], row["id"]))]
+
+
+def wrong_pins(tries: list[Event]) -> list[datetime]:
+    """Return the instants of the attempts (`pin_wrong`) that no `pin_ok` names, oldest first."""
+    right = {event.detail.get("attempt") for event in tries if event.kind == "pin_ok"}
+    wrong = (event for event in tries if event.kind == "pin_wrong" and event.seq not in right)
+    return [event.at for event in sorted(wrong, key=lambda event: event.seq)]
