@@ -12,12 +12,11 @@ from gunbot_mcp.domain import Cancel, Pair, Side
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.matching import same
 from gunbot_mcp.gunbot.records import OpenOrder
-from gunbot_mcp.tickets.content import amount_of, ids_of
 from gunbot_mcp.tickets.ticket import Ticket
 
 REMEMBERED = timedelta(days=30)
-"""How long an order that went out through here may still rest: stops rest for weeks."""
-_PLAIN = frozenset({"buy_limit", "sell_limit"})
+"""How long an order that was sent from here may still rest: stops rest for weeks."""
+PLAIN = frozenset({"buy_limit", "sell_limit"})
 
 
 def find(intent: Cancel, open_orders: Sequence[OpenOrder]) -> OpenOrder | None:
@@ -27,7 +26,7 @@ def find(intent: Cancel, open_orders: Sequence[OpenOrder]) -> OpenOrder | None:
 
 
 def is_entry(intent: Cancel, seen: OpenOrder | None) -> bool:
-    """Return True only for a plain limit order that opens exposure and matches the cancel in every word."""
+    """Return True only for a plain limit order that opens exposure and matches the cancel in every field."""
     if seen is None or not seen.plain or seen.kind != "limit" or seen.order_type != "limit":
         return False
     if intent.order_type != "limit" or seen.price != intent.price:
@@ -46,7 +45,8 @@ def was_more(seen: OpenOrder, sent: Iterable[Ticket]) -> bool:
     The exchange may show such an order as a plain one; the ledger knows better, by its id or by its amount.
     """
     return any(
-        seen.id in ids_of(ticket.observed or {}) or (seen.amount is not None and same(seen.amount, amount_of(ticket)))
+        (ticket.observed is not None and seen.id in ticket.observed.order_ids)
+        or (seen.amount is not None and same(seen.amount, order.amount))
         for ticket in sent
-        if ticket.tool not in _PLAIN and ticket.side != "cancel"
+        if ticket.tool not in PLAIN and (order := ticket.order.trade) is not None
     )

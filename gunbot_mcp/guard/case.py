@@ -1,33 +1,82 @@
-"""The facts for the guard's checks, gathered inside one transaction, in which nobody else can change them."""
+"""One case: an order or a cancel with every fact that the checks look at, and where these facts come from."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gunbot_mcp.domain import Cancel, Intent, side_of
+from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
-from gunbot_mcp.guard.checks import Case
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.tickets.content import fingerprint, parse_stored
+from gunbot_mcp.tickets.content import fingerprint
+from gunbot_mcp.tickets.notional import Notional, worst_case
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gunbot_mcp.clock import Clock
-    from gunbot_mcp.config import Settings
-    from gunbot_mcp.endpoints import AnyEndpoint
+    from gunbot_mcp.config import Limits, Mode, Settings
+    from gunbot_mcp.domain import Capability
     from gunbot_mcp.exchanges import CapabilityMatrix
     from gunbot_mcp.gunbot.records import Book
-    from gunbot_mcp.ledger.transaction import Write
+    from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.ticket import Ticket
 
 _CLOCK_SLACK = timedelta(seconds=5)
 
 
-class Checks:
-    """Makes the cases that `policy` judges, for one instance."""
+@dataclass(frozen=True, kw_only=True)  # no slots: the worst case is kept once it is computed
+class Case:
+    """Everything the checks look at: the intent, the rules, and the facts at this instant.
+
+    `seen` is the book that the human saw; None before a ticket is made.
+    """
+
+    tool: str
+    intent: Intent
+    needs: Capability | None
+    mode: Mode
+    live: bool
+    limits: Limits
+    matrix: CapabilityMatrix
+    halted: str | None = None
+    book: Book | None = None
+    day_notional: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    day_count: int = 0
+    minute_count: int = 0
+    twin: str | None = None
+    repeat_of: str | None = None
+    lock: str | None = None
+    seen: Book | None = None
+
+    @property
+    def trade(self) -> Place | Close:
+        """Return the intent of a case that is an order.
+
+        Raises:
+            TypeError: it is a cancel; a check that asks a cancel for this has a bug, and must not pass.
+        """
+        if isinstance(self.intent, Cancel):
+            raise TypeError("a cancel is no order")
+        return self.intent
+
+    @cached_property
+    def worst(self) -> Notional:
+        """Return the worst case of the order, computed once.
+
+        Raises:
+            LimitExceeded: it cannot be computed.
+        """
+        return worst_case(self.trade, self.book, self.limits)
+
+
+class Cases:
+    """Gathers the facts of one instance's cases."""
 
     def __init__(self, *, settings: Settings, matrix: CapabilityMatrix, clock: Clock, folder: Path) -> None:
         self._settings = settings
@@ -36,12 +85,12 @@ class Checks:
         self._clock = clock
         self._folder = folder
 
-    def case(self, endpoint: AnyEndpoint, intent: Intent) -> Case:
-        """Return the case as far as it can be judged without asking the market or the ledger."""
+    def static(self, order: Order) -> Case:
+        """Return the case with the facts that need neither the market nor the ledger."""
         return Case(
-            tool=endpoint.name,
-            intent=intent,
-            needs=endpoint.needs,
+            tool=order.tool,
+            intent=order.intent,
+            needs=order.endpoint.needs,
             mode=self._settings.effective_mode,
             live=self._instance.live,
             limits=self._instance.limits,
@@ -49,11 +98,10 @@ class Checks:
             halted=halted(self._folder),
         )
 
-    async def facts(
+    async def full(
         self,
-        write: Write,
-        endpoint: AnyEndpoint,
-        intent: Intent,
+        write: Transaction,
+        order: Order,
         book: Book | None,
         *,
         mark: str | None = None,
@@ -61,11 +109,12 @@ class Checks:
         exclude: str | None = None,
     ) -> Case:
         """Return the case as it stands inside this transaction, in which nobody else can change it."""
+        intent = order.intent
         name, now, new = self._settings.name, self._clock.now(), exclude is None
         minute = now - timedelta(minutes=1)
         if isinstance(intent, Cancel):
             count = await write.count_since(name, minute, cancels=True) if new else 0
-            return replace(self.case(endpoint, intent), minute_count=count)
+            return replace(self.static(order), minute_count=count)
         asset = intent.pair.partition("-")[0]
         day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         totals = await write.totals(name, asset, day, exclude=exclude)
@@ -73,7 +122,7 @@ class Checks:
         window = timedelta(seconds=self._instance.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None
         return replace(
-            self.case(endpoint, intent),
+            self.static(order),
             book=book,
             day_notional={asset: totals.notional},
             day_count=totals.count,
@@ -90,9 +139,7 @@ class Checks:
         if ticket.live is not self._instance.live:
             was, now = ("live", "paper") if ticket.live else ("paper", "live")
             return TicketClosed(f"it was proposed to a {was} instance, and {ticket.instance} is {now} now", "")
-        if ticket.fingerprint != fingerprint(
-            self._settings.name, self._instance.url, ticket.tool, parse_stored(ticket)
-        ):
+        if ticket.fingerprint != fingerprint(self._settings.name, self._instance.url, ticket.order):
             return TicketClosed(f"it was proposed to another Gunbot than {ticket.instance} is now", "propose it again")
         return None
 

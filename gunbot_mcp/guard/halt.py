@@ -51,7 +51,7 @@ def resume(folder: Path) -> bool:
 
 
 def halted(folder: Path) -> str | None:
-    """Return why sending is stopped, or None where it is not. Whatever is there and is no readable file halts too."""
+    """Return why sending is stopped, or None where it is not. Anything there that is not a readable file halts, too."""
     path = folder / "HALT"
     try:
         if not stat.S_ISREG(path.lstat().st_mode):

@@ -1,9 +1,10 @@
 """What the guard reads from Gunbot: book, open orders and fills; and how far an order lies from the book."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import anyio
 
@@ -14,7 +15,8 @@ from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejec
 from gunbot_mcp.guard.matching import Baseline
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
-from gunbot_mcp.tickets.content import intent_of, parse_stored, seen_book
+from gunbot_mcp.render import instant
+from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.notional import named_prices
 from gunbot_mcp.tickets.ticket import Ticket
 
@@ -26,11 +28,15 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookView:
-    """Texts to show. `note` says why there is no book; then the prices are None and there are no distances."""
+    """Texts to show, and `moment`: when the book was read, for programs.
+
+    `note` says why there is no book; then the prices are None and there are no distances.
+    """
 
     bid: str | None = None
     ask: str | None = None
     at: str
+    moment: str
     distances: tuple[tuple[str, str], ...] = ()
     note: str | None = None
 
@@ -39,32 +45,37 @@ class BookView:
             "bid": self.bid,
             "ask": self.ask,
             "at": self.at,
+            "moment": self.moment,
             "distances": [list(pair) for pair in self.distances],
             "note": self.note,
         }
 
 
 async def look(gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = PATIENCE) -> BookView:
-    """Read the book for a ticket. Never raises for want of a market, and never keeps the human waiting for long."""
+    """Read the book for a ticket. Never raises if there is no market, and never keeps the human waiting for long."""
     note = "Gunbot did not answer in time."
     book: Book | None = None
     with anyio.move_on_after(patience):
         try:
-            book = await gunbot.order_book(f"{ticket.exchange}/{ticket.pair}")
+            book = await gunbot.order_book(ticket.order.key)
         except GatewayError as exc:
             note = f"{clean(exc.message)}."
-    at = f"{clock.now():%H:%M:%S} UTC"
+    now = clock.now()
+    at, moment = f"{now:%H:%M:%S} UTC", instant(now)
     if book is not None and book.bid is None and book.ask is None:
         book, note = None, "The order book is empty."
     if book is None:
-        return BookView(at=at, note=note)
-    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, distances=tuple(distances(_intent(ticket), book)))
+        return BookView(at=at, moment=moment, note=note)
+    far = tuple(distances(ticket.order.intent, book))
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, moment=moment, distances=far)
 
 
 def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
     """Return how far the order's prices lay from the book that it was proposed with; empty where there was none."""
     book = seen_book(ticket)
-    return () if book is None or (book.bid is None and book.ask is None) else tuple(distances(_intent(ticket), book))
+    return (
+        () if book is None or (book.bid is None and book.ask is None) else tuple(distances(ticket.order.intent, book))
+    )
 
 
 def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
@@ -107,10 +118,6 @@ def _from(value: Decimal, reference: Decimal, word: str) -> str:
 def _percent(part: Decimal, whole: Decimal) -> str:
     percent = part / whole * 100
     return f"{decimal_text(percent.quantize(_CENT))} %" if percent >= _CENT else "less than 0.01 %"
-
-
-def _intent(ticket: Ticket) -> Intent:
-    return intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
 
 
 def _text(price: Decimal | None) -> str | None:
@@ -156,19 +163,87 @@ async def recent_fills(gunbot: Gunbot, intent: Intent) -> list[Record]:
     return record_list(await gunbot.read(_PAGE, args))
 
 
-async def baseline_of(gunbot: Gunbot, intent: Intent) -> Baseline:
-    """Return what is there now. What cannot be read is None: it costs certainty later, not the order now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the market shows beside one order: the book, what is there already, and the open orders that can be seen."""
+
+    book: Book | None = None
+    open_orders: tuple[OpenOrder, ...] = ()
+    baseline: Baseline | None = None
+
+
+async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: bool = True) -> Survey:
+    """Ask for all of it at once. Not `whole`: only what the checks need, the book, or for a cancel the open orders.
+
+    What a baseline needs and cannot be read is None in it: the order can still be sent, but may be harder to find.
+
+    Raises:
+        GatewayRejected: on paper only, where a pair without a book does not exist.
+        GatewayError: there is no way to Gunbot, it does not answer, or it does not accept the token (the book's own).
+    """
+    cancels = isinstance(intent, Cancel)
     at_millis = int(datetime.now(UTC).timestamp() * 1000)
+    found: dict[str, Any] = {}
+    failed: dict[str, GatewayError] = {}
+
+    async def ask(name: str, question: Awaitable[object]) -> None:
+        try:
+            found[name] = await question
+        except GatewayError as exc:
+            failed[name] = exc
+
+    await gunbot.log_in()
+    questions: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    if not cancels:
+        questions.append(lambda: ask("book", book_of(gunbot, intent, paper=paper)))
+    if cancels or whole:
+        questions.append(lambda: ask("open", gunbot.open_orders(intent.exchange, intent.pair)))
+    if whole and not cancels:
+        questions.append(lambda: ask("fills", recent_fills(gunbot, intent)))
+    await at_once(*questions)
+    _raise_if_needed(failed, cancels=cancels, whole=whole)
+    orders: list[OpenOrder] | None = found.get("open")
+    fills: list[Record] | None = found.get("fills")
+    return Survey(
+        book=found.get("book"),
+        open_orders=tuple(orders or ()),
+        baseline=Baseline(
+            open_ids=None if orders is None else frozenset(order.id for order in orders),
+            filled_ids=None if fills is None else frozenset(clean(record.get("id", ""), 64) for record in fills),
+            at_millis=at_millis,
+        ),
+    )
+
+
+async def at_once(*works: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once, and wait for all of it; an exception of one of them is raised as it is, not as a group."""
+    finished = 0
+
+    async def one(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        nonlocal finished
+        await work()
+        finished += 1
+
     try:
-        orders = await gunbot.open_orders(intent.exchange, intent.pair)
-        open_ids = None if orders is None else frozenset(order.id for order in orders)
-    except GatewayError:
-        open_ids = None
-    if isinstance(intent, Cancel):
-        return Baseline(open_ids=open_ids, filled_ids=None, at_millis=at_millis)
-    try:
-        fills = await recent_fills(gunbot, intent)
-        filled_ids = frozenset(clean(record.get("id", ""), 64) for record in fills)
-    except GatewayError:
-        filled_ids = None
-    return Baseline(open_ids=open_ids, filled_ids=filled_ids, at_millis=at_millis)
+        async with anyio.create_task_group() as tasks:
+            for work in works:
+                tasks.start_soon(one, work)
+    except BaseExceptionGroup as group:
+        raise _leaf(group) from group
+    if finished != len(works):
+        # A task that is cancelled alone ends without an error; half an answer must not be taken for a whole one.
+        raise anyio.get_cancelled_exc_class()
+
+
+def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _raise_if_needed(failed: Mapping[str, GatewayError], *, cancels: bool, whole: bool) -> None:
+    if "book" in failed:
+        raise failed["book"]
+    # A cancel is judged by the orders that are seen; if Gunbot does not know the pair, none are.
+    seen = failed.get("open")
+    if cancels and not whole and seen is not None and not isinstance(seen, GatewayRejected | GatewayInvalidResponse):
+        raise seen

@@ -1,18 +1,20 @@
 """Finding an order again by what it looks like, since Gunbot returns no order id. Pure.
 
 An order matches if pair, side and amount are the same, its price fits one of the intent's legs, and it was not there
-before sending, by the ids seen then. Fills match if they are no worse than the leg's limit. What was there before
-could not be read: then nothing matches, since an older order of the same look would be taken for this one.
+before sending, by the ids seen then. Fills match if they are no worse than the leg's limit. If what was there
+before could not be read, nothing matches, since an older order that looks the same could be taken for this one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.domain import Close, Place, Side, legs_of, plain_text, side_of, to_decimal
+from gunbot_mcp.domain import Close, Place, Side, legs_of, side_of, to_decimal
 from gunbot_mcp.errors import clean
 from gunbot_mcp.gunbot.records import OpenOrder, Record
+from gunbot_mcp.tickets.ticket import Certainty, Observation
 
 _CLOSE_ENOUGH = Decimal("1e-9")  # relative: amounts and prices come back as doubles
 CLOCK_SKEW_MILLIS = 60_000
@@ -20,7 +22,7 @@ CLOCK_SKEW_MILLIS = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What was there just before sending. `None`: it could not be read, so nobody can tell old from new."""
+    """What was there just before sending. `None`: it could not be read, so old and new cannot be told apart."""
 
     open_ids: frozenset[str] | None
     filled_ids: frozenset[str] | None
@@ -42,17 +44,22 @@ class Baseline:
         return cls(open_ids=ids("open_ids"), filled_ids=ids("filled_ids"), at_millis=int(found["at_millis"]))
 
 
-def match_open(intent: Place | Close, orders: Iterable[OpenOrder], baseline: Baseline) -> list[dict[str, Any]]:
-    """Return the open orders that can only be this intent's, as `{"order_id", "where", "price", "order_type"}`."""
+def match_open(
+    intent: Place | Close, orders: Iterable[OpenOrder], baseline: Baseline, seen_at: datetime
+) -> list[Observation]:
+    """Return the open orders that can only be this intent's."""
     side = side_of(intent)
     prices = [price for leg in legs_of(intent) for price in (leg.limit, leg.stop) if price is not None]
     return [
-        {
-            "order_id": order.id,
-            "where": "open orders",
-            "price": None if order.price is None else plain_text(order.price),
-            "order_type": order.order_type,
-        }
+        Observation(
+            order_ids=(order.id,),
+            where="open_orders",
+            state="open",
+            certainty=Certainty.MATCH,
+            seen_at=seen_at,
+            price=order.price,
+            order_type=order.order_type,
+        )
         for order in orders
         if order.id
         and order.pair == intent.pair
@@ -64,10 +71,12 @@ def match_open(intent: Place | Close, orders: Iterable[OpenOrder], baseline: Bas
     ]
 
 
-def match_filled(intent: Place | Close, records: Sequence[Record], baseline: Baseline) -> list[dict[str, Any]]:
-    """Return the filled orders that can only be this intent's, as `{"order_id", "where", "price", "filled": true}`."""
+def match_filled(
+    intent: Place | Close, records: Sequence[Record], baseline: Baseline, seen_at: datetime
+) -> list[Observation]:
+    """Return the filled orders that can only be this intent's."""
     side = side_of(intent)
-    found: list[dict[str, Any]] = []
+    found: list[Observation] = []
     for record in records:
         identity = clean(record.get("id", ""), 64)
         time = record.get("time")
@@ -89,7 +98,16 @@ def match_filled(intent: Place | Close, records: Sequence[Record], baseline: Bas
             and rate is not None
             and _fits(intent, side, rate)
         ):
-            found.append({"order_id": identity, "where": "order history", "price": plain_text(rate), "filled": True})
+            found.append(
+                Observation(
+                    order_ids=(identity,),
+                    where="history",
+                    state="filled",
+                    certainty=Certainty.MATCH,
+                    seen_at=seen_at,
+                    price=rate,
+                )
+            )
     return found
 
 

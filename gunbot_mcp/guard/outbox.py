@@ -1,12 +1,7 @@
-"""From an approval to Gunbot and back into the ledger: claim, re-check, write the intent, one POST, record.
+"""The result of one POST, and how it gets into the ledger whatever happens.
 
-Everything here runs shielded: a client that goes away does not stop an order half-way. The claim is one atomic
-statement, so whoever comes second sends nothing. Where the ledger cannot be written, nothing is sent; where it cannot
-be written *afterwards*, the outcome goes to a spool file and the log, and from there into the ledger as soon as any
-process of this state folder can write it.
-
-A shield holds back neither the event loop's own cancellation (Ctrl-C) nor an interrupt; those pass, but not before it
-is written down what they cut off.
+Where the ledger cannot be written *after* sending, the outcome goes to a spool file and the log, and from there into
+the ledger as soon as any process of this state folder can write it.
 """
 
 from __future__ import annotations
@@ -14,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -29,31 +23,28 @@ from gunbot_mcp.errors import (
     Unauthorized,
 )
 from gunbot_mcp.files import write_private
-from gunbot_mcp.tickets.ticket import State, Ticket, canonical
+from gunbot_mcp.tickets.channels import SENDER
+from gunbot_mcp.tickets.content import canonical
+from gunbot_mcp.tickets.stored import reason_facts, reason_of
+from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from gunbot_mcp.arguments import Args
-    from gunbot_mcp.endpoints import AnyEndpoint
+    from gunbot_mcp.guard.timing import Timing
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.tickets.order import Order
 
 logger = logging.getLogger(__name__)
 
-ACTOR = "sender"
-RECORD_ATTEMPTS = 5
-RECORD_PAUSE = 0.1
-CLAIM_HOLDS = timedelta(seconds=15)
-"""How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
-
 LATE = "late_outcome"
-"""The event for a sender's word that came after somebody had settled the ticket otherwise: it must not be lost."""
+"""The event for a sender's result that came after the ticket was settled otherwise: it must not be lost."""
 
 _BEFORE: Mapping[State, frozenset[State]] = {
-    # The sender's own word also settles a ticket that somebody took for lost meanwhile.
+    # The sender's own result also settles a ticket that was meanwhile taken for lost.
     State.ACCEPTED: frozenset({State.SENDING, State.UNKNOWN}),
     State.REJECTED: frozenset({State.SENDING, State.UNKNOWN}),
     # Nothing was sent: the claim may have failed, or it may be unknown whether it did.
@@ -63,164 +54,212 @@ _BEFORE: Mapping[State, frozenset[State]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What the one POST came to, or why there was none. `facts` goes into the ticket."""
+class Result:
+    """The result of the one POST, or why there was none. `answer` is Gunbot's `message`, or the `error`."""
 
     state: State
-    reason: str
-    facts: dict[str, Any]
+    reason: Reason
+    answer: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-async def post_once(gunbot: Gunbot, endpoint: AnyEndpoint, args: Args) -> Outcome:
-    """Send the order exactly once and classify the answer. Never repeats; what it raises is no answer at all."""
+async def post_once(gunbot: Gunbot, order: Order) -> Result:
+    """Send the order exactly once and classify the answer. Never repeats; an exception from here is not an answer."""
     try:
-        said = await gunbot.trade(endpoint, args)
+        said = await gunbot.trade(order.endpoint, order.args)
     except (GatewayRejected, Unauthorized) as exc:
-        return Outcome(state=State.REJECTED, reason=exc.message, facts={"error": _error(exc)})
+        return _failed(State.REJECTED, ReasonCode.GUNBOT_SAID_NO, exc)
     except ConfigInvalid as exc:
         return not_sent(exc)
     except GatewayError as exc:
         if not exc.delivered:
-            return Outcome(
-                state=State.VOID, reason="Gunbot could not be reached; nothing was sent", facts={"error": _error(exc)}
-            )
-        return Outcome(
-            state=State.UNKNOWN, reason=f"sent, but {exc.message}; the order may exist", facts={"error": _error(exc)}
-        )
-    return Outcome(state=State.ACCEPTED, reason="Gunbot took the order", facts={"message": said})
+            return _failed(State.VOID, ReasonCode.UNREACHABLE, exc)
+        return _failed(State.UNKNOWN, ReasonCode.NO_ANSWER, exc)
+    return Result(state=State.ACCEPTED, reason=Reason(ReasonCode.TAKEN), answer={"message": said})
 
 
-def not_sent(exc: BaseException) -> Outcome:
-    """Return the outcome of an approved order that was stopped before its POST."""
+def not_sent(exc: BaseException) -> Result:
+    """Return the result of an approved order that was stopped before its POST."""
     if isinstance(exc, GunbotMcpError):
-        return Outcome(state=State.VOID, reason=f"nothing was sent: {exc.message}", facts={"error": _error(exc)})
-    return Outcome(state=State.VOID, reason=f"nothing was sent: {_what(exc)} before sending", facts={})
+        return _failed(State.VOID, ReasonCode.CHECK_FAILED, exc)
+    return Result(state=State.VOID, reason=Reason(ReasonCode.NOT_SENT, {"by": _by(exc)}))
 
 
-def cut_off(exc: BaseException) -> Outcome:
-    """Return the outcome of an order whose POST was cut off from outside, or failed in a way that nobody foresaw."""
-    return Outcome(state=State.UNKNOWN, reason=f"{_what(exc)} while sending; the order may exist", facts={})
+def cut_off(exc: BaseException) -> Result:
+    """Return the result of an order whose POST was cut off from outside, or failed in an unforeseen way."""
+    return Result(state=State.UNKNOWN, reason=Reason(ReasonCode.CUT_OFF, {"by": _by(exc)}))
 
 
-def too_late(ticket: Ticket, now: datetime, *, halted: str | None) -> Outcome | None:
-    """Return why a claimed order is not sent any more, or None: it still is.
+def _failed(state: State, code: ReasonCode, exc: GunbotMcpError) -> Result:
+    # Whatever the code says for reads: an order that may have been sent must never be sent again.
+    return Result(
+        state=state,
+        reason=Reason(code, {"message": exc.message}),
+        answer={"error": {**exc.as_dict(), "retryable": False}},
+    )
 
-    A process that was frozen after its claim, or whose clock was set, must not send what others have meanwhile taken
-    for lost and a human may have settled. A halt holds to the last moment.
+
+def halted_before(reason: str) -> Result:
+    """Return the result of a claimed order that the kill switch stopped."""
+    return Result(state=State.VOID, reason=Reason(ReasonCode.HALTED, {"message": reason}))
+
+
+def too_late() -> Result:
+    """Return the result of a claimed order that was held up for too long."""
+    return Result(state=State.VOID, reason=Reason(ReasonCode.TOO_LATE))
+
+
+def _by(exc: BaseException) -> str:
+    """Say what stopped it, without the exception's text, which could contain anything."""
+    return "fault" if isinstance(exc, Exception) else "stopped"
+
+
+def claim_of(ticket: Ticket) -> str | None:
+    """Return which attempt to send a ticket's claim belongs to; None if version 0.1 made it."""
+    return None if ticket.baseline is None else ticket.baseline.get("claim")
+
+
+class Outbox:
+    """Records results of one state folder's senders.
+
+    `keep` writes a spool file (a seam: tests let it fail).
     """
-    if halted is not None:
-        return Outcome(state=State.VOID, reason=f"nothing was sent: trading is halted: {halted}", facts={})
-    if ticket.sent_at is not None and abs(now - ticket.sent_at) <= CLAIM_HOLDS:
-        return None
-    return Outcome(state=State.VOID, reason="nothing was sent: too much time passed after the claim", facts={})
 
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        folder: Path,
+        timing: Timing,
+        keep: Callable[[Path, str], None] = write_private,
+    ) -> None:
+        self._keep = keep
+        self._ledger = ledger
+        self._folder = folder / "outcomes"
+        self._timing = timing
 
-def _error(exc: GunbotMcpError) -> dict[str, Any]:
-    # Whatever the code says of reads: an order that may have been sent is never to be sent again.
-    return {**exc.as_dict(), "retryable": False}
+    async def record(self, ticket: Ticket, result: Result, *, attempts: int | None = None) -> Ticket:
+        """Record the result, in several attempts if needed; return the ticket as it is afterwards.
 
-
-def _what(exc: BaseException) -> str:
-    """Say what stopped it, without the exception's text: nobody knows what stands in it."""
-    return "a fault of gunbot-mcp" if isinstance(exc, Exception) else "the process was stopped"
-
-
-async def record(
-    ledger: Ledger, folder: Path, ticket: Ticket, outcome: Outcome, *, attempts: int = RECORD_ATTEMPTS
-) -> Ticket:
-    """Write the outcome down, whatever it takes; return the ticket as it then is.
-
-    From the first failure on the outcome lies in a file, so that a process that ends while it tries again loses
-    nothing.
-    """
-    facts = {**(ticket.outcome or {}), **outcome.facts}
-    spooled = False
-    try:
-        for attempt in range(attempts):
-            if attempt:
-                await anyio.sleep(RECORD_PAUSE * 2**attempt)
-            try:
-                done = await apply_outcome(ledger, ticket, outcome.state, outcome.reason, facts)
-            except LedgerUnavailable as exc:
-                logger.warning("ticket %s: its outcome cannot be recorded yet: %s", ticket.id, exc.message)
-                spooled = spooled or await anyio.to_thread.run_sync(
-                    spool, folder, ticket.id, outcome.state, outcome.reason, facts
-                )
-            else:
-                if spooled:
-                    _remove(_spool_file(folder, ticket.id))
-                return done
-    except BaseException:
-        # Cancelled or interrupted: there may be no other turn of the event loop, so this does not wait for one.
-        if not spooled:
-            spool(folder, ticket.id, outcome.state, outcome.reason, facts)
-        raise
-    logger.critical("ticket %s is %s, not yet in the ledger: %s", ticket.id, outcome.state.value, outcome.reason)
-    return replace(ticket, state=outcome.state, reason=outcome.reason, outcome=facts)
-
-
-async def apply_outcome(ledger: Ledger, ticket: Ticket, state: State, reason: str, facts: dict[str, Any]) -> Ticket:
-    """Move a ticket that was being sent to its outcome; a ticket that others already settled stays as it is.
-
-    If they settled it otherwise, the sender's word is kept as an event of its own.
-    """
-    async with ledger.write() as write:
-        moved = await write.move(ticket.id, _BEFORE[state], state, actor=ACTOR, reason=reason, outcome=facts)
-        if moved is not None:
-            return moved
-        found = await write.get(ticket.id) or ticket
-        if state not in {State.UNKNOWN, found.state} and found.state not in {State.PENDING, State.APPROVED}:
-            last = await write.last_event(ticket.id)
-            if last is None or last.kind != LATE:
-                detail = {"state": state.value, "reason": reason, "outcome": facts}
-                await write.event(LATE, actor=ACTOR, detail=detail, ticket=ticket.id, instance=ticket.instance)
-                logger.critical(
-                    "ticket %s was settled as %s, but its sender says %s: %s", ticket.id, found.state, state, reason
-                )
-        return found
-
-
-def _spool_file(folder: Path, ticket_id: str) -> Path:
-    return folder / "outcomes" / f"{ticket_id}.json"
-
-
-def spool(folder: Path, ticket_id: str, state: State, reason: str, facts: dict[str, Any]) -> bool:
-    """Keep an outcome that the ledger could not take in a file of its own; on failure, in the log. Return which."""
-    kept = canonical({"ticket": ticket_id, "state": state.value, "reason": reason, "outcome": facts})
-    try:
-        write_private(_spool_file(folder, ticket_id), kept)
-    except OSError as exc:
-        logger.critical("an outcome cannot be kept in a file either (%s): %s", exc.strerror, kept)
-        return False
-    return True
-
-
-async def take_in_spool(ledger: Ledger, folder: Path, instance: str) -> None:
-    """Put outcomes that could only be kept in files into the ledger, then remove the files.
-
-    Raises:
-        LedgerUnavailable: the files stay.
-    """
-    for path in sorted((folder / "outcomes").glob("*.json")):
+        After the first failure it is also in a file, so that nothing is lost if the process ends while it tries again.
+        """
+        spooled = False
         try:
-            ticket_id, outcome = _read_spool(path)
-        except FileNotFoundError:
-            continue  # whoever wrote it could record it after all
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            logger.warning("%s cannot be read as an outcome; it is left where it is", path)
-            continue
-        ticket = await ledger.get(ticket_id)
-        if ticket is not None and ticket.instance == instance:
-            await apply_outcome(ledger, ticket, outcome.state, outcome.reason, outcome.facts)
-            _remove(path)
+            for attempt in range(attempts or self._timing.record_attempts):
+                if attempt:
+                    await anyio.sleep(self._timing.record_pause * 2**attempt)
+                try:
+                    done = await self.apply(ticket.id, result, claim_of(ticket)) or ticket
+                except LedgerUnavailable as exc:
+                    logger.warning("ticket %s: its outcome cannot be recorded yet: %s", ticket.id, exc.message)
+                    spooled = spooled or await anyio.to_thread.run_sync(self.spool, ticket, result)
+                else:
+                    if spooled:
+                        _remove(self._file(ticket))
+                    return done
+        except BaseException:
+            # Cancelled or interrupted: there may be no other turn of the event loop, so this does not wait for one.
+            if not spooled:
+                self.spool(ticket, result)
+            raise
+        logger.critical("ticket %s is %s, not yet in the ledger: %s", ticket.id, result.state.value, result.reason.code)
+        return replace(ticket, state=result.state, reason=result.reason, answer=result.answer)
+
+    async def apply(self, ticket_id: str, result: Result, claim: str | None) -> Ticket | None:
+        """Move a ticket that was being sent to its outcome; one that others already settled stays as it is.
+
+        If they settled it otherwise, the sender's result is kept as an event of its own. A result belongs to the
+        attempt that made it (`claim`): an attempt that failed must not undo another one.
+        """
+        async with self._ledger.write() as write:
+            found = await write.get(ticket_id)
+            if found is None or (claim is not None and claim_of(found) != claim):
+                return found
+            moved = None
+            if found.state in _BEFORE[result.state]:
+                moved = await write.move(
+                    ticket_id,
+                    found.state,
+                    result.state,
+                    actor=SENDER,
+                    reason=result.reason,
+                    answer=result.answer or None,
+                )
+            if moved is None:
+                await _keep_late(write, found, result)
+        return moved or found
+
+    async def take_in(self, instance: str) -> None:
+        """Put results that could only be kept in files into the ledger, then remove the files.
+
+        Raises:
+            LedgerUnavailable: the files stay.
+        """
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                ticket_id, result, claim = _read(path)
+            except FileNotFoundError:
+                continue  # its writer could record it after all
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                logger.warning("%s cannot be read as an outcome; it is left where it is", path)
+                continue
+            ticket = await self._ledger.get(ticket_id)
+            if ticket is not None and ticket.instance == instance:
+                await self.apply(ticket_id, result, claim)
+                _remove(path)
+
+    def spool(self, ticket: Ticket, result: Result) -> bool:
+        """Keep a result that the ledger could not take: in a file (True), or if that fails, in the log (False)."""
+        kept = canonical(
+            {
+                "v": 2,
+                "ticket": ticket.id,
+                "claim": claim_of(ticket),
+                "state": result.state.value,
+                "reason": reason_facts(result.reason),
+                "answer": result.answer,
+            }
+        )
+        try:
+            self._keep(self._file(ticket), kept)
+        except OSError as exc:
+            logger.critical("an outcome cannot be kept in a file either (%s): %s", exc.strerror, kept)
+            return False
+        return True
+
+    def _file(self, ticket: Ticket) -> Path:
+        """Return the file of one try: a try that came to nothing must not write over the word of the one that sent."""
+        claim = claim_of(ticket)
+        return self._folder / (f"{ticket.id}.json" if claim is None else f"{ticket.id}.{claim}.json")
 
 
-def _read_spool(path: Path) -> tuple[str, Outcome]:
-    kept = json.loads(path.read_text(encoding="utf-8"))
+async def _keep_late(write: Transaction, found: Ticket, result: Result) -> None:
+    if result.state in {State.UNKNOWN, found.state} or found.state in {State.PENDING, State.APPROVED}:
+        return
+    last = await write.last_event(found.id)
+    if last is not None and last.kind == LATE:
+        return
+    detail = {"state": result.state.value, "reason": reason_facts(result.reason), "answer": result.answer}
+    await write.event(LATE, actor=SENDER, detail=detail, ticket=found.id, instance=found.instance)
+    logger.critical(
+        "ticket %s was settled as %s, but its sender says %s (%s)",
+        found.id,
+        found.state.value,
+        result.state.value,
+        result.reason.code.value,
+    )
+
+
+def _read(path: Path) -> tuple[str, Result, str | None]:
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     state = State(kept["state"])
     if state not in _BEFORE:
         raise ValueError(f"{state} is no outcome")
-    return str(kept["ticket"]), Outcome(state=state, reason=str(kept["reason"]), facts=dict(kept["outcome"]))
+    if kept.get("v") == 2:  # noqa: PLR2004 - the form that `spool` writes
+        reason, answer = reason_of(kept["reason"]), dict(kept["answer"])
+    else:  # version 0.1's: a free text, and the baseline beside Gunbot's answer
+        reason = Reason(ReasonCode.RECORDED, {"text": str(kept["reason"])})
+        answer = {name: value for name, value in kept["outcome"].items() if name != "baseline"}
+    return str(kept["ticket"]), Result(state=state, reason=reason, answer=answer), kept.get("claim")
 
 
 def _remove(path: Path) -> None:

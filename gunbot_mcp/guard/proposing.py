@@ -1,35 +1,45 @@
-"""Proposing: an order is checked on fresh facts and written down as a ticket. Nothing is sent here."""
+"""Proposing: an order is checked on fresh facts and written down as a ticket.
+
+What a human's standing rule covers (paper `auto`, a mandate, the smart cancel rule) is claimed in the same
+transaction and sent; everything else waits for a human.
+"""
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
 from gunbot_mcp.config import Mode, Settings
-from gunbot_mcp.domain import Cancel, Intent, side_of
+from gunbot_mcp.domain import Cancel
+from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard import cancels, market
 from gunbot_mcp.guard.checks import check_all, check_static, too_many
-from gunbot_mcp.tickets.content import fingerprint, hash_nonce, intent_of, new_id, quote_of, stored_arguments
+from gunbot_mcp.tickets.channels import AUTO, SMART_CANCEL, Actor
+from gunbot_mcp.tickets.content import fingerprint, hash_nonce, quote_of
 from gunbot_mcp.tickets.mandate import covers
 from gunbot_mcp.tickets.sentences import sentence
-from gunbot_mcp.tickets.ticket import Ticket
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from gunbot_mcp.arguments import Args
     from gunbot_mcp.clock import Clock
-    from gunbot_mcp.endpoints import AnyEndpoint
-    from gunbot_mcp.guard.case import Checks
+    from gunbot_mcp.guard.case import Cases
+    from gunbot_mcp.guard.market import Survey
+    from gunbot_mcp.guard.sending import Sender
     from gunbot_mcp.gunbot.client import Gunbot
-    from gunbot_mcp.gunbot.records import Book, OpenOrder
+    from gunbot_mcp.gunbot.records import OpenOrder
     from gunbot_mcp.ledger.ledger import Ledger
-    from gunbot_mcp.ledger.transaction import Write
-
+    from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.tickets.ids import Ids
+    from gunbot_mcp.tickets.order import Order
 
 _WINDOW = 60.0
 
@@ -38,22 +48,12 @@ _WINDOW = 60.0
 class Proposal:
     """A new ticket. `nonce` proves, to the human's own channel only, which proposal an answer belongs to.
 
-    `grant` names the standing rule that lets this order go without asking (None: a human must approve).
-    `mandate` is the id of the mandate that covers it.
+    `grant` is the human's standing rule that lets this order be sent without asking (None: a human must approve).
     """
 
     ticket: Ticket
     nonce: str = field(repr=False)
-    grant: str | None = None
-    mandate: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What the market showed: the book for an order, the order itself for a cancel."""
-
-    book: Book | None = None
-    order: OpenOrder | None = None
+    grant: Actor | None = None
 
 
 class Proposer:
@@ -65,8 +65,10 @@ class Proposer:
         settings: Settings,
         gunbot: Gunbot,
         ledger: Ledger,
-        checks: Checks,
+        cases: Cases,
         clock: Clock,
+        ids: Ids,
+        sender: Sender,
         tidy: Callable[[], Awaitable[None]],
     ) -> None:
         """`tidy` settles what dead processes left half-way, so that it counts."""
@@ -74,83 +76,101 @@ class Proposer:
         self._instance = settings.served
         self._gunbot = gunbot
         self._ledger = ledger
-        self._checks = checks
+        self._cases = cases
         self._clock = clock
+        self._ids = ids
+        self._sender = sender
         self._tidy = tidy
         self._pace = {"orders": Pace(clock.monotonic), "cancels": Pace(clock.monotonic)}
 
-    async def propose(self, endpoint: AnyEndpoint, args: Args, *, client: str) -> Proposal:
-        """Check an order and make its ticket.
+    async def propose(self, order: Order, *, client: str, send: bool = False) -> Proposal:
+        """Check an order and make its ticket. With `send`, what a standing rule covers is sent at once.
 
         Raises:
             Refused: a check failed. GatewayError: the market cannot be asked. LedgerUnavailable: no ticket can be kept.
         """
-        intent = intent_of(endpoint, args)
-        check_static(self._checks.case(endpoint, intent))
-        what = "cancels" if isinstance(intent, Cancel) else "orders"
+        check_static(self._cases.static(order))
+        what = "cancels" if order.trade is None else "orders"
         with self._pace[what].place(self._instance.limits.orders_per_minute, what):
             await self._tidy()
-            seen = await self._look(intent)
-            nonce = secrets.token_urlsafe(24)
+            # An order that may be sent at once needs its baseline now; one that a human decides gets a fresh one then.
+            whole = send and (order.trade is None or self._settings.effective_mode is Mode.AUTO)
+            paper = not self._instance.live
+            shown = await market.survey(self._gunbot, order.intent, paper=paper, whole=whole)
+            nonce, claim = self._ids.nonce(), self._ids.claim()
+            with anyio.CancelScope(shield=True):
+                return await self._write_and_send(order, shown, client, nonce, claim if send else None)
+        raise AssertionError("a shield lets nothing out")  # by its type, a scope may swallow an exception
+
+    async def _write_and_send(
+        self, order: Order, shown: Survey, client: str, nonce: str, claim: str | None
+    ) -> Proposal:
+        proposal = await self._write_down(order, shown, client, nonce, claim)
+        if proposal.ticket.state is not State.SENDING:
+            return proposal
+        return replace(proposal, ticket=await self._sender.send(proposal.ticket))
+
+    async def _write_down(self, order: Order, shown: Survey, client: str, nonce: str, claim: str | None) -> Proposal:
+        """Record the ticket; with a `claim`, what a rule covers gets the right to be sent in the same transaction."""
+        claimed: Ticket | None = None
+        try:
             async with self._ledger.write() as write:
-                ticket = await self._write_down(write, endpoint, args, seen, client=client, nonce=nonce)
-                grant, mandate = await self._grant(write, ticket, intent, seen.order)
-        return Proposal(ticket=ticket, nonce=nonce, grant=grant, mandate=mandate)
+                made = await write.add(await self._ticket(write, order, shown, client, nonce), Actor("client", client))
+                seen = cancels.find(order.intent, shown.open_orders) if isinstance(order.intent, Cancel) else None
+                grant = await self._grant(write, made, seen)
+                if grant is not None and claim is not None:
+                    with contextlib.suppress(TicketClosed):  # the rule no longer covers it; then a human decides
+                        granted = await self._sender.grant(write, made, grant)
+                        claimed = await self._sender.claim(write, granted, shown, claim)
+        except BaseException as exc:
+            # The commit may have been done although it reported a failure: then nobody will use its claim.
+            if claimed is not None:
+                await self._sender.take_back(claimed, exc)
+            raise
+        return Proposal(ticket=claimed or made, nonce=nonce, grant=grant)
 
-    async def _look(self, intent: Intent) -> _Seen:
-        if isinstance(intent, Cancel):
-            return _Seen(order=cancels.find(intent, await market.open_orders_of(self._gunbot, intent)))
-        return _Seen(book=await market.book_of(self._gunbot, intent, paper=not self._instance.live))
-
-    async def _write_down(
-        self, write: Write, endpoint: AnyEndpoint, args: Args, seen: _Seen, *, client: str, nonce: str
-    ) -> Ticket:
-        intent = intent_of(endpoint, args)
-        mark = fingerprint(self._settings.name, self._instance.url, endpoint.name, args)
-        repeat_of: str | None = getattr(args, "repeat_of", None)
-        case = await self._checks.facts(write, endpoint, intent, seen.book, mark=mark, repeat_of=repeat_of)
+    async def _ticket(self, write: Transaction, order: Order, shown: Survey, client: str, nonce: str) -> Ticket:
+        mark = fingerprint(self._settings.name, self._instance.url, order)
+        case = await self._cases.full(write, order, shown.book, mark=mark, repeat_of=order.repeat_of)
         verdict = check_all(case)
         now, ttl = self._clock.now(), self._settings.approval.ttl
         worst = verdict.notional
-        ticket = Ticket(
-            id=new_id(),
+        intent = order.intent
+        seen = cancels.find(intent, shown.open_orders) if isinstance(intent, Cancel) else None
+        return Ticket(
+            id=self._ids.ticket(),
             instance=self._settings.name,
             live=self._instance.live,
-            tool=endpoint.name,
-            arguments=stored_arguments(args),
-            exchange=intent.exchange,
-            pair=intent.pair,
-            side="cancel" if isinstance(intent, Cancel) else side_of(intent).value,
-            summary=sentence(intent, worst, seen.order),
+            url=self._instance.url,
+            order=order,
+            summary=sentence(intent, worst, seen),
             notional=None if worst is None else worst.amount,
             asset=None if worst is None else worst.asset,
-            quote=quote_of(seen.book, now),
+            purpose=purpose_of(intent),
+            quote=quote_of(shown.book, now),
             checks=verdict.checks,
             warnings=verdict.warnings,
             client=client,
             fingerprint=mark,
-            repeat_of=repeat_of,
+            repeat_of=order.repeat_of,
             created_at=now,
             expires_at=now + timedelta(seconds=ttl),
             boot=self._clock.boot_id(),
             deadline=self._clock.monotonic() + ttl,
             nonce_hash=hash_nonce(nonce),
         )
-        await write.add(ticket, client)
-        return ticket
 
-    async def _grant(
-        self, write: Write, ticket: Ticket, intent: Intent, seen: OpenOrder | None
-    ) -> tuple[str | None, str | None]:
-        """Return the standing rule of the human's that covers this ticket, if there is one."""
+    async def _grant(self, write: Transaction, ticket: Ticket, seen: OpenOrder | None) -> Actor | None:
+        """Return the human's standing rule that covers this ticket, if there is one."""
         mode = self._settings.effective_mode
         if mode is Mode.AUTO and not self._instance.live:
-            return "mode auto (paper)", None
+            return AUTO
+        intent = ticket.order.intent
         if isinstance(intent, Cancel):
             smart = self._instance.cancel == "smart" and await self._is_entry(write, intent, seen)
-            return ("smart cancel rule (a visible entry order)", None) if smart else (None, None)
+            return SMART_CANCEL if smart else None
         if mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
-            return None, None
+            return None
         now = self._clock.now()
         for mandate in await write.mandates(self._settings.name, active_at=now):
             if covers(
@@ -161,10 +181,10 @@ class Proposer:
                 notional=ticket.notional,
                 now=now,
             ):
-                return f"mandate {mandate.id}", mandate.id
-        return None, None
+                return Actor("mandate", mandate.id)
+        return None
 
-    async def _is_entry(self, write: Write, intent: Cancel, seen: OpenOrder | None) -> bool:
+    async def _is_entry(self, write: Transaction, intent: Cancel, seen: OpenOrder | None) -> bool:
         if seen is None or not cancels.is_entry(intent, seen):
             return False
         since = self._clock.now() - cancels.REMEMBERED
@@ -186,7 +206,7 @@ class Pace:
 
     @contextmanager
     def place(self, most: int, what: str) -> Generator[None]:
-        """Hold one of `most` places while proposing; it is kept for a minute if that ends well.
+        """Hold one of `most` places while proposing; it is kept for a minute if that succeeds.
 
         Raises:
             LimitExceeded: all are taken.

@@ -1,5 +1,6 @@
 """Which cancels take risk off by themselves: only that of a plain entry order that the server sees, word for word."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from gunbot_mcp.domain import Cancel
+from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.guard.cancels import find, is_entry, was_more
 from gunbot_mcp.gunbot.records import open_orders
-from gunbot_mcp.tickets.ticket import Ticket
+from gunbot_mcp.gunbot.wire import json_text
+from gunbot_mcp.tickets.ticket import Certainty, Observation, Ticket
 
 BUY = {"id": "77", "pair": "USDT-BTC", "type": "buy", "orderType": "limit", "kind": "limit", "rate": 49000, "amount": 1}
 
@@ -120,22 +123,28 @@ def test_on_an_exchange_that_nobody_knows_a_human_decides() -> None:
 @pytest.mark.parametrize(
     ("tool", "amount", "observed", "more"),
     [
-        ("buy_oco", "1", None, True),
-        ("buy_oco", "1.0000000001", None, True),
-        ("sell_trailing_stop", "1", None, True),
-        ("buy_oco", "2", {"order_id": "5", "legs": ["5", "77"]}, True),
-        ("buy_stop_limit", "2", {"order_id": "77"}, True),
-        ("buy_stop_limit", "2", {"order_id": "78"}, False),
-        ("buy_limit", "1", {"order_id": "77"}, False),
-        ("cancel_order", "1", {"order_id": "77"}, False),
+        ("buy_oco", "1", (), True),
+        ("buy_oco", "1.0000000001", (), True),
+        ("sell_trailing_stop", "1", (), True),
+        ("buy_oco", "2", ("5", "77"), True),
+        ("buy_stop_limit", "2", ("77",), True),
+        ("buy_stop_limit", "2", ("78",), False),
+        ("buy_limit", "1", ("77",), False),
+        ("cancel_order", "1", ("77",), False),
     ],
 )
 def test_an_order_that_went_out_through_here_as_more_than_a_limit_is_known_by_its_id_or_amount(
-    make_ticket: Callable[..., Ticket], tool: str, amount: str, observed: dict[str, Any] | None, *, more: bool
+    make_ticket: Callable[..., Ticket], tool: str, amount: str, observed: tuple[str, ...], *, more: bool
 ) -> None:
     [seen] = open_orders({"memory": {"binance/USDT-BTC": {"openOrders": [BUY]}}}, "binance/USDT-BTC") or []
-    side = "cancel" if tool == "cancel_order" else "buy"
-    ticket = make_ticket(tool=tool, side=side, arguments=f'{{"amount":{amount}}}', observed=observed)
+    prices = '"price":49000,"stop_price":51000,"limit_price":51100'
+    given = json.loads(f'{{"exchange":"binance","pair":"USDT-BTC","amount":{amount},{prices}}}', parse_float=Decimal)
+    if tool == "cancel_order":
+        given = {"exchange": "binance", "pair": "USDT-BTC", "price": 1, "order_id": "77", "order_type": "limit"}
+    known = BY_NAME[tool].args.model_fields
+    arguments = json_text({name: value for name, value in given.items() if name in known})
+    made = Observation(order_ids=observed, where="open_orders", state="open", certainty=Certainty.MATCH, seen_at=None)
+    ticket = make_ticket(tool=tool, arguments=arguments, observed=made if observed else None)
     assert was_more(seen, [ticket]) is more
 
 

@@ -15,8 +15,11 @@ from gunbot_mcp.errors import LimitExceeded, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk, Proposal
 from gunbot_mcp.guard.proposing import Pace
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tickets.view import observed_view
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.anyio
 async def proposed(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Proposal:  # noqa: ANN401 - any argument
     endpoint = BY_NAME[tool]
     given = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000, **arguments}
-    return await desk.propose(endpoint, endpoint.args.model_validate(given), client="a client")
+    return await desk.propose(Order.of(endpoint, endpoint.args.model_validate(given)), client="a client")
 
 
 async def test_of_many_who_decide_at_once_one_wins_and_the_others_are_told(
@@ -41,7 +44,9 @@ async def test_of_many_who_decide_at_once_one_wins_and_the_others_are_told(
 
         async def decide(desk: Desk, turn: int) -> None:
             try:
-                decided = await (desk.decline if turn % 3 == 0 else desk.approve)(ticket.id, by=f"human {turn}")
+                decided = await (desk.decline if turn % 3 == 0 else desk.approve)(
+                    ticket.id, by=Actor("form", f"human {turn}")
+                )
                 outcomes.append(decided.state.value)
             except TicketClosed:
                 outcomes.append("closed")
@@ -65,25 +70,25 @@ async def test_a_mandate_that_was_revoked_meanwhile_sends_nothing_and_leaves_the
         asset="USDT",
         max_order=Decimal(100),
         max_total=Decimal(100),
-        spent=Decimal(0),
+        live=True,
+        url=None,
         created_at=now - timedelta(minutes=1),
         expires_at=now + timedelta(hours=1),
-        revoked_at=None,
-        created_by="a human",
+        created_by=TERMINAL,
     )
     async with Runtime(live_settings(mode="auto")) as runtime:
         desk = await runtime.desk()
         async with desk.ledger.write() as write:
             await write.add_mandate(mandate)
         proposal = await proposed(desk)
-        assert (proposal.grant, proposal.mandate) == ("mandate m1", "m1")
+        assert proposal.grant == Actor("mandate", "m1")
         async with desk.ledger.write() as write:
-            await write.revoke_mandate("m1", "a human")
+            await write.revoke_mandate("m1", TERMINAL)
         with pytest.raises(TicketClosed, match="m1"):
-            await desk.approve(proposal.ticket.id, by="mandate m1", mandate="m1")
+            await desk.approve(proposal.ticket.id, by=Actor("mandate", "m1"))
         assert (await desk.get(proposal.ticket.id)).state is State.PENDING
         assert live_gunbot.trades == []
-        assert (await desk.approve(proposal.ticket.id, by="a human")).state is State.ACCEPTED
+        assert (await desk.approve(proposal.ticket.id, by=TERMINAL)).state is State.ACCEPTED
 
 
 async def test_an_approved_order_is_void_where_the_market_cannot_be_asked_again(
@@ -95,11 +100,11 @@ async def test_an_approved_order_is_void_where_the_market_cannot_be_asked_again(
         taken.bind(("127.0.0.1", 0))
         away = live_settings(url=f"http://127.0.0.1:{taken.getsockname()[1]}")
         async with Runtime(away) as runtime:
-            found = await (await runtime.desk()).approve(ticket.id, by="a human")
+            found = await (await runtime.desk()).approve(ticket.id, by=TERMINAL)
     assert found.state is State.VOID
-    assert found.outcome is not None
-    assert found.outcome["error"]["code"] == "gateway_unreachable"
-    assert found.outcome["error"]["retryable"] is False
+    assert found.answer is not None
+    assert found.answer["error"]["code"] == "gateway_unreachable"
+    assert found.answer["error"]["retryable"] is False
     assert live_gunbot.trades == []
 
 
@@ -123,12 +128,13 @@ async def test_a_human_settles_an_unknown_fate_once(
     live_gunbot.reply = (502, "?")
     async with Runtime(live_settings()) as runtime:
         desk = await runtime.desk()
-        ticket = await desk.approve((await proposed(desk)).ticket.id, by="a human")
+        ticket = await desk.approve((await proposed(desk)).ticket.id, by=TERMINAL)
         assert ticket.state is State.UNKNOWN
-        settled = await desk.resolve(ticket.id, placed=placed, order_id=order_id, by="a human")
-        assert (settled.state, settled.observed) == (state, observed)
+        settled = await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
+        seen = None if settled.observed is None else observed_view(settled.observed)
+        assert (settled.state, seen) == (state, observed)
         with pytest.raises(TicketClosed):
-            await desk.resolve(ticket.id, placed=placed, order_id=order_id, by="a human")
+            await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
     assert len(live_gunbot.trades) == 1
 
 

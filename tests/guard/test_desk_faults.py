@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,21 +17,23 @@ from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import PairLocked, TicketClosed
-from gunbot_mcp.guard import following, outbox
-from gunbot_mcp.guard.desk import Desk, intent_of, parse_stored
+from gunbot_mcp.guard import outbox
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.following import Follower
+from gunbot_mcp.guard.outbox import Outbox
+from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.port import Link
+from gunbot_mcp.tickets.channels import TERMINAL
+from gunbot_mcp.tickets.order import Order as TypedOrder
+from gunbot_mcp.tickets.outcome import reason_text
+from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
 
 pytestmark = pytest.mark.anyio
 
 NOT_DELIVERED = {"refused", "no route"}
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.001)
-    monkeypatch.setattr(outbox, "RECORD_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -44,23 +47,24 @@ def a_strangers(order_id: str, **fields: Any) -> Order:  # noqa: ANN401 - any fi
     return Order(id=order_id, ticket="", shown_at=0, **{**look, **fields})
 
 
-async def look(desk: Desk, ticket: Ticket) -> Ticket:
+async def look(desk: Desk, exchange: Exchange, ticket: Ticket) -> Ticket:
     """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
-    intent = intent_of(BY_NAME[ticket.tool], parse_stored(ticket))
-    gunbot = desk._gunbot  # pyright: ignore[reportPrivateUsage] - the one behind this desk
-    return await following.settle(desk.ledger, gunbot, ticket, intent, clock=desk.clock)
+    instance = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush"})
+    async with Gunbot(instance, transport=exchange) as gunbot:
+        follower = Follower(ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
+        return await follower.look(ticket)
 
 
 async def test_an_accepted_order_gets_its_order_id(url: str, tmp_path: Path) -> None:
     exchange = Exchange()
     async with open_desk(url, tmp_path, exchange) as desk:
-        done = await desk.approve((await propose(desk)).id, by="a human")
+        done = await desk.approve((await propose(desk)).id, by=TERMINAL)
         assert done.state is State.ACCEPTED
         assert done.observed is not None
-        assert done.observed["order_id"] == exchange.orders[0].id
-        market = await desk.approve((await propose(desk, "buy_market", price=None)).id, by="a human")
+        assert done.observed.order_ids[0] == exchange.orders[0].id
+        market = await desk.approve((await propose(desk, "buy_market", price=None)).id, by=TERMINAL)
         assert market.observed is not None
-        assert market.observed["order_id"] == exchange.orders[1].id
+        assert market.observed.order_ids[0] == exchange.orders[1].id
 
 
 @pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
@@ -68,7 +72,7 @@ async def test_every_failure_is_called_what_it_is(url: str, tmp_path: Path, faul
     # What is late does not arrive while this test looks.
     exchange = Exchange(plan=[fault])
     async with open_desk(url, tmp_path, exchange) as desk:
-        done = await desk.approve((await propose(desk)).id, by="a human")
+        done = await desk.approve((await propose(desk)).id, by=TERMINAL)
         if fault in NOT_DELIVERED:
             assert done.state is State.VOID
         elif fault in BEFORE or fault == "late":
@@ -77,16 +81,16 @@ async def test_every_failure_is_called_what_it_is(url: str, tmp_path: Path, faul
             assert (done.state, bool(done.observed)) == (State.ACCEPTED, True)
         assert len(exchange.posts) == 1
         with pytest.raises(TicketClosed):
-            await desk.approve(done.id, by="a human")
+            await desk.approve(done.id, by=TERMINAL)
         assert len(exchange.posts) == 1
-        assert done.outcome is not None
-        assert done.outcome["error"]["retryable"] is False
+        assert done.answer is not None
+        assert done.answer["error"]["retryable"] is False
 
 
 @pytest.mark.parametrize("no", ["400", "401", "200 error"])
 async def test_gunbots_no_is_a_rejection(url: str, tmp_path: Path, no: str) -> None:
     async with open_desk(url, tmp_path, Exchange(plan=[no])) as desk:
-        assert (await desk.approve((await propose(desk)).id, by="a human")).state is State.REJECTED
+        assert (await desk.approve((await propose(desk)).id, by=TERMINAL)).state is State.REJECTED
         await propose(desk)
 
 
@@ -94,15 +98,15 @@ async def test_an_unknown_order_locks_its_pair_and_side_until_a_human_resolves_i
     exchange = Exchange(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
         waiting = await propose(desk)
-        lost = await desk.approve((await propose(desk)).id, by="a human")
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
         assert lost.state is State.UNKNOWN
         with pytest.raises(PairLocked):
             await propose(desk)
-        assert (await desk.approve(waiting.id, by="a human")).state is State.VOID
+        assert (await desk.approve(waiting.id, by=TERMINAL)).state is State.VOID
         await propose(desk, "sell_limit")
         await propose(desk, pair="USDT-ETH")
         assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
-        await desk.resolve(lost.id, placed=False, order_id=None, by="a human")
+        await desk.resolve(lost.id, placed=False, order_id=None, by=TERMINAL)
         await propose(desk)
         assert len(exchange.posts) == 1
 
@@ -119,19 +123,19 @@ async def test_an_unknown_order_locks_its_pair_and_side_until_a_human_resolves_i
 async def test_none_or_several_matches_answer_nothing(url: str, tmp_path: Path, orders: list[Order]) -> None:
     exchange = Exchange(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
-        lost = await desk.approve((await propose(desk)).id, by="a human")
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
         exchange.orders += orders
         looked = await desk.get(lost.id, look=True)
         assert looked.state is State.UNKNOWN
         several = [order.id for order in orders] if len(orders) > 1 else []
-        assert [found["order_id"] for found in await desk.candidates(looked)] == several
+        assert [name for found in await desk.candidates(looked) for name in found.order_ids] == several
 
 
 async def test_an_order_that_was_there_before_is_no_answer_even_when_it_fills_now(url: str, tmp_path: Path) -> None:
     older = a_strangers("1")
     exchange = Exchange(plan=["unsent"], orders=[older])
     async with open_desk(url, tmp_path, exchange) as desk:
-        lost = await desk.approve((await propose(desk)).id, by="a human")
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
         older.filled_at = 0
         assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
 
@@ -150,7 +154,7 @@ async def test_where_the_orders_before_could_not_be_read_no_fill_is_an_answer(
 
     exchange = Blind(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
-        lost = await desk.approve((await propose(desk)).id, by="a human")
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
         exchange.blind = False
         exchange.orders.append(a_strangers("1", filled_at=0))
         assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
@@ -170,9 +174,9 @@ async def test_an_order_answers_for_one_ticket_only(url: str, tmp_path: Path) ->
     exchange = Slow(plan=[None, "unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
         lost, arrives = await propose(desk), await propose(desk)
-        losing = asyncio.create_task(desk.approve(lost.id, by="a human"))
+        losing = asyncio.create_task(desk.approve(lost.id, by=TERMINAL))
         await first_sent.wait()
-        arrived = await desk.approve(arrives.id, by="a human")
+        arrived = await desk.approve(arrives.id, by=TERMINAL)
         go_on.set()
         assert arrived.state is State.ACCEPTED
         assert (await losing).state is State.UNKNOWN
@@ -186,14 +190,14 @@ async def test_a_lost_cancel_is_done_if_its_order_was_seen_before_and_stays_gone
     cancel = {"price": Decimal("49000.1"), "order_type": "limit"}
     async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
         unseen = await propose(desk, "cancel_order", order_id="77", **cancel)
-        assert (await desk.approve(unseen.id, by="a human")).state is State.UNKNOWN
+        assert (await desk.approve(unseen.id, by=TERMINAL)).state is State.UNKNOWN
         seen = await propose(desk, "cancel_order", order_id="1", **cancel)
-        assert (await desk.approve(seen.id, by="a human")).state is State.UNKNOWN
+        assert (await desk.approve(seen.id, by=TERMINAL)).state is State.UNKNOWN
         clock.advance(timedelta(seconds=29))
         assert (await desk.get(seen.id, look=True)).state is State.UNKNOWN
         clock.advance(timedelta(seconds=1))
         done = await desk.get(seen.id, look=True)
-        assert (done.state, done.reason) == (State.ACCEPTED, "the order is gone and did not fill")
+        assert (done.state, reason_text(done)) == (State.ACCEPTED, "the order is gone and did not fill")
         assert (await desk.get(unseen.id, look=True)).state is State.UNKNOWN
 
 
@@ -202,7 +206,7 @@ async def test_a_fill_that_the_history_shows_late_is_not_taken_for_a_cancel(url:
     exchange, clock = Exchange(plan=["unsent"], orders=[order]), ManualClock(NOON)
     async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
         ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
-        await desk.approve(ticket.id, by="a human")
+        await desk.approve(ticket.id, by=TERMINAL)
         order.gone_at = 0  # filled: no longer open, and not yet in the history
         assert (await desk.get(ticket.id, look=True)).state is State.UNKNOWN
         order.gone_at, order.filled_at = None, 0
@@ -224,7 +228,7 @@ async def test_a_lost_cancel_of_an_order_that_is_not_plainly_gone_stays_unknown(
     exchange = Forgetful(plan=["unsent"], orders=[order])
     async with open_desk(url, tmp_path, exchange) as desk:
         ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
-        lost = await desk.approve(ticket.id, by="a human")
+        lost = await desk.approve(ticket.id, by=TERMINAL)
         assert lost.state is State.UNKNOWN
         if what == "filled":
             order.filled_at = 0
@@ -235,20 +239,21 @@ async def test_both_legs_of_a_linked_order_are_one_answer(url: str, tmp_path: Pa
     exchange = Exchange(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
         prices = {"stop_price": Decimal(52_000), "limit_price": Decimal(52_100)}
-        lost = await desk.approve((await propose(desk, "buy_oco", **prices)).id, by="a human")
+        lost = await desk.approve((await propose(desk, "buy_oco", **prices)).id, by=TERMINAL)
         exchange.orders += [a_strangers("1"), a_strangers("2", rate=52_100.0)]
         found = await desk.get(lost.id, look=True)
         assert found.state is State.ACCEPTED
         assert found.observed is not None
-        assert found.observed["legs"] == ["1", "2"]
-        again = await look(desk, lost)
+        assert found.observed.order_ids == ("1", "2")
+        again = await look(desk, exchange, lost)
         assert again == found
 
 
 async def test_a_ticket_that_was_never_claimed_is_not_looked_for(url: str, tmp_path: Path) -> None:
-    async with open_desk(url, tmp_path, Exchange()) as desk:
+    exchange = Exchange()
+    async with open_desk(url, tmp_path, exchange) as desk:
         ticket = await propose(desk)
-        assert await look(desk, ticket) == ticket
+        assert await look(desk, exchange, ticket) == ticket
 
 
 async def test_a_wallet_that_cannot_log_in_sends_nothing() -> None:
@@ -256,8 +261,8 @@ async def test_a_wallet_that_cannot_log_in_sends_nothing() -> None:
     instance = Instance.model_validate({"url": "http://gunbot.invalid", "password": "p", "wallet": "short"})
     endpoint = BY_NAME["buy_limit"]
     async with Gunbot(instance, transport=exchange) as gunbot:
-        outcome = await outbox.post_once(gunbot, endpoint, endpoint.args.model_validate(ORDER))
-    assert (outcome.state, exchange.posts) == (State.VOID, [])
+        result = await outbox.post_once(gunbot, TypedOrder.of(endpoint, endpoint.args.model_validate(ORDER)))
+    assert (result.state, exchange.posts) == (State.VOID, [])
 
 
 async def test_a_login_that_fails_has_sent_no_order(url: str, tmp_path: Path) -> None:
@@ -274,7 +279,7 @@ async def test_a_login_that_fails_has_sent_no_order(url: str, tmp_path: Path) ->
         ticket = await propose(desk, "cancel_order", **cancel)
     away = NoLogin()
     async with open_desk(url, tmp_path, away, token="", password="p", wallet="w" * 16) as desk:
-        assert (await desk.approve(ticket.id, by="a human")).state is State.VOID
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.VOID
         assert away.posts == []
 
 
@@ -288,7 +293,7 @@ async def test_a_clock_that_is_set_ends_a_ticket(url: str, tmp_path: Path, jump:
         ticket = await propose(desk)
         clock.set_wall(NOON + jump)
         with pytest.raises(TicketClosed):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         assert (await desk.get(ticket.id)).state is State.EXPIRED
         assert exchange.posts == []
 
@@ -308,25 +313,31 @@ async def test_a_ticket_that_expires_between_approval_and_sending_is_not_sent(ur
     async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
         ticket = await propose(desk)
         exchange.approving = True
-        assert (await desk.approve(ticket.id, by="a human")).state is State.VOID
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.VOID
         assert exchange.posts == []
 
 
 @pytest.mark.parametrize("pause", [timedelta(minutes=10), timedelta(minutes=-10)])
 async def test_a_process_that_slept_after_its_claim_does_not_send_any_more(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: timedelta
+    url: str, tmp_path: Path, pause: timedelta
 ) -> None:
     clock, exchange = ManualClock(NOON), Exchange()
-    claim = Desk._claim  # pyright: ignore[reportPrivateUsage] - it falls asleep between two lines
 
-    async def sleepy(self: Desk, *arguments: Any) -> Any:  # noqa: ANN401 - passed on
-        claimed = await claim(self, *arguments)
-        clock.set_wall(clock.now() + pause)
-        return claimed
+    class Sleepy(Database):
+        """Falls asleep between the commit of the claim and the next line."""
 
-    monkeypatch.setattr(Desk, "_claim", sleepy)
-    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
-        assert (await desk.approve((await propose(desk)).id, by="a human")).state is State.VOID
+        asleep = False
+
+        async def commit(self, connection: Link) -> None:
+            await super().commit(connection)
+            if self.asleep:
+                clock.set_wall(clock.now() + pause)
+
+    database = Sleepy(url, 5)
+    async with open_desk(url, tmp_path, exchange, clock=clock, database=database) as desk:
+        ticket = await propose(desk)
+        database.asleep = True
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.VOID
         assert exchange.posts == []
 
 
@@ -352,7 +363,7 @@ async def test_a_task_that_is_cancelled_while_sending_leaves_an_unknown_order(ur
     exchange = Stuck()
     async with open_desk(url, tmp_path, exchange) as desk:
         ticket = await propose(desk)
-        approving = asyncio.create_task(desk.approve(ticket.id, by="a human"))
+        approving = asyncio.create_task(desk.approve(ticket.id, by=TERMINAL))
         await exchange.taken.wait()
         approving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -361,7 +372,7 @@ async def test_a_task_that_is_cancelled_while_sending_leaves_an_unknown_order(ur
         found = await desk.get(ticket.id, look=True)
         assert found.state is State.ACCEPTED
         assert found.observed is not None
-        assert found.observed["order_id"] == exchange.orders[0].id
+        assert found.observed.order_ids[0] == exchange.orders[0].id
 
 
 @pytest.mark.parametrize(("path", "state"), [("/market/orderbook", State.VOID), ("/trade/buy", State.UNKNOWN)])
@@ -381,7 +392,7 @@ async def test_a_fault_that_nobody_foresaw_is_passed_on_but_not_before_it_is_rec
         ticket = await propose(desk)
         exchange.broken = True
         with pytest.raises(ZeroDivisionError):
-            await desk.approve(ticket.id, by="a human")
+            await desk.approve(ticket.id, by=TERMINAL)
         assert (await desk.get(ticket.id)).state is state
         assert await desk.ledger.verify() == []
 
@@ -390,13 +401,31 @@ async def test_a_senders_late_word_is_kept_where_a_human_had_settled_the_ticket_
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_desk(url, tmp_path, Exchange(plan=["unsent"])) as desk:
-        lost = await desk.approve((await propose(desk)).id, by="a human")
-        void = await desk.resolve(lost.id, placed=False, order_id=None, by="a human")
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        void = await desk.resolve(lost.id, placed=False, order_id=None, by=TERMINAL)
         with caplog.at_level(logging.CRITICAL):
             for _ in range(2):
-                said = (State.ACCEPTED, "Gunbot took the order", {"message": "Order sent"})
-                assert (await outbox.apply_outcome(desk.ledger, lost, *said)).state is void.state
+                said = outbox.Result(
+                    state=State.ACCEPTED, reason=Reason(ReasonCode.TAKEN), answer={"message": "Order sent"}
+                )
+                late = await Outbox(ledger=desk.ledger, folder=tmp_path, timing=Timing()).record(lost, said)
+                assert late.state is void.state
         assert "its sender says accepted" in caplog.text
         kinds = [event.kind for event in await desk.ledger.events(ticket=lost.id)]
         assert kinds.count(outbox.LATE) == 1
         assert await desk.ledger.verify() == []
+
+
+async def test_a_try_that_came_to_nothing_does_not_write_over_the_word_of_the_one_that_sent(
+    url: str, tmp_path: Path
+) -> None:
+    async with open_desk(url, tmp_path, Exchange(plan=["unsent"])) as desk:
+        lost = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        outbox_ = Outbox(ledger=desk.ledger, folder=tmp_path, timing=Timing())
+        sent = outbox.Result(state=State.ACCEPTED, reason=Reason(ReasonCode.TAKEN), answer={"message": "Order sent"})
+        assert outbox_.spool(lost, sent)
+        other_try = replace(lost, baseline={"claim": "another"})
+        assert outbox_.spool(other_try, outbox.not_sent(PairLocked("no", "")))
+        await outbox_.take_in(lost.instance)
+        assert (await desk.get(lost.id)).state is State.ACCEPTED
+        assert list((tmp_path / "outcomes").iterdir()) == []

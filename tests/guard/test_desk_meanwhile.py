@@ -12,10 +12,14 @@ from support.desks import open_desk, propose
 from support.exchange import Exchange
 
 from gunbot_mcp.clock import ManualClock
-from gunbot_mcp.errors import LedgerUnavailable
+from gunbot_mcp.errors import LedgerUnavailable, TicketClosed
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt
+from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.port import Link
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.outcome import reason_text
 from gunbot_mcp.tickets.ticket import State
 
 pytestmark = pytest.mark.anyio
@@ -51,11 +55,11 @@ def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
         "asset": "USDT",
         "max_order": Decimal(51),
         "max_total": Decimal(100),
-        "spent": Decimal(0),
+        "live": True,
+        "url": None,
         "created_at": NOON,
         "expires_at": NOON + timedelta(hours=1),
-        "revoked_at": None,
-        "created_by": "a human",
+        "created_by": TERMINAL,
     }
     return Mandate(**{**facts, **fields})
 
@@ -72,23 +76,25 @@ async def spent(desk: Desk) -> Decimal:
     return found.spent
 
 
-async def test_a_mandate_that_is_revoked_after_the_approval_sends_nothing(ledger_url: str, tmp_path: Path) -> None:
+async def test_a_mandate_that_is_revoked_while_the_market_is_asked_sends_nothing(
+    ledger_url: str, tmp_path: Path
+) -> None:
     exchange, clock = Meanwhile(), ManualClock(NOON)
     async with open_desk(ledger_url, tmp_path, exchange, clock=clock, mode="auto") as desk:
         ticket = await by_mandate(desk, mandate())
 
         async def revoke() -> None:
             async with desk.ledger.write() as write:
-                assert await write.revoke_mandate("m1", "a human")
+                assert await write.revoke_mandate("m1", TERMINAL)
 
         exchange.act = revoke
-        done = await desk.approve(ticket, by="mandate m1", mandate="m1")
-        assert done.state is State.VOID
-        assert "m1" in str(done.reason)
+        with pytest.raises(TicketClosed, match="m1"):
+            await desk.approve(ticket, by=Actor("mandate", "m1"))
         assert exchange.posts == []
+        assert (await desk.get(ticket)).state is State.PENDING  # a human can still decide
 
 
-async def test_a_mandate_that_runs_out_after_the_approval_sends_nothing(ledger_url: str, tmp_path: Path) -> None:
+async def test_a_mandate_that_runs_out_while_the_market_is_asked_sends_nothing(ledger_url: str, tmp_path: Path) -> None:
     exchange, clock = Meanwhile(), ManualClock(NOON)
     async with open_desk(ledger_url, tmp_path, exchange, clock=clock, mode="auto") as desk:
         ticket = await by_mandate(desk, mandate(expires_at=NOON + timedelta(seconds=10)))
@@ -97,7 +103,8 @@ async def test_a_mandate_that_runs_out_after_the_approval_sends_nothing(ledger_u
             clock.advance(timedelta(seconds=10))
 
         exchange.act = wait
-        assert (await desk.approve(ticket, by="mandate m1", mandate="m1")).state is State.VOID
+        with pytest.raises(TicketClosed, match="m1"):
+            await desk.approve(ticket, by=Actor("mandate", "m1"))
         assert exchange.posts == []
 
 
@@ -113,29 +120,32 @@ async def test_an_order_that_grew_since_its_approval_must_still_fit_the_mandate(
             exchange.book = {"ask": [[bid + 1, 1.0]], "bid": [[bid, 1.0]]}
 
         exchange.act = rise
-        assert (await desk.approve(ticket, by="mandate m1", mandate="m1")).state is state
+        assert (await desk.approve(ticket, by=Actor("mandate", "m1"))).state is state
         assert len(exchange.posts) == (state is State.ACCEPTED)
         # What it grew by is spent, too.
         assert await spent(desk) == (Decimal("50.75371301") if state is State.ACCEPTED else Decimal("50.551005505"))
 
 
-async def test_a_halt_holds_to_the_last_moment(
-    ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_halt_holds_to_the_last_moment(ledger_url: str, tmp_path: Path) -> None:
     exchange = Meanwhile()
-    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+
+    class HaltsAfter(Database):
+        """Somebody halts between the commit of the claim and the POST."""
+
+        armed = False
+
+        async def commit(self, connection: Link) -> None:
+            await super().commit(connection)
+            if self.armed:
+                halt(tmp_path, "enough")
+
+    database = HaltsAfter(ledger_url, 5)
+    async with open_desk(ledger_url, tmp_path, exchange, database=database) as desk:
         ticket = await propose(desk)
-        claim = Desk._claim  # pyright: ignore[reportPrivateUsage] - between it and the POST is what this is about
-
-        async def claim_then_halt(self: Desk, *rest: Any) -> Any:  # noqa: ANN401 - passed on
-            claimed = await claim(self, *rest)
-            halt(tmp_path, "enough")
-            return claimed
-
-        monkeypatch.setattr(Desk, "_claim", claim_then_halt)
-        done = await desk.approve(ticket.id, by="a human")
+        database.armed = True
+        done = await desk.approve(ticket.id, by=TERMINAL)
         assert (done.state, exchange.posts) == (State.VOID, [])
-        assert "enough" in str(done.reason)
+        assert "enough" in str(reason_text(done))
 
 
 async def test_a_ticket_is_for_the_gunbot_that_it_was_proposed_to(ledger_url: str, tmp_path: Path) -> None:
@@ -143,9 +153,9 @@ async def test_a_ticket_is_for_the_gunbot_that_it_was_proposed_to(ledger_url: st
     async with open_desk(ledger_url, tmp_path, exchange) as desk:
         ticket = await propose(desk)
     async with open_desk(ledger_url, tmp_path, exchange, url="http://another.invalid") as desk:
-        done = await desk.approve(ticket.id, by="a human")
+        done = await desk.approve(ticket.id, by=TERMINAL)
         assert (done.state, exchange.posts) == (State.VOID, [])
-        assert "another Gunbot" in str(done.reason)
+        assert "another Gunbot" in str(reason_text(done))
 
 
 async def test_a_book_whose_sides_cross_is_no_market(ledger_url: str, tmp_path: Path) -> None:
@@ -157,27 +167,28 @@ async def test_a_book_whose_sides_cross_is_no_market(ledger_url: str, tmp_path: 
             exchange.book = {"ask": [[1, 1.0]], "bid": [[49_999, 1.0]]}
 
         exchange.act = cross
-        done = await desk.approve(ticket.id, by="a human")
+        done = await desk.approve(ticket.id, by=TERMINAL)
         assert (done.state, exchange.posts) == (State.VOID, [])
-        assert "no order book" in str(done.reason)
+        assert "no order book" in str(reason_text(done))
 
 
-@pytest.mark.parametrize("column", ["arguments", "summary"])
+@pytest.mark.parametrize("edit", ["content 0.001", "fingerprint a", "notional 0"])
 @pytest.mark.parametrize("when", ["before the approval", "after it"])
 async def test_a_ticket_that_was_edited_in_the_store_is_not_sent(
-    ledger_url: str, tmp_path: Path, execute_sql: Callable[..., None], column: str, when: str
+    ledger_url: str, tmp_path: Path, execute_sql: Callable[..., None], edit: str, when: str
 ) -> None:
     exchange = Meanwhile()
     async with open_desk(ledger_url, tmp_path, exchange) as desk:
         ticket = await propose(desk)
 
-        async def edit() -> None:
-            execute_sql(ledger_url, f"UPDATE tickets SET {column} = replace({column}, '0.001', '0.004')")
+        async def change() -> None:
+            column, digits = edit.split()
+            execute_sql(ledger_url, f"UPDATE tickets SET {column} = replace({column}, '{digits}', '0.004')")
 
         if when == "after it":
-            exchange.act = edit
+            exchange.act = change
         else:
-            await edit()
-        with pytest.raises(LedgerUnavailable, match="not what was recorded"):
-            await desk.approve(ticket.id, by="a human")
+            await change()
+        with pytest.raises(LedgerUnavailable, match=r"not what was recorded|is damaged"):
+            await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []

@@ -7,9 +7,9 @@ import pytest
 
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.endpoints import BY_NAME
-from gunbot_mcp.guard.desk import intent_of
 from gunbot_mcp.guard.market import distances
 from gunbot_mcp.gunbot.records import Book
+from gunbot_mcp.tickets.order import Order
 
 BOOK = Book(bid=Decimal(99), ask=Decimal(100))
 PAIR: dict[str, Any] = {"exchange": "binance", "pair": "USDT-BTC"}
@@ -17,7 +17,7 @@ PAIR: dict[str, Any] = {"exchange": "binance", "pair": "USDT-BTC"}
 
 def told(tool: str, book: Book = BOOK, **arguments: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - any argument
     endpoint = BY_NAME[tool]
-    return list(distances(intent_of(endpoint, parse_arguments(endpoint.args, {**PAIR, **arguments})), book))
+    return list(distances(Order.of(endpoint, parse_arguments(endpoint.args, {**PAIR, **arguments})).intent, book))
 
 
 @pytest.mark.parametrize(

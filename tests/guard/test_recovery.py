@@ -11,9 +11,10 @@ import pytest
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import LedgerUnavailable
-from gunbot_mcp.guard import recovery
 from gunbot_mcp.guard.recovery import Owner, is_dead, recover
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import SENDER, TERMINAL
+from gunbot_mcp.tickets.outcome import reason_text
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 MakeTicket = Callable[..., Ticket]
@@ -45,10 +46,10 @@ def child_owner(folder: Path) -> Generator[tuple[str, "subprocess.Popen[str]"]]:
 
 async def put(ledger: Ledger, ticket: Ticket, owner: str, clock: ManualClock, *, send: bool) -> None:
     async with ledger.write() as write:
-        await write.add(ticket, "mcp")
-        await write.move(ticket.id, State.PENDING, State.APPROVED, actor="human", owner=owner)
+        await write.add(ticket, TERMINAL)
+        await write.move(ticket.id, State.PENDING, State.APPROVED, actor=TERMINAL, owner=owner)
         if send:
-            await write.move(ticket.id, State.APPROVED, State.SENDING, actor=owner, owner=owner, sent_at=clock.now())
+            await write.move(ticket.id, State.APPROVED, State.SENDING, actor=SENDER, owner=owner, sent_at=clock.now())
 
 
 async def states(ledger: Ledger) -> dict[str, State]:
@@ -83,20 +84,15 @@ def test_an_owner_that_cannot_hold_its_lock_does_not_start(tmp_path: Path) -> No
         Owner.start(tmp_path)
 
 
-def test_an_owner_whose_new_lock_file_is_swept_away_makes_it_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_owner_whose_new_lock_file_is_swept_away_makes_it_again(tmp_path: Path) -> None:
     looks: list[Path] = []
-    still_there = recovery._still_there  # pyright: ignore[reportPrivateUsage] - the race stands between two lines
 
-    def swept_once(handle: int, path: Path) -> bool:
+    def swept_once(path: Path) -> None:
         looks.append(path)
         if len(looks) == 1:
             path.unlink()
-        return still_there(handle, path)
 
-    monkeypatch.setattr(recovery, "_still_there", swept_once)
-    owner = Owner.start(tmp_path)
+    owner = Owner.start(tmp_path, locked=swept_once)
     assert len(looks) == 2
     assert looks[0].exists()
     owner.stop()
@@ -123,7 +119,7 @@ async def test_what_a_killed_process_was_sending_becomes_unknown(
             "sending": State.UNKNOWN,
             "approved": State.VOID,
         }
-        reasons = {ticket.id: ticket.reason or "" for ticket in changed}
+        reasons = {ticket.id: reason_text(ticket) or "" for ticket in changed}
         assert "gunbot-mcp resolve" in reasons["sending"]
         assert "nothing was sent" in reasons["approved"]
         assert await recover(ledger, tmp_path, clock, lease=LEASE, instance="paper") == []
@@ -182,6 +178,6 @@ async def test_a_sender_that_lives_after_all_still_records_its_outcome(
         await recover(ledger, tmp_path, clock, lease=LEASE, instance=None)
         async with ledger.write() as write:
             for outcome in (State.ACCEPTED, State.REJECTED, State.VOID):
-                assert await write.move(f"{outcome}", {State.SENDING, State.UNKNOWN}, outcome, actor="sender")
+                assert await write.move(f"{outcome}", State.UNKNOWN, outcome, actor=SENDER)
         assert set((await states(ledger)).values()) == {State.ACCEPTED, State.REJECTED, State.VOID}
         assert await ledger.verify() == []

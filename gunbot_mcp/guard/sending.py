@@ -1,0 +1,235 @@
+"""From an approval to Gunbot: look at the market, approve and claim in one transaction, one POST, record, look for it.
+
+Everything here runs shielded: a client that goes away does not stop an order half-way. Approval and claim are one
+transaction, so a second approval sends nothing. Where the ledger cannot be written, nothing is sent; what Gunbot
+answered is recorded by the `Outbox`, in the ledger, a file or the log.
+
+A shield does not stop the event loop's own cancellation (Ctrl-C) or an interrupt; these pass, but only after what they
+cut off is recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from gunbot_mcp.errors import GatewayError, GunbotMcpError, LedgerUnavailable, LimitExceeded, Refused, TicketClosed
+from gunbot_mcp.guard import market, outbox
+from gunbot_mcp.guard.checks import check_all
+from gunbot_mcp.guard.following import unsettled
+from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.tickets.channels import SENDER, Actor
+from gunbot_mcp.tickets.content import seen_book
+from gunbot_mcp.tickets.ticket import State, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from gunbot_mcp.clock import Clock
+    from gunbot_mcp.config import Settings
+    from gunbot_mcp.guard.case import Cases
+    from gunbot_mcp.guard.following import Follower
+    from gunbot_mcp.guard.market import Survey
+    from gunbot_mcp.guard.outbox import Outbox, Result
+    from gunbot_mcp.gunbot.client import Gunbot
+    from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.tickets.ids import Ids
+    from gunbot_mcp.tickets.notional import Notional
+
+    Later = Callable[[Callable[[], Awaitable[None]]], None]
+
+CLAIM_HOLDS = timedelta(seconds=15)
+"""How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
+
+
+class Sender:
+    """Sends one instance's orders; each at most once."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        gunbot: Gunbot,
+        ledger: Ledger,
+        cases: Cases,
+        clock: Clock,
+        ids: Ids,
+        owner: str,
+        folder: Path,
+        outbox: Outbox,
+        follower: Follower,
+        later: Later | None,
+    ) -> None:
+        """`owner` names this process in its claims; `later` runs what may outlive the call."""
+        self._settings = settings
+        self._gunbot = gunbot
+        self._ledger = ledger
+        self._cases = cases
+        self._clock = clock
+        self._ids = ids
+        self._owner = owner
+        self._folder = folder
+        self._outbox = outbox
+        self._follower = follower
+        self._later = later
+
+    async def approve(self, ticket: Ticket, by: Actor) -> Ticket:
+        """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
+
+        Raises:
+            TicketClosed: it is already decided. LedgerUnavailable: nothing was sent.
+        """
+        claim = self._ids.claim()
+        shown: Survey | BaseException
+        try:
+            shown = await market.survey(self._gunbot, ticket.order.intent)
+        except BaseException as exc:  # noqa: BLE001 - raised again below, once it is recorded what it stopped
+            shown = exc
+        try:
+            async with self._ledger.write() as write:
+                claimed = await self._decide(write, ticket, by, shown, claim)
+        except TicketClosed:
+            raise
+        except BaseException as exc:
+            await self.take_back(replace(ticket, baseline={"claim": claim}), exc)
+            raise
+        if isinstance(shown, BaseException) and not isinstance(shown, GatewayError):
+            raise shown
+        return await self.send(claimed) if claimed.state is State.SENDING else claimed
+
+    async def _decide(
+        self, write: Transaction, ticket: Ticket, by: Actor, shown: Survey | BaseException, claim: str
+    ) -> Ticket:
+        """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
+        await _check_intact(write, ticket)
+        approved = await self.grant(write, ticket, by)
+        if isinstance(shown, BaseException):
+            return await _refuse(write, approved, shown)
+        refusal: GunbotMcpError | None = self._cases.out_of_date(ticket)
+        try:
+            case = await self._cases.full(write, ticket.order, shown.book, exclude=ticket.id)
+            verdict = check_all(replace(case, seen=seen_book(ticket)))
+            await self._check_mandate(write, approved, verdict.notional)
+        except Refused as exc:
+            refusal = refusal or exc
+        if refusal is not None:
+            return await _refuse(write, approved, refusal)
+        return await self.claim(write, approved, shown, claim)
+
+    async def grant(self, write: Transaction, ticket: Ticket, by: Actor) -> Ticket:
+        """Record an approval; under a mandate, its cost is first taken from the mandate.
+
+        Raises:
+            TicketClosed: it is already decided, its mandate no longer covers it, or the channel does not count.
+        """
+        if not by.row.counts(live=ticket.live):
+            raise TicketClosed(f"an approval by {by} does not count on this instance", "a human can still approve it")
+        mandate = by.name if by.channel == "mandate" else None
+        if mandate is not None and not await write.spend(mandate, ticket.notional or Decimal(0), actor=by):
+            raise TicketClosed(
+                f"mandate {mandate} does not cover ticket {ticket.id} any more", "a human can still approve it"
+            )
+        moved = await write.move(
+            ticket.id, State.PENDING, State.APPROVED, actor=by, decided_by=by, owner=self._owner, mandate=mandate
+        )
+        if moved is None:
+            raise closed(await write.get(ticket.id) or ticket)
+        return moved
+
+    async def claim(self, write: Transaction, approved: Ticket, shown: Survey, claim: str) -> Ticket:
+        """Take the right to send, and record what was there just before."""
+        baseline = {} if shown.baseline is None else shown.baseline.as_dict()
+        claimed = await write.move(
+            approved.id,
+            State.APPROVED,
+            State.SENDING,
+            actor=SENDER,
+            owner=self._owner,
+            sent_at=self._clock.now(),
+            baseline={**baseline, "claim": claim},
+        )
+        if claimed is None:
+            raise closed(await write.get(approved.id) or approved)
+        return claimed
+
+    async def _check_mandate(self, write: Transaction, ticket: Ticket, worst: Notional | None) -> None:
+        """Refuse an order that its mandate no longer covers: it was revoked, has expired, or the price has risen.
+
+        Raises:
+            LimitExceeded: nothing was spent beyond what the approval took.
+        """
+        if ticket.mandate is None or worst is None:
+            return
+        active = await write.mandates(self._settings.name, active_at=self._clock.now())
+        mandate = next((one for one in active if one.id == ticket.mandate), None)
+        more = worst.amount - (ticket.notional or Decimal(0))
+        covered = mandate is not None and worst.amount <= mandate.max_order
+        if not covered or (more > 0 and not await write.spend(ticket.mandate, more, actor=SENDER)):
+            raise LimitExceeded(f"mandate {ticket.mandate} does not cover it any more", "propose it again")
+
+    async def take_back(self, claimed: Ticket, exc: BaseException) -> None:
+        """Close a ticket that may be claimed although the transaction reported a failure: nobody will send it."""
+        await self._outbox.record(claimed, outbox.not_sent(exc), attempts=1)
+
+    async def send(self, claimed: Ticket) -> Ticket:
+        """Send a ticket that this process has claimed: one POST, recorded, then one look for the order."""
+        try:
+            result = self._too_late(claimed) or await outbox.post_once(self._gunbot, claimed.order)
+        except BaseException as exc:
+            await self._outbox.record(claimed, outbox.cut_off(exc))
+            raise
+        done = await self._outbox.record(claimed, result)
+        if not unsettled(done):
+            return done
+        done = await self._follower.look(done)
+        if self._later is not None and unsettled(done):
+            self._later(lambda: self._follower.follow(done))
+        return done
+
+    def _too_late(self, ticket: Ticket) -> Result | None:
+        """Return why a claimed order must not be sent any more, or None if it may be.
+
+        A process that was frozen after its claim, or whose clock was set, must not send what others have meanwhile
+        taken for lost and a human may have settled. A halt counts until the last moment.
+        """
+        reason = halted(self._folder)
+        if reason is not None:
+            return outbox.halted_before(reason)
+        return None if _fresh(ticket, self._clock.now()) else outbox.too_late()
+
+
+def _fresh(ticket: Ticket, now: datetime) -> bool:
+    return ticket.sent_at is not None and abs(now - ticket.sent_at) <= CLAIM_HOLDS
+
+
+async def _refuse(write: Transaction, approved: Ticket, why: BaseException) -> Ticket:
+    result = outbox.not_sent(why)
+    moved = await write.move(
+        approved.id, State.APPROVED, State.VOID, actor=SENDER, reason=result.reason, answer=result.answer
+    )
+    return moved or approved
+
+
+async def _check_intact(write: Transaction, ticket: Ticket) -> None:
+    """Refuse a ticket that somebody edited in the store: what would be sent is not what the human reads.
+
+    Raises:
+        LedgerUnavailable: it was edited.
+    """
+    if not await write.intact(ticket.id):
+        raise LedgerUnavailable(
+            f"ticket {ticket.id} is not what was recorded when it was made; nothing was sent",
+            "gunbot-mcp ledger --verify shows what was changed",
+        )
+
+
+def closed(ticket: Ticket) -> TicketClosed:
+    who = f" (by {ticket.decided_by})" if ticket.decided_by else ""
+    return TicketClosed(
+        f"ticket {ticket.id} is already {ticket.state.value}{who}", "get_ticket shows what became of it"
+    )
