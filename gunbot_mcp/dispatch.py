@@ -1,11 +1,10 @@
-"""The one path of every call, whoever calls: parse → policy → ticket → approval → claim → send → record → observe.
+"""The one path of every call, from any caller: parse → policy → ticket → approval → claim → send → record → observe.
 
 The MCP server and the command line differ only in their `Caller`: its name for the records, and the form (if any) in
 which it can ask a human. No caller has a way to say that a human approved.
 """
 
 import contextlib
-import difflib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,27 +13,26 @@ from typing import Any
 
 import anyio
 
-from gunbot_mcp import companions, endpoints, exchanges
-from gunbot_mcp.approval.forms import Form, Reply, form_for, read_reply
-from gunbot_mcp.arguments import Args, parse_arguments
-from gunbot_mcp.config import Mode, Settings
-from gunbot_mcp.domain import Effect
-from gunbot_mcp.endpoints import AnyEndpoint
-from gunbot_mcp.errors import GunbotMcpError, Internal, ReadOnly, TicketClosed, TicketNotFound, UnknownTool, clean
+from gunbot_mcp import exchanges
+from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_reply
+from gunbot_mcp.approval.ways import is_open
+from gunbot_mcp.arguments import parse_arguments
+from gunbot_mcp.config import Settings
+from gunbot_mcp.errors import GunbotMcpError, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.render import Answer, error_answer
-from gunbot_mcp.tickets.content import stored_arguments
+from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.tickets.view import ticket_answer
-from gunbot_mcp.tools.orders import orders_answer
+from gunbot_mcp.tickets.view import TICKET_META, ticket_answer
+from gunbot_mcp.tools.inventory import Access, inventory
+from gunbot_mcp.tools.tool import AnyTool, Context
 
 logger = logging.getLogger(__name__)
 
-TOOL_NAMES = (*endpoints.BY_NAME, *(row.name for row in companions.COMPANIONS if not row.for_app))
-TICKET_META = "gunbot-mcp/ticket"
 
 Ask = Callable[[Form], Awaitable[tuple[str, Mapping[str, Any] | None]]]
 """Shows a form to the human and returns (action, content): accept, decline or cancel."""
@@ -68,16 +66,8 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The call waits for the client to show `form` and to call again with `state`."""
-
-    form: Form
-    state: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the dispatcher needs from whoever runs it.
+    """What the dispatcher needs from its owner.
 
     `page_url` starts the approval page, if there is one; `later` runs something that may outlive the call.
     """
@@ -96,10 +86,8 @@ class Dispatcher:
         self._around = around
         self._settings = around.settings
         self._limits = around.settings.served.limits
-        matrix = exchanges.CapabilityMatrix(around.settings.capabilities)
-        self._context = companions.Context(
-            gunbot=around.gunbot, matrix=matrix, desk=around.desk, how_to_approve=self._how_to_approve
-        )
+        self._matrix = exchanges.CapabilityMatrix(around.settings.capabilities)
+        self.tools = inventory()
 
     async def call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
         """Answer one call, or ask the client to ask. Never raises: what went wrong is an error answer with a code."""
@@ -109,53 +97,42 @@ class Dispatcher:
             return error_answer(exc, self._settings.secrets())
         except Exception:  # the top edge: a caller gets a code, the log gets the traceback
             logger.exception("%s failed", clean(name, 64))
-            fault = Internal("this is a fault of gunbot-mcp", "its log on stderr says more; please report it")
+            fault = Internal("gunbot-mcp itself failed", "its log on stderr says more; please report it")
             return error_answer(fault)
 
     async def _call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
-        endpoint = endpoints.BY_NAME.get(name)
-        if endpoint is not None and endpoint.effect is Effect.READ:
-            args = parse_arguments(endpoint.args, arguments)
-            return orders_answer(endpoint, args, await self._around.gunbot.read(endpoint, args))
-        if endpoint is not None:
-            self._check_mode()
-            return await self._order(endpoint, parse_arguments(endpoint.args, arguments), caller)
-        companion = companions.BY_NAME.get(name)
-        if companion is not None and (not companion.for_app or self.card_buttons(caller)):
-            if companion.effect is not Effect.READ:
-                self._check_mode()
-            context = replace(self._context, who=caller.name)
-            answer = await companion.run(context, parse_arguments(companion.args, arguments))
-            return self._with_card(answer, caller, None)
-        near = difflib.get_close_matches(name[:64], TOOL_NAMES, n=1)
-        raise UnknownTool(
-            f"there is no tool {clean(name, 64)!r}",
-            f"did you mean {near[0]}?" if near else "tools/list names all tools",
+        tool = self.tools.admit(name, self._access(caller))
+        return await tool.handler(self._context(caller), parse_arguments(tool.args, arguments))
+
+    def listed(self, caller: Caller) -> list[AnyTool]:
+        """Return the tools that this caller may call."""
+        return self.tools.listed(self._access(caller))
+
+    def _access(self, caller: Caller) -> Access:
+        return Access(mode=self._settings.effective_mode, card=self._card_buttons(caller))
+
+    def _context(self, caller: Caller) -> Context:
+        return Context(
+            who=caller.name,
+            gunbot=self._around.gunbot,
+            matrix=self._matrix,
+            desk=self._around.desk,
+            propose=lambda order: self._order(order, caller),
+            ticket_answer=lambda ticket: self._answer(ticket, caller, None),
         )
 
-    def card_buttons(self, caller: Caller) -> bool:
+    def _card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""
-        where, live = self._settings.approval.card_buttons, self._settings.served.live
-        return caller.shows_card and where != "never" and (not live or (where == "always" and caller.known))
-
-    def _check_mode(self) -> None:
-        if self._settings.effective_mode is Mode.READ_ONLY:
-            raise ReadOnly("this server is read-only: it places and cancels nothing", "a human can set mode = approve")
+        return caller.shows_card and is_open("card", self._settings, known=caller.known)
 
     # Orders
 
-    async def _order(self, endpoint: AnyEndpoint, args: Args, caller: Caller) -> Answer | Question:
+    async def _order(self, order: Order, caller: Caller) -> Answer | Question:
         desk = await self._around.desk()
         if caller.reply is not None:
-            return await self._replied(desk, endpoint, args, caller, caller.reply)
-        proposal = await desk.propose(endpoint, args, client=caller.name)
+            return await self._replied(desk, order, caller, caller.reply)
+        proposal = await desk.propose(order, client=caller.name, send=True)
         ticket = proposal.ticket
-        if proposal.grant is not None:
-            try:
-                ticket = await desk.approve(ticket.id, by=proposal.grant, mandate=proposal.mandate)
-            except TicketClosed:
-                # The rule no longer covers it; then a human decides, as for every other order.
-                ticket = await desk.get(ticket.id)
         if ticket.state is not State.PENDING:
             return await self._answer(ticket, caller, proposal)
         if caller.asks_later:
@@ -183,9 +160,9 @@ class Dispatcher:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_decided)
-            # Raised in here, it would leave as a group; and if the ledger is still away below, it is said there.
+            # Raised here, it would come out as a group; if the ledger is still unavailable, the code below reports it.
             with contextlib.suppress(GunbotMcpError):
-                await desk.wait(proposal.ticket.id, self._settings.approval.wait)
+                await desk.wait(proposal.ticket.id, self._settings.approval.wait, fresh=True)
             tasks.cancel_scope.cancel()
         return await self._answer(await desk.get(proposal.ticket.id), caller, proposal, " ".join(notes))
 
@@ -194,7 +171,7 @@ class Dispatcher:
     ) -> None:
         """Show the client's form until the ticket closes, also when the call that asked was answered long ago.
 
-        People read slowly; a form that vanished under their eyes, or a click that went nowhere, would be a lie.
+        People read slowly: the form must not vanish while they read it, and their click must count.
         """
         if caller.ask is None:
             return
@@ -205,13 +182,14 @@ class Dispatcher:
 
             async def until_closed() -> None:
                 with contextlib.suppress(GunbotMcpError):
-                    await desk.wait(ticket.id, (ticket.expires_at - desk.clock.now()).total_seconds() + 1)
+                    left = (ticket.expires_at - desk.clock.now()).total_seconds() + 1
+                    await desk.wait(ticket.id, left, fresh=True)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_closed)
             action, content = await caller.ask(form)
             reply = read_reply(form, action, content, desk.clock.monotonic() - asked)
-            # A human has answered: that the waiting ends at this very moment must not undo it.
+            # A human has answered: this must count even if the waiting ends at the same moment.
             with anyio.CancelScope(shield=True):
                 try:
                     notes.append(await self._decide(desk, ticket, reply, caller))
@@ -222,20 +200,18 @@ class Dispatcher:
             tasks.cancel_scope.cancel()
 
     async def _decide(self, desk: Desk, ticket: Ticket, reply: Reply, caller: Caller) -> str:
-        by = f"form in {caller.name}"
+        by = Actor("form", caller.name)
         if reply is Reply.APPROVE:
             await desk.approve(ticket.id, by=by)
         elif reply is Reply.REJECT:
             await desk.decline(ticket.id, by=by)
         return _NOTES[reply]
 
-    async def _replied(
-        self, desk: Desk, endpoint: AnyEndpoint, args: Args, caller: Caller, reply: LaterReply
-    ) -> Answer:
+    async def _replied(self, desk: Desk, order: Order, caller: Caller, reply: LaterReply) -> Answer:
         """Take the second call of a question. A replay finds its ticket decided, and sends nothing."""
         ticket_id, _, nonce = reply.state.partition(".")
         ticket = await desk.check_key(ticket_id, nonce)
-        if ticket.tool != endpoint.name or ticket.arguments != stored_arguments(args):
+        if ticket.tool != order.tool or ticket.order.arguments != order.arguments:
             raise TicketNotFound("the answer belongs to another order", "call the tool again without request_state")
         note = ""
         if ticket.state is State.PENDING:
@@ -251,7 +227,7 @@ class Dispatcher:
 
     # Answers
 
-    async def _answer(self, ticket: Ticket, caller: Caller, proposal: Proposal, note: str = "") -> Answer:
+    async def _answer(self, ticket: Ticket, caller: Caller, proposal: Proposal | None, note: str = "") -> Answer:
         answer = ticket_answer(ticket, approve=await self._how_to_approve(ticket), note=note)
         return self._with_card(answer, caller, proposal)
 
@@ -270,13 +246,13 @@ class Dispatcher:
 
     def _with_card(self, answer: Answer, caller: Caller, proposal: Proposal | None) -> Answer:
         """Add what only the human's card needs; no client shows `_meta` to its model."""
-        ticket: dict[str, Any] | None = answer.structured.get("ticket")
-        if not caller.shows_card or ticket is None:
-            return answer
-        buttons = self.card_buttons(caller) and answer.structured.get("status") == "awaiting_approval"
+        seen: dict[str, Any] | None = answer.meta.get(TICKET_META)
+        if not caller.shows_card or seen is None:
+            return replace(answer, meta={})
+        buttons = self._card_buttons(caller) and answer.structured.get("status") == "awaiting_approval"
         approve: dict[str, Any] = answer.structured.get("approve", {})
         card = {
-            "ticket": ticket,
+            **seen,
             "quote": None if proposal is None else proposal.ticket.quote,
             "distances": None if proposal is None else [list(pair) for pair in seen_distances(proposal.ticket)],
             "page_url": approve.get("page"),

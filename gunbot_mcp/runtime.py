@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
@@ -15,9 +16,10 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.dispatch import Dispatcher, Surroundings
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.exchanges import CapabilityMatrix
+from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
-from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gunbot_mcp.config import Settings
+    from gunbot_mcp.guard.timing import Timing
+    from gunbot_mcp.ledger.database import Database
     from gunbot_mcp.paper.app import PaperGateway
+    from gunbot_mcp.tickets.ids import Ids
 
 
 logger = logging.getLogger(__name__)
@@ -57,13 +62,26 @@ class PaperTransport(httpx2.AsyncBaseTransport):
                 market=served.market,
                 capabilities=self._settings.capabilities,
             )
-            # A fault of the gateway is its answer 500, as over a network, not an exception of the one who asks.
+            # A fault of the gateway becomes its answer 500, as over a network, and is not raised in the caller.
             self._inner = httpx2.ASGITransport(app=self._gateway.app, raise_app_exceptions=False)
         return self._inner
 
     async def aclose(self) -> None:
         if self._gateway is not None:
             await self._gateway.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seams:
+    """The parts of a runtime that tests and rehearsals replace; None is the real one."""
+
+    clock: Clock | None = None
+    ids: Ids | None = None
+    timing: Timing | None = None
+    transport: httpx2.AsyncBaseTransport | None = None
+    database: Callable[[str], Database] | None = None
+    keep: Callable[[Path, str], None] = write_private
+    backoff: float = BACKOFF_SECONDS
 
 
 class Later:
@@ -86,13 +104,13 @@ class Later:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        # Nobody waits for it, so this is where it is told of.
+        # Nobody waits for it, so it is reported here.
         failure = None if task.cancelled() else task.exception()
         if failure is not None:
             logger.error("work in the background failed", exc_info=failure)
 
     async def aclose(self) -> None:
-        """Cancel all of it, and wait: what is shielded (an order on its way) comes to its end."""
+        """Cancel all of it, and wait until what is shielded (an order on its way) has ended."""
         while self._running:
             for scope in self._running.values():
                 scope.cancel()
@@ -102,13 +120,21 @@ class Later:
 class Runtime:
     """Use as an async context manager. The guard, its ledger and the paper gateway open when they are first needed.
 
-    `page` makes the approval page of a server that lives long enough to show one.
+    `page` makes the approval page of a server that lives long enough to show one. `seams` replace real parts.
     """
 
-    def __init__(self, settings: Settings, *, page: Callable[[Runtime, Desk], Page] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        page: Callable[[Runtime, Desk], Page] | None = None,
+        seams: Seams | None = None,
+    ) -> None:
         self.settings = settings
+        self._seams = seams or Seams()
         self._later = Later()
-        self.gunbot = Gunbot(settings.served, transport=None if settings.served.live else PaperTransport(settings))
+        paper = None if settings.served.live else PaperTransport(settings)
+        self.gunbot = Gunbot(settings.served, transport=self._seams.transport or paper, backoff=self._seams.backoff)
         self.dispatcher = Dispatcher(
             Surroundings(
                 settings=settings,
@@ -139,9 +165,10 @@ class Runtime:
     async def _open_desk(self) -> Desk:
         from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy is loaded when it is first needed
 
-        settings, folder, clock = self.settings, state_folder(self.settings), Clock()
+        settings, folder, clock = self.settings, state_folder(self.settings), self._seams.clock or Clock()
         url = settings.ledger.url.get_secret_value() or f"sqlite:///{folder / 'ledger.sqlite3'}"
-        ledger = await Ledger.open(url, clock=clock)
+        database = None if self._seams.database is None else self._seams.database(url)
+        ledger = await Ledger.open(url, clock=clock, database=database)
         self._tasks.push_async_callback(ledger.aclose)
         self._owner = self._owner or Owner.start(folder)
         desk = Desk(
@@ -152,16 +179,20 @@ class Runtime:
             clock=clock,
             owner=self._owner.id,
             folder=folder,
+            timing=self._seams.timing,
+            ids=self._seams.ids,
+            keep=self._seams.keep,
+            later=self._later.start,
         )
         await desk.recover()
-        # What is not found at once is found when somebody asks for it; a Gunbot that hangs must not hold up a human.
+        # What is not found now is found when somebody asks for it; a human must not wait for a Gunbot that hangs.
         with anyio.move_on_after(LOOK_SECONDS):
             for ticket in await desk.list(states={State.UNKNOWN}):
                 await desk.get(ticket.id, look=True)
         return desk
 
     async def page_url(self) -> str | None:
-        """Return the approval page's address, starting it if need be; None where there is none."""
+        """Return the approval page's address, starting it if needed; None where there is none."""
         if self._make_page is None:
             return None
         desk = await self.desk()

@@ -3,17 +3,18 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
+from support.recorder import SHORTLY
 
 from gunbot_mcp.config import load
-from gunbot_mcp.dispatch import TOOL_NAMES, Caller
-from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.runtime import Runtime, Seams
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
+pytestmark = pytest.mark.anyio
 ME = Caller(name="tests")
 KEY = {"key": "binance/USDT-BTC"}
 
@@ -60,7 +61,7 @@ async def test_an_error_of_gunbot_is_answered_with_its_code(runtime: Runtime, re
 async def test_a_read_that_cannot_reach_gunbot_may_be_tried_again(refusing_url: str, token: str) -> None:
     settings = load(instances={"gunbot": {"url": refusing_url, "token": token}})
 
-    async with Runtime(settings) as runtime:
+    async with Runtime(settings, seams=Seams(backoff=SHORTLY)) as runtime:
         answer = await _ask(runtime, "list_orders", KEY)
 
     assert answer.structured["error"] == {
@@ -72,14 +73,13 @@ async def test_a_read_that_cannot_reach_gunbot_may_be_tried_again(refusing_url: 
 
 
 async def test_a_fault_of_ours_has_a_code_for_the_caller_and_a_traceback_in_the_log(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def broken(*_: object) -> None:
+    def broken(_: httpx2.Request) -> httpx2.Response:
         raise ZeroDivisionError("a secret of the inside")
 
-    monkeypatch.setattr(Gunbot, "read", broken)
-
-    answer = await _ask(runtime, "list_orders", KEY)
+    async with Runtime(load(), seams=Seams(transport=httpx2.MockTransport(broken))) as runtime:
+        answer = await _ask(runtime, "list_orders", KEY)
 
     assert answer.structured["error"]["code"] == "internal"
     assert "secret" not in answer.text
@@ -103,7 +103,3 @@ async def test_secrets_of_the_configuration_are_in_no_answer(recorder: "Recorder
 
             assert "[secret]" in answer.text
             assert not [secret for secret in secrets if secret in f"{answer.text}{answer.structured}"]
-
-
-def test_every_name_belongs_to_one_tool() -> None:
-    assert len(set(TOOL_NAMES)) == len(TOOL_NAMES)

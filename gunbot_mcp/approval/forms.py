@@ -1,4 +1,4 @@
-"""Asking in the client's own form (elicitation), and reading what comes back. What is unclear is no approval.
+"""Asking in the client's own form (elicitation), and reading what comes back. An unclear answer is not an approval.
 
 The form has a decision without a default and, above a configured amount, a short code to type. Some clients answer
 forms that they never showed: a decline or cancel in under a second counts as not shown.
@@ -33,6 +33,14 @@ class Form:
     message: str = field(repr=False)
     schema: dict[str, Any]
     code: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Instead of an answer: the call waits for the client to show `form` and to call again with `state`."""
+
+    form: Form
+    state: str = field(repr=False)
 
 
 def needs_code(ticket: Ticket, limits: Limits) -> bool:

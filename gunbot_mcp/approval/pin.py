@@ -1,4 +1,4 @@
-"""The PIN that turns a page's or terminal's yes into a human's: kept as scrypt, tried at most five times in a while.
+"""The PIN that turns a page's or terminal's yes into a human's: kept as a scrypt hash, with few tries allowed.
 
 The rule of the gate, exactly:
 
@@ -31,6 +31,7 @@ from gunbot_mcp.files import write_private
 if TYPE_CHECKING:
     from gunbot_mcp.clock import Clock
     from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.tickets.channels import Actor
 
 WINDOW = timedelta(minutes=15)
 TRIES = 5
@@ -83,7 +84,7 @@ def set_pin(folder: Path, pin: str) -> None:
 
 
 def has_pin(folder: Path) -> bool:
-    """Return whether a PIN was set: also where its file is damaged or cannot be read, so that nobody goes without."""
+    """Return whether a PIN was set; also True if its file is damaged or unreadable, so nobody passes without it."""
     try:
         _path(folder).lstat()
     except FileNotFoundError:
@@ -110,7 +111,7 @@ class PinGate:
         self._folder = folder
         self._clock = clock
 
-    async def verify(self, pin: str, *, actor: str, ticket: str | None) -> None:
+    async def verify(self, pin: str, *, actor: "Actor", ticket: str | None) -> None:
         """Return if the PIN is right.
 
         Raises:
@@ -157,7 +158,7 @@ def _load(folder: Path) -> _Record:
         data = json.loads(path.read_bytes())
         n, r, p = (int(data[name]) for name in ("n", "r", "p"))
         salt, key = (b64decode(data[name], validate=True) for name in ("salt", "key"))
-        # Weaker numbers than ours are nobody's but a forger's; larger ones would only exhaust the memory.
+        # Only a forger would use weaker numbers than ours; larger ones would only exhaust the memory.
         sound = data["kdf"] == "scrypt" and (n, r, p) == (_N, _R, _P) and len(salt) >= 16 and len(key) == 32  # noqa: PLR2004
     except FileNotFoundError:
         raise ConfigInvalid("no PIN is set", hint) from None

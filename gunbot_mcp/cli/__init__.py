@@ -10,12 +10,15 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from gunbot_mcp import __version__
 from gunbot_mcp.errors import GunbotMcpError, clean
+
+if TYPE_CHECKING:
+    from gunbot_mcp.runtime import Seams
 
 logger = logging.getLogger(__name__)
 
@@ -64,20 +67,22 @@ def cli() -> None:
     """Let an assistant work with Gunbot: it proposes, a human approves, Gunbot trades."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code."""
+def run(arguments: Sequence[str], *, commands: click.Command = cli, seams: "Seams | None" = None) -> int:
+    """Run one command line and return its exit code. `seams` replace parts of the runtime that a command opens."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.getLevelNamesMapping().get(os.environ.get("GUNBOT_MCP_LOG", "").upper(), logging.WARNING),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     for stream in (sys.stdout, sys.stderr):
-        # A mark that a terminal or a pipe cannot show must not end the command.
+        # A character that a terminal or a pipe cannot show must not end the command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     try:
-        result = cli.main(list(arguments), "gunbot-mcp", standalone_mode=False, color=False if plain else None)
+        result = commands.main(
+            list(arguments), "gunbot-mcp", standalone_mode=False, obj=seams, color=False if plain else None
+        )
     except BaseException as exc:  # noqa: BLE001 - the top edge: see `_told`, which raises what is not ours
         result = _told(_cause(exc))
     return result if isinstance(result, int) else 0
@@ -91,7 +96,7 @@ def _leaves(exc: BaseException) -> list[BaseException]:
 
 
 def _cause(exc: BaseException) -> BaseException:
-    """Return the one exception to tell of where tasks wrapped several in a group: the first clear error, if any."""
+    """Return the one exception to report if tasks wrapped several in a group: the first clear error, if any."""
     leaves = _leaves(exc)
     return next((leaf for leaf in leaves if isinstance(leaf, _CLEAR)), leaves[0])
 
@@ -111,7 +116,7 @@ def _told(exc: BaseException) -> int:
         case KeyboardInterrupt() | click.Abort():
             code = _fail("interrupted", 130)
         case BrokenPipeError() | SystemExit():
-            # Whoever read our output has gone (rich says so with SystemExit); there is nobody left to tell.
+            # The reader of our output is gone (rich raises SystemExit then), so nobody can be told.
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 1

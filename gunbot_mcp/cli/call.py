@@ -8,11 +8,12 @@ import anyio
 import click
 from pydantic_core import to_json
 
+from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.dispatch import Caller, Question
+from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import Internal, InvalidArguments, clean
 from gunbot_mcp.render import Answer
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 
 _WELL = frozenset({"accepted", "awaiting_approval", None})
 
@@ -22,7 +23,8 @@ _WELL = frozenset({"accepted", "awaiting_approval", None})
 @click.argument("arguments", default="{}")
 @click.option("--text", is_flag=True, help="Print the answer as text instead of JSON.")
 @click.option("--instance", help="The instance to use, where the config has several.")
-def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
+@click.pass_obj
+def call(seams: Seams | None, tool: str, arguments: str, text: bool, instance: str | None) -> int:
     """Call TOOL with a JSON object of ARGUMENTS and print its answer as JSON.
 
     Exit code 0 means that the call succeeded or waits for a human's approval.
@@ -34,7 +36,7 @@ def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
         raise InvalidArguments("the arguments are not JSON", 'for example \'{"key": "binance/USDT-BTC"}\'') from exc
     except ValueError as exc:  # Python refuses integers of thousands of digits
         raise InvalidArguments("a number among the arguments is too long", "numbers are at most 1e18") from exc
-    answer = anyio.run(_call, settings, tool, parsed)
+    answer = anyio.run(_call, settings, tool, parsed, seams)
     click.echo(answer.text if text else to_json(answer.structured, indent=2, inf_nan_mode="null").decode())
     if answer.is_error:
         error = answer.structured["error"]
@@ -49,10 +51,10 @@ def call(tool: str, arguments: str, text: bool, instance: str | None) -> int:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an argument that is given twice: whichever counts, somebody meant the other.
+    """Refuse an argument that is given twice: it is not known which one was meant.
 
     Raises:
-        InvalidArguments: always then.
+        InvalidArguments: one is given twice.
     """
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -61,11 +63,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-async def _call(settings: Settings, tool: str, arguments: object) -> Answer:
-    async with Runtime(settings) as runtime:
+async def _call(settings: Settings, tool: str, arguments: object, seams: Seams | None) -> Answer:
+    async with Runtime(settings, seams=seams) as runtime:
         caller = Caller(name="gunbot-mcp call", waiting=_waiting if sys.stderr.isatty() else None)
         answer = await runtime.dispatcher.call(tool, arguments, caller)
-    # Only callers that can show a form later are asked to; this one cannot.
+    # Only callers that can show a form later get this; this one cannot.
     if isinstance(answer, Question):
         raise Internal("a form was asked for where none can be shown")
     return answer

@@ -10,6 +10,7 @@ import anyio
 import click
 
 from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import GunbotMcpError
@@ -94,8 +95,7 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             None, "approval", "mode auto: what an active mandate covers goes at once (gunbot-mcp mandate list)"
         )
-    ways = ["the approval page"] * settings.approval.page + ["gunbot-mcp approve"]
-    elsewhere = " or ".join(ways)
+    elsewhere = " or ".join(_PLACES[row.name] for row in human_channels(settings) if row.name in _PLACES)
     if live and not has_pin(state_folder(settings)):
         yield Finding(None, "PIN", f"none is set, so {elsewhere} cannot approve; run gunbot-mcp pin")
         elsewhere = "nothing else until a PIN is set"
@@ -107,6 +107,10 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         yield Finding(True, f"client {name}", said)
 
 
+_PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
+"""The channels that every client's human has, as places to go to."""
+
+
 def _offers(facts: Mapping[str, Any]) -> str:
     offers = [word for word, key in (("forms", "shows_forms"), ("ticket cards", "shows_card")) if facts.get(key)]
     return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {facts.get('protocol')})"
@@ -114,13 +118,12 @@ def _offers(facts: Mapping[str, Any]) -> str:
 
 def _asked(settings: Settings, facts: Mapping[str, Any]) -> str:
     """Return the client's own channels that would be used, in their order, ready to be followed by the others."""
-    live, known = settings.served.live, bool(facts.get("known", True))
+    known = bool(facts.get("known", True))
     used = ""
-    if facts.get("shows_forms") and settings.approval.elicitation:
+    if facts.get("shows_forms") and is_open("form", settings):
         over_http = "(not its forms: over HTTP anybody could answer them) "
-        used += over_http if live and not known else "its form first, then "
+        used += "its form first, then " if is_open("form", settings, known=known) else over_http
     if facts.get("shows_card"):
-        buttons = settings.approval.card_buttons
-        decides = buttons != "never" and (not live or (buttons == "always" and known))
+        decides = is_open("card", settings, known=known)
         used += "its ticket card, then " if decides else "its ticket card, which has no buttons and leads to "
     return used

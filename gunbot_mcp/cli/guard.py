@@ -12,7 +12,6 @@ import click
 from gunbot_mcp.approval.pin import has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
-from gunbot_mcp.companions import QuoteArgs
 from gunbot_mcp.config import Settings, load, state_home
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
@@ -20,9 +19,10 @@ from gunbot_mcp.guard import halt as switch
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tools.market import QuoteArgs
 
-ACTOR = "terminal"
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 _UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = timedelta(days=7)
@@ -37,7 +37,7 @@ def pin(instance: str | None) -> None:
     folder = state_folder(settings)
     if has_pin(folder):
         click.echo("There is a PIN already; type it first.")
-        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=ACTOR))
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL))
     set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
     click.echo("The PIN is set.")
 
@@ -62,9 +62,9 @@ def resume(instance: str | None) -> None:
         click.echo("Trading is not halted.")
         return
     if has_pin(folder):
-        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=ACTOR))
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL))
     switch.resume(folder)
-    click.echo("Trading may go on.")
+    click.echo("Trading is allowed again.")
 
 
 @click.group()
@@ -102,21 +102,21 @@ def mandate_create(
     )
 
     async def create(desk: Desk) -> Mandate:
-        await ask_pin(settings, desk, actor=ACTOR)
+        await ask_pin(settings, desk, actor=TERMINAL)
         now = desk.clock.now()
         made = Mandate(
             id=secrets.token_hex(4),
             instance=settings.name,
+            live=settings.served.live,
+            url=settings.served.url,
             exchange=exchange,
             pairs=names,
             asset=asset,
             max_order=order,
             max_total=total,
-            spent=Decimal(0),
             created_at=now,
             expires_at=now + length,
-            revoked_at=None,
-            created_by=ACTOR,
+            created_by=TERMINAL,
         )
         if not click.confirm("Create this mandate?", default=False):
             raise click.Abort
@@ -159,7 +159,7 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 
     async def revoke(desk: Desk) -> bool:
         async with desk.ledger.write() as write:
-            return await write.revoke_mandate(mandate_id, ACTOR)
+            return await write.revoke_mandate(mandate_id, TERMINAL)
 
     if not with_desk(settings, revoke):
         raise TicketNotFound(f"there is no active mandate {clean(mandate_id, 40)!r}", "gunbot-mcp mandate list")

@@ -8,19 +8,26 @@ import anyio
 import click
 
 from gunbot_mcp.approval.pin import PinGate, has_pin
+from gunbot_mcp.approval.ways import needs_pin
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import Refused
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.tickets.channels import Actor
 
 Result = TypeVar("Result")
 
 
 class NoTerminal(Refused):
-    """A decision that only a human may take was asked for where no human types."""
+    """A decision that only a human may take was asked for where no human can type."""
 
     code = "read_only"
+
+
+def at_terminal() -> bool:
+    """Return whether a human may sit here: not a pipe, a script, or an assistant's shell tool."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def require_terminal(what: str) -> None:
@@ -29,7 +36,7 @@ def require_terminal(what: str) -> None:
     Raises:
         NoTerminal: stdin or stdout is not a terminal.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not at_terminal():
         raise NoTerminal(f"{what} needs a human at a terminal", "run it yourself in a terminal window")
 
 
@@ -43,16 +50,17 @@ def with_desk(settings: Settings, work: Callable[[Desk], Awaitable[Result]]) -> 
     return anyio.run(run)
 
 
-async def ask_pin(settings: Settings, desk: Desk, *, actor: str, ticket: str | None = None) -> None:
+async def ask_pin(settings: Settings, desk: Desk, *, actor: Actor, ticket: str | None = None) -> None:
     """Ask for the PIN and check it. A paper instance without a PIN asks for none.
 
     Raises:
         GunbotMcpError: it is wrong, there were too many wrong ones, or a live instance has none.
     """
     folder = state_folder(settings)
-    if not has_pin(folder):
-        if settings.served.live:
-            raise NoTerminal("a live instance needs a PIN, and none is set", "run gunbot-mcp pin first")
+    pin_set = has_pin(folder)
+    if not needs_pin(actor.channel, live=settings.served.live, pin_set=pin_set):
         return
+    if not pin_set:
+        raise NoTerminal("a live instance needs a PIN, and none is set", "run gunbot-mcp pin first")
     typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
     await PinGate(desk.ledger, folder, Clock()).verify(typed, actor=actor, ticket=ticket)

@@ -18,10 +18,11 @@ from gunbot_mcp.errors import ConfigInvalid
 _KEPT = ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG", "GUNBOT_MCP_INSTANCE", "GUNBOT_MCP_MODE")
 
 
-def _claude_desktop() -> Path:
-    if sys.platform == "darwin":
+def claude_desktop_file(platform: str = sys.platform) -> Path:
+    """Return where Claude Desktop keeps its configuration on that system."""
+    if platform == "darwin":
         return Path.home() / "Library/Application Support/Claude/claude_desktop_config.json"
-    if sys.platform == "win32":
+    if platform == "win32":
         return Path(os.environ.get("APPDATA", str(Path.home()))) / "Claude/claude_desktop_config.json"
     return Path.home() / ".config/Claude/claude_desktop_config.json"
 
@@ -35,7 +36,7 @@ class Target:
 
 
 _FILES: Mapping[str, Target] = {
-    "claude-desktop": Target(_claude_desktop, "mcpServers"),
+    "claude-desktop": Target(claude_desktop_file, "mcpServers"),
     "cursor": Target(lambda: Path.home() / ".cursor/mcp.json", "mcpServers"),
     "vscode": Target(lambda: Path.cwd() / ".vscode/mcp.json", "servers"),
 }
@@ -78,7 +79,7 @@ def install(client: str, name: str, instance: str | None, only_print: bool) -> N
 
 
 def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> Path | None:
-    """Add one server and leave everything else in the file as it is; return where the file of before us is kept.
+    """Add one server and leave everything else in the file as it is; return where a copy of the old file is kept.
 
     Raises:
         ConfigInvalid: the file is not a JSON object of the expected form; it is not touched.
@@ -87,13 +88,13 @@ def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> Path | No
     try:
         loaded: Any = json.loads(before) if before.strip() else {}
     except ValueError as exc:
-        raise ConfigInvalid(f"{path} is not JSON", "mend it first, or use --print") from exc
+        raise ConfigInvalid(f"{path} is not JSON", "repair it first, or use --print") from exc
     document = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else None
     servers: Any = None if document is None else document.setdefault(key, {})
     if document is None or not isinstance(servers, dict):
         raise ConfigInvalid(f"{path} has another form than expected", "use --print and add it by hand")
     cast("dict[str, Any]", servers)[name] = entry
-    # A link stays a link, and a file that was for its owner alone stays so: other servers' keys may be in it.
+    # A link stays a link, and a file that only its owner could read stays so: other servers' keys may be in it.
     real = path.resolve()
     real.parent.mkdir(parents=True, exist_ok=True)
     kept = path.with_suffix(".json.before-gunbot-mcp")

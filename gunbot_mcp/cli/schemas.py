@@ -2,18 +2,20 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
-from gunbot_mcp import companions
 from gunbot_mcp.config import Settings
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.endpoints import ENDPOINTS
 from gunbot_mcp.errors import error_codes
+from gunbot_mcp.guard.checks import CHECKS, Facts
 from gunbot_mcp.paper.openapi import paper_openapi
 from gunbot_mcp.server.tools import tools
+from gunbot_mcp.tickets.channels import CHANNELS, Channel
+from gunbot_mcp.tools.inventory import inventory
 
 
 @click.command()
@@ -58,27 +60,62 @@ def _with_tables(readme: str) -> str:
         _, closed, tail = rest.partition(end)
         if not (found and closed):
             raise click.ClickException(f"README.md has no markers for {name}: {start} … {end}")
-        readme = f"{head}{start}\n" + "\n".join(lines) + f"\n{end}{tail}"
+        indent = " " * len(head.rpartition("\n")[2])  # the lines stand under their marker, inside a list too
+        readme = f"{head}{start}\n" + "".join(f"{indent}{line}\n" for line in lines) + f"{indent}{end}{tail}"
     return readme
 
 
 def _tables() -> Mapping[str, Iterable[str]]:
+    every = [(tool, tool.endpoint) for tool in inventory()]
     return {
         "endpoints": [
             "| Tool | Gunbot endpoint | What it does |",
             "|---|---|---|",
-            *(f"| `{e.name}` | `{e.method} /api/v1{e.path}` | {_row_text(e.about)} |" for e in ENDPOINTS),
+            *(
+                f"| `{tool.name}` | `{row.method} /api/v1{row.path}` | {_row_text(tool.about)} |"
+                for tool, row in every
+                if row is not None
+            ),
         ],
         "companions": [
             "| Tool | Changes anything? | What it does |",
             "|---|---|---|",
             *(
-                f"| `{c.name}` | {'no' if c.effect is Effect.READ else 'tickets only'} | {_row_text(c.about)} |"
-                for c in companions.COMPANIONS
+                f"| `{tool.name}` | {_changes(tool.effect)} | {_row_text(tool.about)} |"
+                for tool, row in every
+                if row is None
             ),
+        ],
+        "checks": _checks(),
+        "channels": [
+            "| Channel | What it is | Its approval sends on | What shows that it is you | Switched by |",
+            "|---|---|---|---|---|",
+            *(_channel(row) for row in CHANNELS if row.about),
         ],
         "errors": [", ".join(f"`{code}`" for code in error_codes())],
     }
+
+
+def _changes(effect: Effect) -> str:
+    return "no" if effect is Effect.READ else "tickets only"
+
+
+def _channel(row: Channel) -> str:
+    switch = "" if row.setting is None else f"`{row.setting}`"
+    return f"| `{row.name}` | {_row_text(row.about)} | {row.approves_on.value} | {row.proof.value} | {switch} |"
+
+
+def _checks() -> list[str]:
+    """Return one sentence: every check in its order, with the keys of the limits that decide it."""
+    parts: list[str] = []
+    for check in CHECKS:
+        keys = ", ".join(f"`{key}`" for key in check.limits)
+        when = "only before it is sent, " if check.facts is Facts.SEEN else ""
+        parts.append(f"{when}{check.about}" + (f" ({keys})" if keys else ""))
+    text = (
+        f"These {len(CHECKS)} checks run, in this order (in brackets: the limits that they apply): {'; '.join(parts)}."
+    )
+    return textwrap.wrap(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _row_text(about: str) -> str:

@@ -17,7 +17,7 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
     """Serve MCP; clients start this themselves."""
     settings = load(instance=instance, mode=mode)
     if address is None:
-        # What is loaded here stays: neither the start nor a large answer need wait while it is searched for garbage.
+        # What is loaded here is never freed: no garbage collection searches it, at the start or during a large answer.
         gc.disable()
         from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - only what this transport needs
 

@@ -1,18 +1,18 @@
 """`gunbot-mcp tickets | approve | reject | resolve`: a human's decisions, in a terminal."""
 
 from datetime import datetime
-from typing import Any
 
 import click
 
-from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
+from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
 from gunbot_mcp.config import Settings, load
-from gunbot_mcp.errors import TicketClosed, clean
-from gunbot_mcp.guard.desk import OPEN_STATES, Desk
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.outcome import candidate_line
+from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 
-ACTOR = "terminal"
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 
 
@@ -23,7 +23,7 @@ _instance = click.option("--instance", help="The instance to use, where the conf
 def tickets(everything: bool, limit: int, instance: str | None) -> None:
     """List orders that wait for a decision, newest first."""
     settings = load(instance=instance)
-    states = None if everything else OPEN_STATES | {State.UNKNOWN}
+    states = None if everything else OPEN | {State.UNKNOWN}
     found, now = with_desk(settings, lambda desk: _list(desk, states, limit))
     if not found:
         click.echo("no tickets" if everything else "nothing waits for a decision")
@@ -52,10 +52,10 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
     if ticket.state is not State.PENDING:
         raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
     await _show(ticket, desk)
-    await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
+    await ask_pin(settings, desk, actor=TERMINAL, ticket=ticket.id)
     if not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
         raise click.Abort
-    return await desk.approve(ticket.id, by=ACTOR)
+    return await desk.approve(ticket.id, by=TERMINAL)
 
 
 @click.command()
@@ -64,7 +64,9 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
 def reject(ticket_id: str, instance: str | None) -> int:
     """Decline ticket ID: nothing is sent."""
     settings = load(instance=instance)
-    ticket = with_desk(settings, lambda desk: desk.decline(ticket_id, by=ACTOR))
+    # Anybody may decline an order; the record says "a human at a terminal" only where one sits there.
+    by = TERMINAL if at_terminal() else Actor("command")
+    ticket = with_desk(settings, lambda desk: desk.decline(ticket_id, by=by))
     click.echo(ticket_answer(ticket).text)
     return 0
 
@@ -81,8 +83,7 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
         ticket, candidates = with_desk(settings, lambda desk: _look(desk, ticket_id))
         click.echo(ticket_answer(ticket).text)
         for order in candidates:
-            price = f" at {order['price']}" if order.get("price") else ""
-            click.echo(f"It could be order {clean(order['order_id'], 64)}{price}, seen in the {order['where']}.")
+            click.echo(candidate_line(order))
         if ticket.state is State.UNKNOWN:
             click.echo("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
         return 0 if ticket.state is not State.UNKNOWN else 1
@@ -92,7 +93,7 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
     return 0
 
 
-async def _look(desk: Desk, ticket_id: str) -> tuple[Ticket, list[dict[str, Any]]]:
+async def _look(desk: Desk, ticket_id: str) -> tuple[Ticket, list[Observation]]:
     ticket = await desk.get(ticket_id, look=True)
     return ticket, await desk.candidates(ticket) if ticket.state is State.UNKNOWN else []
 
@@ -102,8 +103,8 @@ async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bo
     if ticket.state is not State.UNKNOWN:
         raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, not unknown", "there is nothing to resolve")
     await _show(ticket, desk)
-    await ask_pin(settings, desk, actor=ACTOR, ticket=ticket.id)
-    return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=ACTOR)
+    await ask_pin(settings, desk, actor=TERMINAL, ticket=ticket.id)
+    return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
 
 
 async def _show(ticket: Ticket, desk: Desk) -> None:

@@ -1,1 +1,1 @@
-"""The MCP face: tools over the low-level SDK server, both protocol generations."""
+"""The MCP side: tools over the low-level SDK server, both protocol generations."""

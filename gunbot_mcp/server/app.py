@@ -10,15 +10,16 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from gunbot_mcp import __version__
-from gunbot_mcp.approval.forms import Form
-from gunbot_mcp.dispatch import Caller, LaterReply, Question
+from gunbot_mcp.approval.forms import Form, Question
+from gunbot_mcp.approval.ways import is_open
+from gunbot_mcp.dispatch import Caller, LaterReply
 from gunbot_mcp.errors import clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
 from gunbot_mcp.server.clients import ClientFacts, remember
 from gunbot_mcp.server.resources import get_prompt, list_prompts, list_resources, read_resource
-from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, tools
+from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, mcp_tool
 
 INSTRUCTIONS = """\
 Gunbot trades on crypto exchanges. Pairs name the paying asset first: in USDT-BTC you pay with USDT and trade BTC; \
@@ -38,20 +39,19 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
     mode = settings.effective_mode
     dispatcher = runtime.dispatcher
     kind = "LIVE" if settings.served.live else "PAPER"
-    for_models = tools(mode)
-    with_card = tools(mode, for_app=True)
+    shown = {tool.name: mcp_tool(tool) for tool in dispatcher.tools}
 
     async def list_tools(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         del params
         facts = client_facts(ctx, known=known)
         remember(settings, facts)
-        buttons = dispatcher.card_buttons(Caller(name=facts.name, known=known, shows_card=facts.shows_card))
-        return types.ListToolsResult(tools=with_card if buttons else for_models)
+        listed = dispatcher.listed(Caller(name=facts.name, known=known, shows_card=facts.shows_card))
+        return types.ListToolsResult(tools=[shown[tool.name] for tool in listed])
 
     async def call_tool(
         ctx: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
-        may_ask = settings.approval.elicitation and (known or not settings.served.live)
+        may_ask = is_open("form", settings, known=known)
         caller = _caller(ctx, params, known=known, may_ask=may_ask)
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
         return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
@@ -119,7 +119,7 @@ def _caller(ctx: Context, params: types.CallToolRequestParams, *, known: bool, m
         try:
             result = await ctx.session.elicit_form(form.message, form.schema)
         except (MCPError, ValidationError):
-            # A client that cannot show its form, or answers what is no answer, has not asked anybody.
+            # A client that cannot show its form, or sends an invalid answer, has not asked anybody.
             return "cancel", None
         return result.action, result.content
 

@@ -32,7 +32,7 @@ class ClientFacts:
 
 
 def remember(settings: Settings, facts: ClientFacts) -> None:
-    """Note a client in the state folder. Not being able to is no reason to fail its call."""
+    """Note a client in the state folder. A failure to do so does not fail the client's call."""
     try:
         noted, today = {**recall(settings)}, datetime.now(UTC).date().isoformat()
         entry = {**asdict(facts), "seen_on": today}

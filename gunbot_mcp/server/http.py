@@ -1,4 +1,4 @@
-"""Serving streamable HTTP, on loopback only: whoever can reach the port can use the tools, so forms prove nothing."""
+"""Serving streamable HTTP, on loopback only: all who can reach the port can use the tools, so forms prove nothing."""
 
 import ipaddress
 from collections.abc import Callable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def serve_stdio(settings: Settings) -> int | None:
-    """Serve until the client closes stdin, or SIGINT or SIGTERM says so; return that signal's number.
+    """Serve until the client closes stdin, or until SIGINT or SIGTERM arrives; return that signal's number.
 
     Either way an order that is on its way is waited for, and its outcome recorded. A second signal does not wait.
     """
@@ -88,7 +88,7 @@ def _protocol_output() -> Generator[io.TextIOWrapper]:
     """Give stdout to the protocol alone; whatever else is printed meanwhile goes to stderr.
 
     The SDK would divert it too, but write through a buffer of 8 KiB, so that a shorter answer waits for one more
-    round through a worker thread, its flush. Here it is on its way when it is written.
+    round through a worker thread, its flush. Here it is sent as soon as it is written.
     """
     wire = os.dup(1)
     elsewhere = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else os.dup(2)

@@ -1,6 +1,6 @@
 """The four order reads as answers: all records, all fields, names once, and what the answer covers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gunbot_mcp.arguments import Args
@@ -9,6 +9,20 @@ from gunbot_mcp.endpoints import AnyEndpoint, Result
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.gunbot.records import RECORD_FIELDS, record_list, to_table
 from gunbot_mcp.render import Answer, from_millis, text_table
+from gunbot_mcp.tools.tool import TABLE_OUTPUT
+
+_TABLE: Mapping[str, Any] = {**TABLE_OUTPUT["properties"], "covers": {"type": "object"}}
+_COUNT: Mapping[str, Any] = {"type": ["integer", "number", "null"]}
+_LIST: Mapping[str, Any] = {"type": "array"}
+
+ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
+    Result.ORDERS: {**TABLE_OUTPUT, "properties": _TABLE},
+    Result.DAYS: {"type": "object", "properties": {"days": _LIST, "orders": _LIST, "closeOrders": _LIST}},
+    Result.PAGE: {
+        **TABLE_OUTPUT,
+        "properties": {**_TABLE, "total": _COUNT, "totalCount": _COUNT, "page": _COUNT},
+    },
+}
 
 
 def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> Answer:

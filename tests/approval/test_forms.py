@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gunbot_mcp.approval.forms import NOT_SHOWN_SECONDS, Reply, form_for, needs_code, read_reply
 from gunbot_mcp.config import Limits
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import Ticket
 
 LIMITS = Limits()  # a code above 100 USDT
@@ -28,11 +29,9 @@ def ticket(**fields: Any) -> Ticket:  # noqa: ANN401 - any field
         "id": "t1",
         "instance": "gunbot",
         "live": True,
-        "tool": "buy_limit",
-        "arguments": '{"exchange":"binance","pair":"USDT-BTC","amount":0.001,"price":50000}',
-        "exchange": "binance",
-        "pair": "USDT-BTC",
-        "side": "buy",
+        "url": "http://gunbot.invalid",
+        "order": Order.stored("buy_limit", '{"exchange":"binance","pair":"USDT-BTC","amount":0.001,"price":50000}'),
+        "purpose": None,
         "summary": "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees",
         "notional": Decimal("50.05"),
         "asset": "USDT",

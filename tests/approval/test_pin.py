@@ -13,6 +13,7 @@ from gunbot_mcp.approval.pin import PinGate, WrongPin, check_pin, has_pin, set_p
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import ConfigInvalid, InvalidArguments
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import PAGE
 
 PIN = "1234"
 
@@ -106,7 +107,7 @@ async def ledger(ledger_url: str, clock: ManualClock, tmp_path: Path) -> AsyncIt
 async def attempt(gate: PinGate, pin: str) -> str:
     """Try a PIN and return what came of it."""
     try:
-        await gate.verify(pin, actor="page", ticket="t1")
+        await gate.verify(pin, actor=PAGE, ticket="t1")
     except WrongPin as exc:
         return f"{exc.message}: {exc.hint}"
     return "right"
@@ -115,7 +116,7 @@ async def attempt(gate: PinGate, pin: str) -> str:
 @pytest.mark.anyio
 async def test_a_wrong_pin_is_unauthorized_and_not_repeated(ledger: Ledger, clock: ManualClock, tmp_path: Path) -> None:
     with pytest.raises(WrongPin) as raised:
-        await PinGate(ledger, tmp_path, clock).verify("98765", actor="page", ticket="t1")
+        await PinGate(ledger, tmp_path, clock).verify("98765", actor=PAGE, ticket="t1")
     assert raised.value.code == "unauthorized"
     assert "98765" not in f"{raised.value} {await ledger.events()}"
 
@@ -195,8 +196,8 @@ async def test_without_a_sound_pin_file_no_try_is_recorded_and_none_is_right(
     gate = PinGate(ledger, tmp_path, clock)
     (tmp_path / "pin.json").write_text("{", encoding="ascii")
     with pytest.raises(ConfigInvalid, match="damaged"):
-        await gate.verify(PIN, actor="page", ticket=None)
+        await gate.verify(PIN, actor=PAGE, ticket=None)
     (tmp_path / "pin.json").unlink()
     with pytest.raises(ConfigInvalid, match="no PIN is set"):
-        await gate.verify(PIN, actor="page", ticket=None)
+        await gate.verify(PIN, actor=PAGE, ticket=None)
     assert await ledger.events() == []

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+from support.recorder import recorded
 
 from gunbot_mcp import __version__
 from gunbot_mcp.cli import cli, run
 from gunbot_mcp.errors import ReadOnly
-from gunbot_mcp.runtime import Runtime
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
@@ -24,7 +24,6 @@ def live(recorder: "Recorder", monkeypatch: pytest.MonkeyPatch, token: str) -> "
     """The recorder as the live Gunbot of the environment."""
     monkeypatch.setenv("GUNBOT_URL", recorder.url)
     monkeypatch.setenv("GUNBOT_TOKEN", token)
-    monkeypatch.setattr("gunbot_mcp.gunbot.client.BACKOFF_SECONDS", 0.001)
     return recorder
 
 
@@ -126,14 +125,14 @@ def test_what_gunbot_refuses_is_an_exit_code_too(
 
 
 def test_what_is_not_supported_is_refused_before_anything_is_sent(
-    capsys: pytest.CaptureFixture[str], paper_is_recorded: "Recorder"
+    capsys: pytest.CaptureFixture[str], recorder: "Recorder"
 ) -> None:
     order = {**BUY, "exchange": "kraken", "stop_price": 1, "limit_price": 2}
     del order["price"]
 
-    assert run(["call", "buy_stop_limit", json.dumps(order)]) == 1
+    assert run(["call", "buy_stop_limit", json.dumps(order)], seams=recorded(recorder)) == 1
     _failed(capsys, "not_supported: ")
-    assert [request for request in paper_is_recorded.requests if "/trade/" in request.path] == []
+    assert [request for request in recorder.requests if "/trade/" in request.path] == []
 
 
 def test_read_only_refuses_orders(
@@ -230,15 +229,16 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert __version__ in capsys.readouterr().out
 
 
-def test_interrupting_is_one_line_and_its_own_code(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+def _ending_with(fault: BaseException) -> click.Command:
+    @click.command()
+    def command() -> None:
+        raise fault
 
-    monkeypatch.setattr(Runtime, "__init__", interrupted)
+    return command
 
-    assert run(["call", "list_exchanges"]) == 130
+
+def test_interrupting_is_one_line_and_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([], commands=_ending_with(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err.strip() == "gunbot-mcp: interrupted"
 
 
@@ -252,14 +252,9 @@ def test_interrupting_is_one_line_and_its_own_code(
     ],
 )
 def test_a_fault_of_ours_is_one_line_and_no_traceback(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: Exception, said: str
+    capsys: pytest.CaptureFixture[str], fault: Exception, said: str
 ) -> None:
-    def broken(*_: object) -> None:
-        raise fault
-
-    monkeypatch.setattr(Runtime, "__init__", broken)
-
-    assert run(["call", "list_exchanges"]) == 1
+    assert run([], commands=_ending_with(fault)) == 1
     _failed(capsys, said)
 
 

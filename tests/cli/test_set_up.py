@@ -1,10 +1,13 @@
 """Setting up: doctor, install, schemas, demo."""
 
+import functools
 import json
+import os
 import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from mcp import Client, StdioServerParameters, types
 
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
+from gunbot_mcp.cli.install import claude_desktop_file
 from gunbot_mcp.config import load
 from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.runtime import state_folder
@@ -236,9 +240,7 @@ def test_claude_desktop_s_file_is_where_each_system_has_it(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("APPDATA", str(tmp_path))
-    monkeypatch.setattr("gunbot_mcp.cli.install.sys.platform", platform)
-    assert run(["install", "claude-desktop"]) == 0
-    assert (tmp_path / place).exists()
+    assert claude_desktop_file(platform) == tmp_path / place
 
 
 def test_claude_code_gets_one_line_to_type(capsys: pytest.CaptureFixture[str], clean_environment: Path) -> None:
@@ -279,18 +281,26 @@ def test_a_readme_without_its_markers_is_one_line(tmp_path: Path, capsys: pytest
     assert "no markers" in capsys.readouterr().err
 
 
-def told(command: list[str], environment: dict[str, str], width: int) -> str:
-    """Return what the demo prints into a pipe of that width."""
-    given = {**environment, "COLUMNS": str(width)}
-    done = subprocess.run([*command, "demo"], capture_output=True, text=True, env=given, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def told() -> Callable[[int], str]:
+    """Return what the demo prints into a pipe of that width; each width is played once."""
+
+    @functools.cache
+    def play(width: int) -> str:
+        # What a demo covers is measured once: that doubles the time.
+        left_out = ("GUNBOT",) if width == 80 else ("GUNBOT", "COV")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+        given = {**environment, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "", "COLUMNS": str(width)}
+        command = [sys.executable, "-m", "gunbot_mcp", "demo"]
+        done = subprocess.run(command, capture_output=True, text=True, env=given, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return play
 
 
-def test_the_demo_does_what_it_says_without_colour_in_a_pipe(
-    command: list[str], child_environment: dict[str, str]
-) -> None:
-    story = told(command, child_environment, 80)
+def test_the_demo_does_what_it_says_without_colour_in_a_pipe(told: Callable[[int], str]) -> None:
+    story = told(80)
     assert "Everything did what it says" in story
     assert "\x1b[" not in story
     # Each kind of order has one line of its own, and what Gunbot says of each of them is told once.
@@ -304,11 +314,11 @@ def test_the_demo_does_what_it_says_without_colour_in_a_pipe(
         assert f"\n  {group}" in story
 
 
-def test_the_demo_breaks_its_lines_between_words(command: list[str], child_environment: dict[str, str]) -> None:
-    story = told(command, child_environment, 80)
+def test_the_demo_breaks_its_lines_between_words(told: Callable[[int], str]) -> None:
+    story = told(80)
     assert [line for line in story.splitlines() if len(line) > 80 or line != line.rstrip()] == []
     # Where nothing need be broken, there are the same words: none was torn.
-    wide = told(command, child_environment, 1000)
+    wide = told(1000)
     changing = re.compile(r"\d{2}:\d{2}:\d{2}|Ticket \w+")
     assert changing.sub("", " ".join(story.split())) == changing.sub("", " ".join(wide.split()))
 

@@ -182,7 +182,7 @@ async def test_an_answer_after_the_ticket_expired_sends_nothing(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot", stepped_clock: "SteppedClock"
 ) -> None:
     async with (
-        Runtime(live_settings()) as runtime,
+        Runtime(live_settings(), seams=stepped_clock.seams) as runtime,
         Client(build_server(runtime), elicitation_callback=never) as client,
     ):
         state = (await asked(client)).request_state

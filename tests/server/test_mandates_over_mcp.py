@@ -14,6 +14,7 @@ from support.mandates import grant, mandate
 from gunbot_mcp.config import Settings
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.channels import TERMINAL
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot
@@ -45,7 +46,7 @@ async def test_a_mandate_sends_what_it_covers_until_it_is_spent(
         tickets = await (await runtime.desk()).list()
         (spent,) = await (await runtime.desk()).ledger.mandates("gunbot")
     assert len(live_gunbot.trades) == 2
-    assert [ticket.decided_by for ticket in tickets] == [None, "mandate m1", "mandate m1"]
+    assert [ticket.decided_by and str(ticket.decided_by) for ticket in tickets] == [None, "mandate m1", "mandate m1"]
     assert spent.spent == Decimal("100.08999")
 
 
@@ -80,7 +81,7 @@ async def test_a_revoked_mandate_and_a_mandate_outside_auto_cover_nothing(
     async with Runtime(live_settings(mode="auto")) as runtime, Client(build_server(runtime)) as client:
         await grant(runtime, mandate())
         async with (await runtime.desk()).ledger.write() as write:
-            assert await write.revoke_mandate("m1", "a human")
+            assert await write.revoke_mandate("m1", TERMINAL)
         assert await call(client) == "awaiting_approval"
     async with Runtime(live_settings(mode="approve")) as runtime, Client(build_server(runtime)) as client:
         await grant(runtime, mandate(id="m2"))

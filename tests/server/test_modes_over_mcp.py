@@ -15,6 +15,7 @@ from gunbot_mcp.endpoints import ENDPOINTS
 from gunbot_mcp.guard.halt import halt, resume
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def test_auto_on_paper_sends_at_once(era: Era) -> None:
     async with Runtime(settings) as runtime, Client(build_server(runtime), mode=era) as client:
         assert await call(client) == "accepted"
         (ticket,) = await (await runtime.desk()).list()
-    assert ticket.decided_by == "mode auto (paper)"
+    assert str(ticket.decided_by) == "mode auto (paper)"
 
 
 async def test_auto_on_paper_still_checks() -> None:
@@ -106,7 +107,7 @@ async def test_where_the_user_wants_to_be_asked_every_cancel_asks(
     async with Runtime(live_settings(cancel="ask")) as runtime, Client(build_server(runtime)) as client:
         assert await call(client, "cancel_order", **cancel_of(resting)) == "awaiting_approval"
         (ticket,) = await (await runtime.desk()).list()
-        assert (await (await runtime.desk()).approve(ticket.id, by="a human")).state is State.ACCEPTED
+        assert (await (await runtime.desk()).approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
     assert live_gunbot.paths == ["/trade/cancel"]
 
 
@@ -179,7 +180,7 @@ async def test_a_ticket_that_was_proposed_before_read_only_cannot_be_sent_under_
     async with Runtime(live_settings(mode="read-only")) as runtime:
         desk = await runtime.desk()
         (ticket,) = await desk.list()
-        assert (await desk.approve(ticket.id, by="a human")).state is State.VOID
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.VOID
     assert live_gunbot.trades == []
 
 
@@ -209,8 +210,8 @@ async def test_a_halt_refuses_orders_and_cancels_until_a_human_resumes(
 async def approve_only_ticket(runtime: Runtime) -> tuple[State, str]:
     desk = await runtime.desk()
     (ticket,) = await desk.list()
-    found = await desk.approve(ticket.id, by="a human")
-    return found.state, str((found.outcome or {}).get("error", {}).get("code"))
+    found = await desk.approve(ticket.id, by=TERMINAL)
+    return found.state, str((found.answer or {}).get("error", {}).get("code"))
 
 
 async def test_a_halt_after_the_proposal_makes_the_ticket_void(
@@ -268,7 +269,7 @@ async def test_a_limit_order_is_void_once_its_price_left_the_band(
 async def test_a_ticket_that_expired_between_form_and_sending_sends_nothing(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot", stepped_clock: "SteppedClock"
 ) -> None:
-    async with Runtime(live_settings()) as runtime, Client(build_server(runtime)) as client:
+    async with Runtime(live_settings(), seams=stepped_clock.seams) as runtime, Client(build_server(runtime)) as client:
         assert await call(client) == "awaiting_approval"
         stepped_clock.pushed += 121
         with pytest.raises(Exception, match="expired"):
@@ -298,7 +299,7 @@ async def test_the_day_limit_holds_however_many_tickets_a_human_approves_at_once
         desk = await runtime.desk()
 
         async def approve(ticket_id: str) -> None:
-            states.append((await desk.approve(ticket_id, by="a human")).state)
+            states.append((await desk.approve(ticket_id, by=TERMINAL)).state)
 
         async with anyio.create_task_group() as tasks:
             for ticket in await desk.list():

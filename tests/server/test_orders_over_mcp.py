@@ -2,25 +2,37 @@
 
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx2
 import jsonschema
 import pytest
 from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 from mcp.client.session import ElicitationFnT
 from mcp.shared.exceptions import MCPError
-from support.calls import APPROVING, BOTH_ERAS, BUY, Era, answering, only_ticket, some_ticket, status, text, ticket_id
+from support.calls import (
+    APPROVING,
+    BOTH_ERAS,
+    BUY,
+    PATIENT,
+    Era,
+    answering,
+    only_ticket,
+    some_ticket,
+    status,
+    text,
+    ticket_id,
+)
 
 from gunbot_mcp.config import Settings
-from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 from gunbot_mcp.tickets.view import TICKET_OUTPUT
 
@@ -62,7 +74,7 @@ async def test_an_approval_from_outside_ends_the_waiting_call(
 ) -> None:
     results: list[types.CallToolResult] = []
     async with (
-        Runtime(live_settings(approval={"wait": 20})) as runtime,
+        Runtime(live_settings(approval=PATIENT)) as runtime,
         Client(build_server(runtime), mode=era) as client,
         anyio.create_task_group() as tasks,
     ):
@@ -75,7 +87,7 @@ async def test_an_approval_from_outside_ends_the_waiting_call(
         # A call that waits for a human keeps nobody else waiting.
         assert not (await client.call_tool("get_quote", {"exchange": "binance", "pair": "USDT-BTC"})).is_error
         assert results == []
-        await (await runtime.desk()).approve(waiting.id, by="a human elsewhere")
+        await (await runtime.desk()).approve(waiting.id, by=TERMINAL)
     assert status(results[0]) == "accepted"
     assert live_gunbot.paths == ["/trade/buy"]
 
@@ -84,10 +96,11 @@ _APPROVE_ELSEWHERE = """
 import sys, anyio
 from gunbot_mcp.config import load
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.channels import TERMINAL
 async def main():
     url, token, ticket = sys.argv[1:]
     async with Runtime(load(instances={"gunbot": {"url": url, "token": token}})) as runtime:
-        print((await (await runtime.desk()).approve(ticket, by="a human elsewhere")).state)
+        print((await (await runtime.desk()).approve(ticket, by=TERMINAL)).state)
 anyio.run(main)
 """
 
@@ -96,7 +109,7 @@ async def test_an_approval_in_another_process_ends_the_waiting_call(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot"
 ) -> None:
     results: list[types.CallToolResult] = []
-    settings = live_settings(approval={"wait": 60})
+    settings = live_settings(approval=PATIENT)
     async with (
         Runtime(settings) as runtime,
         Client(build_server(runtime), mode="legacy") as client,
@@ -124,7 +137,7 @@ async def test_a_client_that_goes_away_while_a_human_is_asked_leaves_the_ticket_
     live_settings: MakeSettings,
     live_gunbot: "LiveGunbot",
 ) -> None:
-    async with Runtime(live_settings(approval={"wait": 60})) as runtime:
+    async with Runtime(live_settings(approval=PATIENT)) as runtime:
         async with Client(build_server(runtime), mode=era) as client, anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "buy_limit", BUY)
             await some_ticket(runtime)
@@ -132,7 +145,9 @@ async def test_a_client_that_goes_away_while_a_human_is_asked_leaves_the_ticket_
         assert (await only_ticket(runtime)).state is State.PENDING
         assert live_gunbot.trades == []
         # The human can still approve it: the ticket does not depend on who proposed it.
-        assert (await (await runtime.desk()).approve((await only_ticket(runtime)).id, by="x")).state is State.ACCEPTED
+        assert (
+            await (await runtime.desk()).approve((await only_ticket(runtime)).id, by=TERMINAL)
+        ).state is State.ACCEPTED
 
 
 @BOTH_ERAS
@@ -141,17 +156,17 @@ async def test_a_client_that_goes_away_while_the_order_is_sent_does_not_lose_its
     live_settings: MakeSettings,
     live_gunbot: "LiveGunbot",
 ) -> None:
-    live_gunbot.hold = threading.Event()
-    async with Runtime(live_settings()) as runtime:
+    live_gunbot.hold = "answer"
+    async with Runtime(live_settings(approval=PATIENT)) as runtime:
         async with (
             Client(build_server(runtime), mode=era, elicitation_callback=APPROVING) as client,
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(client.call_tool, "buy_limit", BUY)
-            assert await anyio.to_thread.run_sync(live_gunbot.arrived.wait, 10)
+            assert await anyio.to_thread.run_sync(live_gunbot.held.wait, 60)
             tasks.cancel_scope.cancel()
-            live_gunbot.hold.set()
-        found = await (await runtime.desk()).wait((await only_ticket(runtime)).id, 10)
+            live_gunbot.release()
+        found = await (await runtime.desk()).wait((await only_ticket(runtime)).id, 60)
     assert found.state is State.ACCEPTED
     assert live_gunbot.paths == ["/trade/buy"]
 
@@ -169,7 +184,7 @@ async def test_whatever_becomes_of_an_order_both_forms_of_the_result_say_it_comp
 ) -> None:
     live_gunbot.reply = reply
     async with (
-        Runtime(live_settings()) as runtime,
+        Runtime(live_settings(approval=None if answer is None else PATIENT)) as runtime,
         Client(build_server(runtime), mode="legacy", elicitation_callback=answer) as client,
     ):
         result = await client.call_tool("buy_limit", BUY)
@@ -206,16 +221,16 @@ async def test_a_tool_that_does_not_exist_and_arguments_that_do_not_fit_are_erro
 async def test_a_form_that_is_answered_after_somebody_else_decided_changes_nothing(
     era: Era, live_settings: MakeSettings, live_gunbot: "LiveGunbot"
 ) -> None:
-    async with Runtime(live_settings(approval={"wait": 5})) as runtime:
+    async with Runtime(live_settings(approval=PATIENT)) as runtime:
 
         async def too_late(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
             del context, params
-            await (await runtime.desk()).decline((await only_ticket(runtime)).id, by="a human elsewhere")
+            await (await runtime.desk()).decline((await only_ticket(runtime)).id, by=TERMINAL)
             return types.ElicitResult(action="accept", content={"decision": "approve"})
 
         async with Client(build_server(runtime), mode=era, elicitation_callback=too_late) as client:
             assert status(await client.call_tool("buy_limit", BUY)) == "declined"
-        assert (await only_ticket(runtime)).decided_by == "a human elsewhere"
+        assert str((await only_ticket(runtime)).decided_by) == "terminal"
     assert live_gunbot.trades == []
 
 
@@ -224,7 +239,7 @@ async def test_a_ledger_that_fails_while_a_call_waits_is_named_and_sends_nothing
 ) -> None:
     results: list[types.CallToolResult] = []
     async with (
-        Runtime(live_settings(approval={"wait": 30})) as runtime,
+        Runtime(live_settings(approval=PATIENT)) as runtime,
         Client(build_server(runtime), mode="legacy") as client,
         anyio.create_task_group() as tasks,
     ):
@@ -242,13 +257,13 @@ async def test_a_ledger_that_fails_while_a_call_waits_is_named_and_sends_nothing
 
 
 async def test_a_fault_of_the_server_is_an_error_without_its_details(
-    live_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    live_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(_: Gunbot, key: str) -> None:
-        raise RuntimeError(f"a detail about {key}")
+    def broken(request: httpx2.Request) -> httpx2.Response:
+        raise RuntimeError(f"a detail about {request.url.params['key']}")
 
-    monkeypatch.setattr(Gunbot, "order_book", broken)
-    async with Runtime(live_settings()) as runtime, Client(build_server(runtime), mode="legacy") as client:
+    seams = Seams(transport=httpx2.MockTransport(broken))
+    async with Runtime(live_settings(), seams=seams) as runtime, Client(build_server(runtime), mode="legacy") as client:
         result = await client.call_tool("buy_limit", BUY)
     assert status(result) == "internal"
     assert "a detail" not in text(result)

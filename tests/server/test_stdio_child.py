@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -195,7 +194,7 @@ def test_an_order_that_is_on_its_way_when_a_signal_comes_is_recorded(
     command: list[str], child_environment: dict[str, str], live_gunbot: "LiveGunbot"
 ) -> None:
     environment = {**child_environment, "GUNBOT_URL": live_gunbot.url, "GUNBOT_TOKEN": TOKEN}
-    live_gunbot.hold = threading.Event()
+    live_gunbot.hold = "answer"
     asking: dict[str, Any] = {**HELLO, "capabilities": {"elicitation": {}}}
     with _started(command, environment) as child:
         child.ask("initialize", asking)
@@ -205,9 +204,9 @@ def test_an_order_that_is_on_its_way_when_a_signal_comes_is_recorded(
         form = child.read()
         answer = {"action": "accept", "content": {"decision": "approve"}}
         child.write(json.dumps({"jsonrpc": "2.0", "id": form["id"], "result": answer}))
-        assert live_gunbot.arrived.wait(30)
+        assert live_gunbot.held.wait(60)
         child.process.send_signal(signal.SIGTERM)
-        live_gunbot.hold.set()
+        live_gunbot.release()
         assert child.process.wait(30) == 128 + signal.SIGTERM
     done = subprocess.run([*command, "tickets", "--all"], env=environment, capture_output=True, text=True, check=True)
     assert "  accepted  LIVE  Buy 0.001 BTC" in done.stdout

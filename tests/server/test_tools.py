@@ -1,20 +1,20 @@
 """The tools as clients see them: valid, small, closed, and honest about what they can do."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, types
-from support.tally import tell
 
-from gunbot_mcp import companions
 from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS
+from gunbot_mcp.endpoints import ENDPOINTS
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.tools import annotations, tools
+from gunbot_mcp.tools.inventory import inventory
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
@@ -34,6 +34,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "list_tickets": {},
 }
 TRADES = {endpoint.name for endpoint in ENDPOINTS if endpoint.effect is not Effect.READ}
+EFFECTS = {tool.name: tool.effect for tool in inventory()}
 TOOLS = tools()
 MODES = ("legacy", "auto")
 
@@ -43,7 +44,7 @@ def _named(tool: types.Tool) -> str:
 
 
 def _effect(tool: types.Tool) -> Effect:
-    return (BY_NAME.get(tool.name) or companions.BY_NAME[tool.name]).effect
+    return EFFECTS[tool.name]
 
 
 def _bytes(tool: types.Tool) -> int:
@@ -56,7 +57,7 @@ def test_the_seventeen_come_first_in_the_pages_order() -> None:
     assert len({tool.name for tool in TOOLS}) == len(TOOLS)
 
 
-def test_a_model_pays_little_for_reading_them() -> None:
+def test_a_model_pays_little_for_reading_them(tell: Callable[[str], None]) -> None:
     seventeen, everything = sum(map(_bytes, TOOLS[:17])), sum(map(_bytes, TOOLS))
     tell(f"tools/list: the seventeen {seventeen:,} of 8,000 bytes, all {len(TOOLS)} tools {everything:,} of 12,000")
 

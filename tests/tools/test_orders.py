@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.render import Answer
     from gunbot_mcp.runtime import Runtime
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick")]
+pytestmark = pytest.mark.anyio
 KEY = {"key": "binance/USDT-BTC"}
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gunbot_mcp.companions import COMPANIONS
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import Capability
 from gunbot_mcp.exchanges import EXCHANGES
@@ -208,8 +207,3 @@ async def test_the_exchanges_are_listed_with_what_they_can_do_and_who_says_so(
     assert "binance#2" in answer.text
     assert len(answer.text.splitlines()) == 2 + len(EXCHANGES) + 4
     assert recorder.requests == []
-
-
-def test_every_companion_is_described() -> None:
-    assert len({companion.name for companion in COMPANIONS}) == len(COMPANIONS)
-    assert all(companion.about.endswith(".") and "_" not in companion.title for companion in COMPANIONS)

@@ -1,53 +1,18 @@
-"""The tools around the seventeen: only what the job needs. One row each, like `endpoints.py`, with its own function."""
+"""The reads around the seventeen: quotes, balances, open orders, and what each exchange can do."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from gunbot_mcp.arguments import AnyArgs, Args, Exchange, PairName, TicketId
+from gunbot_mcp.arguments import Args, Exchange, PairName
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse
-from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.render import Answer, instant, number, table_answer
-from gunbot_mcp.tickets.view import TICKET_OUTPUT, ticket_answer, ticket_view
-
-if TYPE_CHECKING:
-    from gunbot_mcp.guard.desk import Desk
-    from gunbot_mcp.tickets.ticket import Ticket
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a companion works with. `desk` opens the guard when it is first needed; `who` asks."""
-
-    gunbot: Gunbot
-    matrix: CapabilityMatrix
-    desk: Callable[[], Awaitable["Desk"]]
-    how_to_approve: Callable[["Ticket"], Awaitable[Mapping[str, Any] | None]]
-    who: str = "unknown client"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Companion(Generic[AnyArgs]):
-    """One tool around the seventeen; `run` answers it. `for_app`: for the ticket card in the client, not for models."""
-
-    name: str
-    args: type[AnyArgs]
-    effect: Effect
-    output: Mapping[str, Any]
-    for_app: bool = False
-    run: Callable[[Context, AnyArgs], Awaitable[Answer]]
-    about: str
-
-    @property
-    def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
 
 class NoArgs(Args):
@@ -169,64 +134,8 @@ async def _exchanges(context: Context, args: NoArgs) -> Answer:
     return replace(answer, text=f"{answer.text}\n{documented}")
 
 
-class TicketArgs(Args):
-    ticket_id: TicketId
-
-
-class TicketsArgs(Args):
-    open_only: bool = False
-    count: Annotated[int, Field(ge=1, le=200)] = 20
-
-
-class DecideArgs(Args):
-    ticket_id: TicketId
-    decision: Literal["approve", "reject"]
-    key: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
-
-
-async def _get_ticket(context: Context, args: TicketArgs) -> Answer:
-    ticket = await (await context.desk()).get(args.ticket_id, look=True)
-    return ticket_answer(ticket, approve=await context.how_to_approve(ticket))
-
-
-async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
-    from gunbot_mcp.guard.desk import OPEN_STATES  # noqa: PLC0415 - the guard is loaded when it is first needed
-
-    desk = await context.desk()
-    found = await desk.list(states=OPEN_STATES if args.open_only else None, limit=args.count)
-    columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "order_id", "reason"]
-    views = [ticket_view(ticket) for ticket in found]
-    noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
-    more = ", perhaps more" if len(found) == args.count else ""
-    return table_answer(
-        f"{len(found)} {noun}, newest first{more}", columns, [[view[name] for name in columns] for view in views]
-    )
-
-
-async def _withdraw_ticket(context: Context, args: TicketArgs) -> Answer:
-    return ticket_answer(await (await context.desk()).withdraw(args.ticket_id, by=context.who))
-
-
-async def _decide_ticket(context: Context, args: DecideArgs) -> Answer:
-    """Take a human's click on the ticket card: proven by the key that only the card was given."""
-    desk = await context.desk()
-    by = f"ticket card in {context.who}"
-    ticket = await desk.check_key(args.ticket_id, args.key)
-    if args.decision == "approve":
-        return ticket_answer(await desk.approve(ticket.id, by=by))
-    return ticket_answer(await desk.decline(ticket.id, by=by))
-
-
 _NUMBER = {"type": ["number", "null"]}
-_TABLE = {
-    "type": "object",
-    "properties": {
-        "columns": {"type": "array", "items": {"type": "string"}},
-        "rows": {"type": "array", "items": {"type": "array"}},
-    },
-    "required": ["columns", "rows"],
-}
-_QUOTE = {
+_QUOTE_OUTPUT = {
     "type": "object",
     "properties": {
         "exchange": {"type": "string"},
@@ -237,73 +146,46 @@ _QUOTE = {
     "required": ["exchange", "pair", "bid", "ask", "spread", "at"],
 }
 
-COMPANIONS = (
-    Companion(
+# Unannotated like the table of endpoints, and for the same reason.
+MARKET_TOOLS = (
+    Tool(
         name="get_quote",
-        args=QuoteArgs,
-        effect=Effect.READ,
-        output=_QUOTE,
-        run=_quote,
+        title="Get quote",
         about="Best bid, best ask and spread of an active pair.",
+        args=QuoteArgs,
+        output=_QUOTE_OUTPUT,
+        effect=Effect.READ,
+        audience=Audience.MODEL,
+        handler=_quote,
     ),
-    Companion(
+    Tool(
         name="get_balances",
-        args=BalancesArgs,
-        effect=Effect.READ,
-        output=_TABLE,
-        run=_balances,
+        title="Get balances",
         about="Available and reserved amounts per asset.",
+        args=BalancesArgs,
+        output=TABLE_OUTPUT,
+        effect=Effect.READ,
+        audience=Audience.MODEL,
+        handler=_balances,
     ),
-    Companion(
+    Tool(
         name="list_open_orders",
-        args=OpenOrdersArgs,
-        effect=Effect.READ,
-        output=_TABLE,
-        run=_open_orders,
+        title="List open orders",
         about="Resting orders, with the id, price and type that cancel_order needs.",
+        args=OpenOrdersArgs,
+        output=TABLE_OUTPUT,
+        effect=Effect.READ,
+        audience=Audience.MODEL,
+        handler=_open_orders,
     ),
-    Companion(
+    Tool(
         name="list_exchanges",
-        args=NoArgs,
-        effect=Effect.READ,
-        output=_TABLE,
-        run=_exchanges,
+        title="List exchanges",
         about="Which exchange can do what, and where that is documented.",
-    ),
-    Companion(
-        name="get_ticket",
-        args=TicketArgs,
+        args=NoArgs,
+        output=TABLE_OUTPUT,
         effect=Effect.READ,
-        output=TICKET_OUTPUT,
-        run=_get_ticket,
-        about="What became of an order; looks for one of unknown fate.",
-    ),
-    Companion(
-        name="list_tickets",
-        args=TicketsArgs,
-        effect=Effect.READ,
-        output=_TABLE,
-        run=_list_tickets,
-        about="Proposed orders and their states, newest first.",
-    ),
-    Companion(
-        name="withdraw_ticket",
-        args=TicketArgs,
-        effect=Effect.LOCAL,
-        output=TICKET_OUTPUT,
-        run=_withdraw_ticket,
-        about="Take back an order that nobody has approved yet.",
-    ),
-    Companion(
-        name="decide_ticket",
-        args=DecideArgs,
-        effect=Effect.ORDER,
-        output=TICKET_OUTPUT,
-        for_app=True,
-        run=_decide_ticket,
-        about="For the ticket card only: a human's click, proven by the card's key.",
+        audience=Audience.MODEL,
+        handler=_exchanges,
     ),
 )
-
-AnyCompanion = Companion[Any]
-BY_NAME: Mapping[str, AnyCompanion] = {companion.name: companion for companion in COMPANIONS}
