@@ -1,4 +1,4 @@
-"""The static parts of the pages, and the only sources that a page's Content-Security-Policy allows: their hashes."""
+"""The style and the scripts of the pages. A page's Content-Security-Policy allows these by hash and nothing else."""
 
 import hashlib
 from base64 import b64encode
@@ -14,6 +14,17 @@ def asset(name: str) -> str:
 
 @cache
 def source(name: str) -> str:
-    """Return the policy's word for a file that stands inline in a page."""
+    """Return the policy's source expression for a file that is inline in a page."""
     digest = hashlib.sha256(asset(name).encode()).digest()
     return f"'sha256-{b64encode(digest).decode()}'"
+
+
+def inline(element: str, text: str) -> str:
+    """Return a text of ours for use inside a `style` or `script` element, where nothing is escaped.
+
+    Raises:
+        ValueError: the text would end its element early.
+    """
+    if f"</{element}" in text.lower():
+        raise ValueError(f"a {element} element cannot hold its own end")
+    return text

@@ -1,10 +1,11 @@
-"""uvicorn on loopback beside the owner's own work: started once, stopped by the owner, no signals taken."""
+"""uvicorn on loopback, inside a process that does other work: started once, stopped by it, no signal handlers."""
 
 import asyncio
 import contextlib
 import contextvars
+import functools
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, cast
 
 import anyio
@@ -15,11 +16,10 @@ from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.loopback import bind, url_of
 
 HOST = "127.0.0.1"
-REQUEST_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals to its owner, and tells when it is up."""
+    """Leaves the process's signals to its owner, and reports when it is up."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -35,12 +35,16 @@ class _Server(uvicorn.Server):
 
 
 class _Prompt(H11Protocol):
-    """Closes a connection that brings no whole request in time: half ones must not keep the page from its human."""
+    """Closes a connection that sends no complete request in time, so that open ones cannot use up the page's limit."""
+
+    def __init__(self, *uvicorns: Any, seconds: float, **by_name: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*uvicorns, **by_name)
+        self._seconds = seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn has it
         super().connection_made(transport)
         self._seen: object = None
-        self.loop.call_later(REQUEST_SECONDS, self._look)
+        self.loop.call_later(self._seconds, self._look)
 
     def _look(self) -> None:
         if self.transport.is_closing():
@@ -51,14 +55,25 @@ class _Prompt(H11Protocol):
             self.transport.close()
             return
         self._seen = cycle
-        self.loop.call_later(REQUEST_SECONDS, self._look)
+        self.loop.call_later(self._seconds, self._look)
 
 
 class Background:
-    """Serves one application. Belongs to the event loop in which it was started."""
+    """Serves one application. Belongs to the event loop in which it was started.
 
-    def __init__(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
+    A connection has `request_seconds` for each whole request. `listen` takes a port, as `loopback.bind` does.
+    """
+
+    def __init__(
+        self,
+        app: Any,  # noqa: ANN401 - any ASGI application
+        *,
+        request_seconds: float = 10,
+        listen: Callable[[str, int], socket.socket] = bind,
+    ) -> None:
         self._app = app
+        self._request_seconds = request_seconds
+        self._listen = listen
         self._turn = anyio.Lock()
         self._listener: socket.socket | None = None
         self._server: _Server | None = None
@@ -84,24 +99,25 @@ class Background:
 
     async def _start(self, port: int) -> None:
         try:
-            self._listener = bind(HOST, port)
+            self._listener = self._listen(HOST, port)
         except ConfigInvalid:
-            self._listener = bind(HOST, 0)
+            self._listener = self._listen(HOST, 0)
         config = uvicorn.Config(
             self._app,
-            http=_Prompt,
+            # uvicorn asks for a class, and only ever calls it.
+            http=cast("type[H11Protocol]", functools.partial(_Prompt, seconds=self._request_seconds)),
             ws="none",
             lifespan="off",
             log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
-            # Nobody stands in between, so nobody may say whom he speaks for.
+            # There is no proxy in front, so headers that name another client are not trusted.
             proxy_headers=False,
             limit_concurrency=64,
         )
         self._server = _Server(config)
-        # A task of its own, in a context of its own: whichever call came first must not take the page with it.
+        # Its own task and context: when the call that started the page is cancelled, the page goes on.
         self._task = asyncio.create_task(
             self._server.serve(sockets=[self._listener]), name="approval page", context=contextvars.Context()
         )

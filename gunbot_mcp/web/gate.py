@@ -6,7 +6,7 @@
 3. A POST names our own origin in Origin, and does not say otherwise in Sec-Fetch-Site.
 4. Its body is a small, complete, urlencoded form with known fields, each once.
 5. Its token fits the cookie of that ticket's page and the ticket's digest: a form that was made for another ticket,
-   another content or another browser is refused. The key of the tokens lives and dies with the process.
+   another content or another browser is refused. The key of the tokens exists only as long as the process.
 """
 
 import hashlib
@@ -25,7 +25,6 @@ from gunbot_mcp.errors import GunbotMcpError, InvalidArguments, Unauthorized
 from gunbot_mcp.tickets.ticket import Ticket
 
 MAX_FORM = 4096
-FORM_SECONDS = 10.0
 COOKIE = "gunbot-mcp-form"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -61,7 +60,7 @@ def check_host(request: Request, port: int | None) -> None:
     """
     named = request.headers.getlist("host")
     if port is None or named not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
-        raise Misdirected("this page answers to its own address on this machine only", "use the address as it was told")
+        raise Misdirected("this page answers only at its own address on this machine", "use the address as given")
 
 
 def check_visit(request: Request) -> None:
@@ -90,8 +89,8 @@ def check_origin(request: Request) -> None:
         raise NotOurs("the decision came from another site", _AGAIN)
 
 
-async def read_form(request: Request, fields: Collection[str]) -> Mapping[str, str]:
-    """Check 4, and return the form.
+async def read_form(request: Request, fields: Collection[str], within: float) -> Mapping[str, str]:
+    """Check 4, and return the form, which has `within` seconds to arrive.
 
     Raises:
         BadForm: too large, too slow, of another type, or not these fields.
@@ -101,7 +100,7 @@ async def read_form(request: Request, fields: Collection[str]) -> Mapping[str, s
         raise BadForm("a decision is sent as a form", 415)
     body = bytearray()
     try:
-        with anyio.fail_after(FORM_SECONDS):
+        with anyio.fail_after(within):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_FORM:
@@ -116,7 +115,7 @@ async def read_form(request: Request, fields: Collection[str]) -> Mapping[str, s
         raise BadForm("the form cannot be read") from None
     form = dict(found)
     if len(form) != len(found) or not set(form) <= set(fields):
-        raise BadForm("the form has fields that it should not have")
+        raise BadForm("the form has unexpected fields")
     return form
 
 
@@ -150,5 +149,5 @@ class Tokens:
 
 
 def keep_cookie(response: Response, ticket: Ticket, cookie: str) -> None:
-    """Bind the browser to this ticket's forms; cookies know no ports, but paths keep the pages of tickets apart."""
+    """Bind the browser to this ticket's forms; cookies ignore ports, but paths keep the pages of tickets apart."""
     response.set_cookie(COOKIE, cookie, path=f"/tickets/{ticket.id}", httponly=True, samesite="strict")

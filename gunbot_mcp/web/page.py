@@ -11,6 +11,7 @@ A GET decides nothing. No address carries a secret.
 """
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -28,17 +29,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
 from gunbot_mcp.approval.pin import TRIES, WINDOW, has_pin
+from gunbot_mcp.approval.ways import needs_pin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
-from gunbot_mcp.guard.desk import OPEN_STATES, Desk
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.web import gate, parts, views
+from gunbot_mcp.tickets.channels import PAGE, Actor
+from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
+from gunbot_mcp.web import gate, view_model
 from gunbot_mcp.web.background import Background
+from gunbot_mcp.web.pages import POLICY, render
+from gunbot_mcp.web.view_model import Form, Served, kind_word
 
-ACTOR = "approval page"
 LOOK_SECONDS = 4.0
+PATIENCE = 10.0
 _RECENT = 5
+_TICKET_ID = re.compile(r"[0-9a-zA-Z_-]{1,40}")
 
 _STATUS: Mapping[str, int] = {
     errors.InvalidArguments.code: 400,
@@ -49,7 +55,7 @@ _STATUS: Mapping[str, int] = {
     errors.LedgerUnavailable.code: 503,
 }
 _HEADERS = {
-    "Content-Security-Policy": views.POLICY,
+    "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -61,15 +67,20 @@ _HEADERS = {
 
 
 class Gate(Protocol):
-    """What checks a PIN: `guard.pin.PinGate`."""
+    """What checks a PIN: `approval.pin.PinGate`."""
 
-    async def verify(self, pin: str, *, actor: str, ticket: str | None) -> None: ...
+    async def verify(self, pin: str, *, actor: Actor, ticket: str | None) -> None: ...
 
 
 class ApprovalPage:
-    """The page of one instance. `app` is the application; `ensure_started` serves it on loopback, `aclose` stops it."""
+    """The page of one instance. `app` is the application; `ensure_started` serves it on loopback, `aclose` stops it.
 
-    def __init__(self, *, desk: Desk, settings: Settings, folder: Path, pin_gate: Gate) -> None:
+    A request, and the form in it, may take `patience` seconds to arrive.
+    """
+
+    def __init__(
+        self, *, desk: Desk, settings: Settings, folder: Path, pin_gate: Gate, patience: float = PATIENCE
+    ) -> None:
         self._desk = desk
         self._settings = settings
         self._folder = folder
@@ -88,7 +99,8 @@ class ApprovalPage:
             exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
         )
         self.app.router.redirect_slashes = False
-        self._background = Background(self.app)
+        self._patience = patience
+        self._background = Background(self.app, request_seconds=patience)
 
     async def ensure_started(self) -> str:
         """Serve at the configured port, or at any free one where that is taken; return the base address.
@@ -109,16 +121,17 @@ class ApprovalPage:
     async def _tickets(self, request: Request) -> Response:
         gate.check_visit(request)
         waiting, recent = await self._lists()
-        now = self._desk.clock.now()
-        return _html(views.list_page(self._kind(), waiting, recent, now, version=self._version(waiting, recent)))
+        version = self._version(waiting, recent)
+        frame, page = view_model.list_page(self._served(), waiting, recent, self._desk.clock.now(), version=version)
+        return _html(render("list.html", frame, page))
 
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
         return _json({"version": self._version(*await self._lists())})
 
     async def _lists(self) -> tuple[list[Ticket], list[Ticket]]:
-        waiting = await self._desk.list(states=OPEN_STATES)
-        recent = await self._desk.list(states=set(State) - OPEN_STATES, limit=_RECENT)
+        waiting = await self._desk.list(states=OPEN)
+        recent = await self._desk.list(states=set(State) - OPEN, limit=_RECENT)
         return waiting, recent
 
     async def _ticket(self, request: Request) -> Response:
@@ -140,16 +153,19 @@ class ApprovalPage:
     async def _show(
         self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
     ) -> Response:
-        """Return the ticket's page; `failure` stands at its top: what the last try to decide came to."""
+        """Return the ticket's page; `failure` is shown at its top: the result of the last attempt to decide."""
         if ticket.state is not State.PENDING:
-            return _html(views.closed_page(self._kind(), ticket, failure), status)
+            frame, closed = view_model.closed_page(self._served(), ticket, failure)
+            return _html(render("closed.html", frame, closed), status)
         book = await self._desk.market(ticket)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._locked(ticket)
-        form = parts.Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket))
+        form = Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket))
         left, version = self._left(ticket), self._form_version(locked)
-        page = views.open_page(self._kind(), ticket, book, form, left=left, version=version, failure=failure)
-        response = _html(page, status)
+        frame, page = view_model.open_page(
+            self._served(), ticket, book, form, left=left, version=version, failure=failure
+        )
+        response = _html(render("open.html", frame, page), status)
         gate.keep_cookie(response, ticket, cookie)
         return response
 
@@ -162,14 +178,14 @@ class ApprovalPage:
             if self._needs_pin(ticket):
                 if not pin:
                     raise gate.NotOurs("approving needs your PIN; nothing was approved", "type it and press Approve")
-                await self._pin_gate.verify(pin, actor=ACTOR, ticket=ticket.id)
-            return await self._desk.approve(ticket.id, by=ACTOR)
+                await self._pin_gate.verify(pin, actor=PAGE, ticket=ticket.id)
+            return await self._desk.approve(ticket.id, by=PAGE)
 
         return await self._decide(request, {"token", "pin"}, decide)
 
     async def _reject(self, request: Request) -> Response:
         async def decide(ticket: Ticket, _: str) -> Ticket:
-            return await self._desk.decline(ticket.id, by=ACTOR)
+            return await self._desk.decline(ticket.id, by=PAGE)
 
         return await self._decide(request, {"token"}, decide)
 
@@ -177,7 +193,7 @@ class ApprovalPage:
         self, request: Request, fields: set[str], decide: Callable[[Ticket, str], Awaitable[Ticket]]
     ) -> Response:
         gate.check_origin(request)
-        form = await gate.read_form(request, fields)
+        form = await gate.read_form(request, fields, self._patience)
         ticket = await self._found(request)
         try:
             self._tokens.check(request, ticket, form.get("token", ""))
@@ -188,30 +204,31 @@ class ApprovalPage:
                 )
             await decide(ticket, form.get("pin", ""))
         except GunbotMcpError as exc:
-            # What the human must know stands beside what the ticket is by now.
+            # Show the error together with the ticket's present state.
             return await self._show(request, await self._found(request), status=_status(exc), failure=exc)
         return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=_HEADERS)
 
     def _needs_pin(self, ticket: Ticket) -> bool:
-        return ticket.live or self._settings.served.live or has_pin(self._folder)
+        live = ticket.live or self._settings.served.live
+        return needs_pin("page", live=live, pin_set=has_pin(self._folder))
 
     async def _locked(self, ticket: Ticket) -> int:
-        """Return for how many more minutes no PIN is read, after too many wrong ones on any channel; 0: it is."""
+        """Return for how many more minutes no PIN is read, after too many wrong ones on any channel; 0 if it is."""
         if not self._needs_pin(ticket):
             return 0
         now, most = self._desk.clock.now(), int(WINDOW.total_seconds()) // 60
         for minutes in range(most):
-            # How many will still count then: the gate's own rule, which only it enforces.
+            # The wrong tries that will still count then. This repeats the gate's rule; only the gate enforces it.
             if await self._desk.ledger.wrong_pins(now + timedelta(minutes=minutes) - WINDOW) < TRIES:
                 return minutes
         return most
 
     def _obstacle(self, ticket: Ticket) -> GunbotMcpError | None:
-        """Return why nobody can approve this ticket here and now, whatever he types."""
+        """Return why nobody can approve this ticket here and now, whatever is typed."""
         if ticket.live is not self._settings.served.live:
             return ConfigInvalid(
-                f"this ticket is for a {parts.kind(live=ticket.live)} instance, and {ticket.instance} is now "
-                f"{parts.kind(live=not ticket.live)}",
+                f"this ticket is for a {kind_word(live=ticket.live)} instance, and {ticket.instance} is now "
+                f"{kind_word(live=not ticket.live)}",
                 "reject it and let it be proposed again",
             )
         if ticket.live and not has_pin(self._folder):
@@ -224,7 +241,7 @@ class ApprovalPage:
 
     async def _found(self, request: Request) -> Ticket:
         ticket_id = str(request.path_params["id"])
-        if not views.TICKET_ID.fullmatch(ticket_id):
+        if not _TICKET_ID.fullmatch(ticket_id):
             raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         return await self._desk.get(ticket_id)
 
@@ -236,8 +253,8 @@ class ApprovalPage:
             left = min(left, ticket.deadline - clock.monotonic())
         return max(0.0, left)
 
-    def _kind(self) -> parts.Kind:
-        return parts.Kind(
+    def _served(self) -> Served:
+        return Served(
             instance=self._settings.name,
             live=self._settings.served.live,
             halted=halted(self._folder),
@@ -245,12 +262,12 @@ class ApprovalPage:
         )
 
     def _version(self, *lists: list[Ticket]) -> str:
-        """Return a word for what the front page shows; an open page loads anew where it is another one."""
+        """Return a word for what the front page shows; an open page reloads when it has changed."""
         states = [f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets]
         return _word(halted(self._folder), *states)
 
     def _form_version(self, locked: int) -> str:
-        """Return a word for whether a ticket can be approved; the minutes of a lock pass without a new one."""
+        """Return a word for whether a ticket can be approved; it does not change with each minute of a lock."""
         return _word(halted(self._folder), "locked" if locked else "")
 
     def _check_host(self, request: Request) -> Response | None:
@@ -261,7 +278,7 @@ class ApprovalPage:
         return None
 
     def _error(self, exc: GunbotMcpError) -> Response:
-        return _html(views.error_page(self._kind(), exc), _status(exc))
+        return _html(render("error.html", *view_model.error_page(self._served(), exc)), _status(exc))
 
     async def _failed(self, _: Request, exc: Exception) -> Response:
         assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
@@ -271,18 +288,18 @@ class ApprovalPage:
         assert isinstance(exc, HTTPException)  # noqa: S101 - registered for nothing else
         error = TicketNotFound("there is no such page", "the front page lists the open tickets")
         if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            error = gate.BadForm("this address is not asked in this way", exc.status_code)
+            error = gate.BadForm("this address does not accept this kind of request", exc.status_code)
         response = self._error(error)
         response.headers.update(exc.headers or {})
         return response
 
     async def _broken(self, _: Request, exc: Exception) -> Response:  # noqa: ARG002 - its text is for the log only
-        fault = errors.Internal("this is a fault of gunbot-mcp", "look at the ticket again before you do anything else")
+        fault = errors.Internal("gunbot-mcp itself failed", "look at the ticket again before you do anything else")
         return self._error(fault)
 
 
 class _Guarded:
-    """Refuses what is not for this host, before any route is looked at."""
+    """Refuses requests for other hosts, before any route is looked at."""
 
     def __init__(self, app: ASGIApp, check: Callable[[Request], Response | None]) -> None:
         self._app = app

@@ -34,8 +34,10 @@ from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.paper.app import PaperGateway
 from gunbot_mcp.render import Answer as ToolAnswer
 from gunbot_mcp.runtime import Later
+from gunbot_mcp.tickets.channels import SENDER, Actor
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.web.page import ApprovalPage
+from gunbot_mcp.web.page import PATIENCE, ApprovalPage
 
 TRADE = "/api/v1/trade/"
 BUY: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
@@ -108,7 +110,7 @@ class Site:
         args = parse_arguments(endpoint.args, arguments or BUY)
 
         async def run() -> Ticket:
-            return (await self.desk.propose(endpoint, args, client=client)).ticket
+            return (await self.desk.propose(Order.of(endpoint, args), client=client)).ticket
 
         return self.portal.call(run)
 
@@ -130,9 +132,9 @@ class Site:
         made = replace(model, id=ticket_id, **fields)
 
         async def run() -> None:
-            await self.desk.decline(model.id, by="a test")
+            await self.desk.decline(model.id, by=Actor("client", "a test"))
             async with self.ledger.write() as write:
-                await write.add(made, "a test")
+                await write.add(made, Actor("client", "a test"))
 
         self.portal.call(run)
         return made
@@ -169,7 +171,7 @@ class Site:
                 for state in map(State, states):
                     sends = state is State.SENDING
                     owner, since = ("a test", self.clock.now()) if sends else (None, None)
-                    assert await write.move(ticket.id, before, state, actor="a test", owner=owner, sent_at=since)
+                    assert await write.move(ticket.id, before, state, actor=SENDER, owner=owner, sent_at=since)
                     before = state
 
         self.portal.call(run)
@@ -258,6 +260,8 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         port: int = 0,
         ttl: float = 120,
         buttons: Literal["paper", "always", "never"] = "paper",
+        patience: float = PATIENCE,
+        desk_type: type[Desk] = Desk,
         **instance: Any,  # noqa: ANN401 - any of its settings
     ) -> Site:
         name = name or ("main" if live else "paper")
@@ -271,7 +275,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         )
         gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
         gateways.append(gateway)
-        site = portal.call(_build, portal, settings, gateway, tmp_path)
+        site = portal.call(_build, portal, settings, gateway, patience, desk_type)
         made.append(site)
         return site
 
@@ -280,12 +284,15 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         portal.call(_close, site, gateway)
 
 
-async def _build(portal: BlockingPortal, settings: Settings, gateway: PaperGateway, folder: Path) -> Site:
+async def _build(
+    portal: BlockingPortal, settings: Settings, gateway: PaperGateway, patience: float, desk_type: type[Desk]
+) -> Site:
+    folder = settings.folder
     clock = ManualClock(datetime.now(UTC))
     wire = Wire(gateway.app)
     gunbot = Gunbot(settings.served, transport=wire)
     ledger = await Ledger.open(f"sqlite:///{folder / 'ledger.sqlite3'}", clock=clock)
-    desk = Desk(
+    desk = desk_type(
         settings=settings,
         gunbot=gunbot,
         ledger=ledger,
@@ -294,7 +301,8 @@ async def _build(portal: BlockingPortal, settings: Settings, gateway: PaperGatew
         owner="a test",
         folder=folder,
     )
-    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=PinGate(ledger, folder, clock))
+    gate = PinGate(ledger, folder, clock)
+    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=gate, patience=patience)
     url = await page.ensure_started()
 
     async def the_desk() -> Desk:

@@ -103,12 +103,11 @@ async def test_the_owner_keeps_its_signals_and_may_cancel_the_call_that_started_
 
 
 @pytest.mark.anyio
-async def test_where_no_port_can_be_listened_on_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_no_port_can_be_listened_on_the_error_says_so() -> None:
     def no_port(host: str, port: int) -> socket.socket:
         raise ConfigInvalid(f"{host}:{port} cannot be listened on", "choose another port")
 
-    monkeypatch.setattr("gunbot_mcp.web.background.bind", no_port)
-    background = Background(nothing)
+    background = Background(nothing, listen=no_port)
     with pytest.raises(ConfigInvalid):
         await background.start(8717)
     await background.aclose()

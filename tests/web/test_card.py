@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 from support.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome, ticket_of, without
 
+from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.web.card import CARD_URI, card_html
 
 pytestmark = pytest.mark.browser
@@ -69,7 +70,7 @@ def test_approving_on_the_card_sends_its_key_and_shows_the_answer(make_site: Mak
         card = client.show(result)
         card.get_by_role("button", name="Approve and send").click()
         outcome(card, "Accepted by Gunbot")
-        expect(card.locator("#outcome-lines")).to_contain_text("handed over, which is not a fill")
+        expect(card.locator("#outcome-lines")).to_contain_text("Accepted is not filled")
         expect(card.locator("#decision")).to_be_hidden()
         arguments = {"ticket_id": ticket_of(result), "decision": "approve", "key": key}
         assert ("decide_ticket", arguments) in client.called
@@ -153,7 +154,7 @@ def test_a_cancel_that_gunbot_rejects_leaves_the_order_perhaps_open(
     with new_page() as page:
         card = Client(page, site, strips=stripped).show(without(result, *stripped))
         expect(card.locator("#again")).to_be_enabled()
-        site.portal.call(lambda: site.desk.approve(ticket_of(result), by="terminal"))
+        site.portal.call(lambda: site.desk.approve(ticket_of(result), by=TERMINAL))
         card.get_by_role("button", name="Look again").click()
         outcome(card, "Not cancelled: order 42 may still be open")
 
@@ -161,13 +162,13 @@ def test_a_cancel_that_gunbot_rejects_leaves_the_order_perhaps_open(
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ("terminal", "Declined in a terminal."),
-        ("form in Cursor", "Declined in the form in Cursor."),
-        ("ticket card in Claude", "Declined on the ticket card in Claude."),
-        ("somebody", "Declined by somebody."),
+        (TERMINAL, "Declined in a terminal."),
+        (Actor("form", "Cursor"), "Declined in the form in Cursor."),
+        (Actor("card", "Claude"), "Declined on the ticket card in Claude."),
+        (Actor("recorded", "somebody"), "Declined by somebody."),
     ],
 )
-def test_the_card_says_where_a_no_was_said(make_site: MakeSite, new_page: NewPage, by: str, words: str) -> None:
+def test_the_card_says_where_a_no_was_said(make_site: MakeSite, new_page: NewPage, by: Actor, words: str) -> None:
     site = make_site()
     result = site.call("buy_limit", BUY)
     site.portal.call(lambda: site.desk.decline(ticket_of(result), by=by))
@@ -197,7 +198,7 @@ def test_without_buttons_the_card_opens_the_page_and_follows_it(
         expect(card.locator("#told")).to_be_hidden()
         page.clock.run_for(100)
         assert client.opened == [f"{site.url}/tickets/{ticket_of(result)}"]
-        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by=PAGE))
         page.clock.run_for(5000)
         outcome(card, "Declined")
         assert [tool for tool, _ in client.called if tool != "get_ticket"] == []
@@ -231,7 +232,7 @@ def test_the_card_works_with_whichever_part_of_a_result_is_left(
             expect(card.locator("#approve")).to_be_hidden()
         card.get_by_role("button", name="Open approval page").click()
         expect(card.locator("#told")).to_be_hidden()
-        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="approval page"))
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by=PAGE))
         card.get_by_role("button", name="Look again").click()
         outcome(card, "Declined")
 
@@ -285,7 +286,7 @@ def test_a_ticket_that_was_decided_elsewhere_shows_that_and_the_refusal(make_sit
         client = Client(page, site)
         card = client.show(result)
         expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
-        site.portal.call(lambda: site.desk.decline(ticket_of(result), by="a terminal"))
+        site.portal.call(lambda: site.desk.decline(ticket_of(result), by=TERMINAL))
         card.get_by_role("button", name="Approve and send").click()
         expect(card.get_by_role("alert")).to_contain_text("ticket_closed")
         outcome(card, "Declined")
@@ -298,7 +299,8 @@ def test_an_answer_from_an_old_conversation_is_brought_up_to_date(make_site: Mak
     site.clock.advance(timedelta(seconds=121))
     with new_page() as page:
         card = Client(page, site).show(result)
-        outcome(card, "Expired: nothing was sent")
+        outcome(card, "Expired")
+        expect(card.locator("#outcome-lines")).to_contain_text("Nothing was sent.")
         expect(card.locator("#decision")).to_be_hidden()
 
 
@@ -320,4 +322,5 @@ def test_at_the_end_of_the_countdown_the_card_cannot_approve_and_looks_again(
         site.clock.advance(timedelta(seconds=121))
         card.get_by_role("button", name="Look again").click()
         page.clock.run_for(100)
-        outcome(card, "Expired: nothing was sent")
+        outcome(card, "Expired")
+        expect(card.locator("#outcome-lines")).to_contain_text("Nothing was sent.")

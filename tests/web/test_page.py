@@ -11,7 +11,10 @@ import httpx2
 import pytest
 
 from gunbot_mcp.errors import LedgerUnavailable
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt
+from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.ticket import Ticket
 
 MakeSite = Callable[..., Any]
 PIN = "246 810"
@@ -104,7 +107,7 @@ def test_approving_on_paper_needs_no_pin_and_sends_one_order(make_site: MakeSite
     answer = form.post("approve")
     assert (answer.status, answer.headers["location"]) == (303, f"/tickets/{ticket.id}")
     assert site.wire.orders == ["/api/v1/trade/buy"]
-    assert site.get(ticket).decided_by == "approval page"
+    assert str(site.get(ticket).decided_by) == "approval page"
     after = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Accepted by Gunbot" in after
     assert "Accepted is not filled" in after
@@ -306,7 +309,7 @@ def test_an_accepted_order_that_nobody_has_seen_yet_is_not_given_an_id(make_site
 def test_a_withdrawn_ticket_says_who_took_it_back(make_site: MakeSite) -> None:
     site = make_site()
     ticket = site.propose()
-    site.portal.call(lambda: site.desk.withdraw(ticket.id, by="a client"))
+    site.portal.call(lambda: site.desk.withdraw(ticket.id, by=Actor("client", "a client")))
     text = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Withdrawn" in text
     assert "Withdrawn by a client." in text
@@ -359,9 +362,7 @@ HOSTILE = '"><script>alert(1)</script>\u202e\u0000\x1b[31m<img src=x onerror=ale
 
 def test_texts_of_others_are_escaped_clipped_and_stripped(make_site: MakeSite) -> None:
     site = make_site()
-    ticket = site.plant(
-        "hostile", client=HOSTILE, summary=HOSTILE, warnings=(HOSTILE,) * 40, checks=(HOSTILE,), tool="buy_limit"
-    )
+    ticket = site.plant("hostile", client=HOSTILE, summary=HOSTILE, warnings=(HOSTILE,) * 40, checks=(HOSTILE,))
     for path in (f"/tickets/{ticket.id}", "/"):
         text = site.request("GET", path).text
         assert "<script>alert" not in text
@@ -392,29 +393,23 @@ def test_no_secret_is_in_any_address_page_or_log(make_site: MakeSite, caplog: py
 # Faults
 
 
-def test_a_ledger_that_cannot_be_read_is_an_error_page(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = make_site()
-    ticket = site.propose()
+def test_a_ledger_that_cannot_be_read_is_an_error_page(make_site: MakeSite) -> None:
+    class Away(Desk):
+        async def get(self, *_: object, **__: object) -> Ticket:
+            raise LedgerUnavailable("the disk is full", "make room")
 
-    async def away(*_: object, **__: object) -> None:
-        raise LedgerUnavailable("the disk is full", "make room")
-
-    monkeypatch.setattr(site.desk, "get", away)
-    answer = site.request("GET", f"/tickets/{ticket.id}")
+    answer = make_site(desk_type=Away).request("GET", "/tickets/t2345678")
     assert answer.status == 503
     assert "The disk is full" in answer.text
     assert "ledger_unavailable" in answer.text
 
 
-def test_a_fault_of_ours_shows_no_traceback(
-    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    site = make_site()
+def test_a_fault_of_ours_shows_no_traceback(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Desk):
+        async def list(self, *_: object, **__: object) -> list[Ticket]:
+            raise ZeroDivisionError("secret detail")
 
-    async def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("secret detail")
-
-    monkeypatch.setattr(site.desk, "list", broken)
+    site = make_site(desk_type=Broken)
     answer = site.request("GET", "/")
     assert answer.status == 500
     assert "internal" in answer.text

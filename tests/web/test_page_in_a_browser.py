@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gunbot_mcp.guard.halt import halt, resume
+from gunbot_mcp.tickets.channels import TERMINAL
 
 pytestmark = pytest.mark.browser
 
@@ -211,7 +212,7 @@ def test_the_countdown_ends_in_a_page_that_cannot_approve(make_site: MakeSite, n
         expect(page.locator("#announcement")).to_have_text("Expires in 60 seconds")
         page.clock.fast_forward(60_000)
         expect(page.locator("#countdown")).to_have_text("Expired")
-        expect(page.locator("#announcement")).to_have_text("Expired. Nothing was sent.")
+        expect(page.locator("#announcement")).to_have_text("Expired. It can no longer be approved.")
         expect(approve(page)).to_be_disabled()
         expect(page.get_by_label("Your PIN")).to_be_disabled()
     assert site.wire.orders == []
@@ -245,7 +246,7 @@ def test_an_open_page_follows_the_book_and_a_decision_taken_elsewhere(make_site:
         page.clock.run_for(3100)
         expect(page.locator("#book-note")).to_be_visible()
         expect(page.locator("#book-prices")).to_be_hidden()
-        site.portal.call(lambda: site.desk.decline(ticket.id, by="a terminal"))
+        site.portal.call(lambda: site.desk.decline(ticket.id, by=TERMINAL))
         page.clock.run_for(3100)
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
 

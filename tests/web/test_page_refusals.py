@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gunbot_mcp.tickets.channels import TERMINAL
+
 MakeSite = Callable[..., Any]
 
 
@@ -127,9 +129,8 @@ def test_a_reject_takes_no_pin(make_site: MakeSite) -> None:
     assert form.post("reject", pin="0000").status == 400
 
 
-def test_a_form_that_never_arrives_is_given_up(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gunbot_mcp.web.gate.FORM_SECONDS", 0.05)
-    site = make_site()
+def test_a_form_that_never_arrives_is_given_up(make_site: MakeSite) -> None:
+    site = make_site(patience=0.2)
     form = site.open(site.propose())
     connection = http.client.HTTPConnection(site.host, timeout=10)
     connection.putrequest("POST", f"/tickets/{form.ticket.id}/approve", skip_host=True)
@@ -141,11 +142,8 @@ def test_a_form_that_never_arrives_is_given_up(make_site: MakeSite, monkeypatch:
     connection.close()
 
 
-def test_half_requests_do_not_keep_the_page_from_its_human(
-    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gunbot_mcp.web.background.REQUEST_SECONDS", 0.2)
-    site = make_site()
+def test_half_requests_do_not_keep_the_page_from_its_human(make_site: MakeSite) -> None:
+    site = make_site(patience=0.2)
     host, _, port = site.host.partition(":")
     half = [socket.create_connection((host, int(port)), timeout=10) for _ in range(70)]
     for connection in half:
@@ -287,6 +285,6 @@ def test_whoever_reads_the_page_learns_that_somebody_else_decided(make_site: Mak
     ticket = site.propose()
     form = site.open(ticket)
     assert '"state":"pending"' in site.request("GET", f"/tickets/{ticket.id}/live").text
-    site.portal.call(lambda: site.desk.decline(ticket.id, by="a terminal"))
+    site.portal.call(lambda: site.desk.decline(ticket.id, by=TERMINAL))
     assert '"state":"declined"' in site.request("GET", f"/tickets/{ticket.id}/live").text
     assert form.post("approve").status == 409

@@ -3,6 +3,7 @@
   const META = "gunbot-mcp/ticket";
   const PAGE = /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/tickets\/[0-9A-Za-z_-]{1,40}$/;
   const OPEN = new Set(["pending", "approved", "sending"]);
+  const TONES = new Set(["good", "calm", "bad", "unsure"]);
   const POLL_MS = 4000;
   const MOST_POLLS = 60;
   const UNPRINTABLE =
@@ -68,26 +69,39 @@
 
   // What the ticket is, from whichever part of a result the host passed on.
 
-  let card = null; // {ticket, quote, page_url, buttons, key}
-  let said = []; // the answer's text, without what the card shows anyway
+  let card = null; // {ticket, headline, figure, outcome, quote, distances, page_url, buttons, key}
 
-  const fromText = (text) => {
-    const rows = text.split("\n");
-    const last = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/.exec(rows.at(-1));
+  // The text, for hosts that pass on nothing else: lines with labels, and the ticket's own line at the end.
+  const OUTCOME = "Outcome: ";
+  const WARNING = "Warning: ";
+  const HOW = "To approve: ";
+  const TICKET = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/;
+  const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
+  const labelled = (rows, label) => rows.filter((row) => row.startsWith(label)).map((row) => row.slice(label.length));
+
+  const outcomeFrom = (rows) => {
+    const [title] = labelled(rows, OUTCOME);
+    if (title === undefined) return null;
+    const plain = rows.slice(1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
+    // The text has no tone; this one never looks better than things are.
+    return { tone: "unsure", title, lines: plain };
+  };
+  const fromText = (rows) => {
+    const last = TICKET.exec(rows.at(-1));
     if (!last) return null;
-    const until = /can decide until (\S+?Z)\./.exec(text);
-    const page = rows.map((row) => /^To approve: .*?(http:\/\/\S+)/.exec(row)).find(Boolean);
-    const first = /^[a-z_]+: (.*)$/.exec(rows[0]);
+    const [status, ...summary] = rows[0].split(": ");
+    const until = INSTANT.exec(rows[1]);
+    const [how = ""] = labelled(rows, HOW);
     const ticket = {
       id: last[1],
       kind: last[2],
       instance: last[3],
       state: last[4],
-      summary: first ? first[1] : rows[0],
-      expires_at: until ? until[1] : null,
-      warnings: rows.filter((row) => row.startsWith("Warning: ")).map((row) => row.slice(9)),
+      summary: summary.length ? summary.join(": ") : status,
+      expires_at: until && last[4] === "pending" ? until[0] : null,
+      warnings: labelled(rows, WARNING),
     };
-    return { ticket, page_url: page ? page[1] : null };
+    return { ticket, page_url: how.split(" ").find((word) => PAGE.test(word)) };
   };
 
   const take = (result, fromHost = false) => {
@@ -98,14 +112,15 @@
       .join("\n");
     const meta = isObject(result._meta) ? result._meta[META] : undefined;
     const structured = isObject(result.structuredContent) ? result.structuredContent : {};
+    const rows = text.split("\n");
     let found = isObject(meta) && isObject(meta.ticket) ? meta : null;
     if (!found && isObject(structured.ticket))
       found = { ticket: structured.ticket, page_url: isObject(structured.approve) ? structured.approve.page : null };
-    if (!found && !result.isError) found = fromText(text);
+    if (!found && !result.isError) found = fromText(rows);
     if (!found) {
-      const rows = text.split("\n").filter(Boolean);
-      if (result.isError) fail(rows.length ? rows : ["The server answered with an error."]);
-      else if (!card) tell(rows.length ? rows : ["The answer holds no ticket."]);
+      const told = rows.filter(Boolean);
+      if (result.isError) fail(told.length ? told : ["The server answered with an error."]);
+      else if (!card) tell(told.length ? told : ["The answer holds no ticket."]);
       return;
     }
     // Only the first answer about a ticket carries what deciding needs; later ones carry what became of it.
@@ -113,9 +128,8 @@
     const kept = Object.entries(found).filter(([, value]) => value !== null && value !== undefined && value !== false);
     const ticket = { ...before.ticket, ...found.ticket };
     card = { ...before, ...Object.fromEntries(kept), ticket };
-    if (isObject(structured.observed)) card.observed = structured.observed;
-    if (isObject(structured.gateway)) card.gateway = structured.gateway;
-    said = text.split("\n").slice(1, -1).filter((row) => row && !row.startsWith("Warning: ") && !row.startsWith("To approve: "));
+    // What became of it is told anew by every answer.
+    card.outcome = isObject(found.outcome) ? found.outcome : outcomeFrom(rows);
     show("failure", false);
     draw();
     // An old conversation shows an old answer; the desk knows better.
@@ -125,7 +139,7 @@
   // Drawing. Text only ever goes in as text.
 
   const draw = () => {
-    const { ticket, quote, distances } = card;
+    const { ticket, figure, quote, distances } = card;
     const live = ticket.kind !== "PAPER";
     const waits = ticket.state === "pending";
     document.body.classList.toggle("live", live);
@@ -135,17 +149,16 @@
     put("money", live ? "Real money" : "Practice money");
     put("instance", ticket.instance || "", 60);
     show("summary", true);
-    const amount = ticket.worst_case;
     headline(ticket.summary || "");
     show("figures", waits);
-    show("worst", amount !== undefined);
-    // Whoever sells or closes does not spend the amount, so it is no worst case.
-    const sells = /^(sell|close)_/.test(ticket.tool);
-    put("worst-word", !amount ? "Spends" : sells ? "Worth at most" : "Worst case");
-    put("worst-case", amount || "Nothing", 60);
-    put("worst-note", amount ? "fees included" : "it only cancels");
+    show("worst", isObject(figure));
+    if (isObject(figure)) {
+      put("worst-word", figure.word, 40);
+      put("worst-case", figure.amount, 60);
+      put("worst-note", figure.note, 40);
+    }
     const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
-    lines("warnings", warnings.map((warning) => "Warning: " + warning));
+    lines("warnings", warnings.map((warning) => WARNING + warning));
     show("warnings", warnings.length > 0);
     show("quote", waits && isObject(quote));
     if (isObject(quote)) {
@@ -164,13 +177,13 @@
     count();
   };
 
-  // The whole summary; what the figures say, too, is set smaller.
+  // The whole summary; what the figures say too is set smaller.
   const headline = (summary) => {
-    const whole = clean(summary);
-    const tail = /, (?:worth )?at most [^,]+ with fees$/.exec(whole);
+    const { what, worth } = isObject(card.headline) ? card.headline : {};
+    const apart = typeof worth === "string" && what + worth === summary;
     const small = document.createElement("small");
-    small.textContent = tail ? tail[0] : "";
-    byId("summary").replaceChildren(tail ? whole.slice(0, tail.index) : whole, small);
+    small.textContent = apart ? clean(worth) : "";
+    byId("summary").replaceChildren(clean(apart ? what : summary), small);
   };
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
@@ -191,10 +204,10 @@
   };
 
   const drawOutcome = (waits) => {
-    const { tone, title, lines: rows } = outcomeOf(card, said);
-    byId("outcome").className = "outcome " + tone;
+    const { tone, title, lines: rows, command } = card.outcome || { tone: "unsure", title: card.ticket.state };
+    byId("outcome").className = "outcome " + (TONES.has(tone) ? tone : "unsure");
     put("outcome-title", title);
-    lines("outcome-lines", rows);
+    lines("outcome-lines", [...(Array.isArray(rows) ? rows : []), ...(command ? [command] : [])]);
     show("outcome", !waits);
   };
 

@@ -25,15 +25,13 @@
   for (const element of document.querySelectorAll("time")) beside(element, yours(new Date(element.dateTime)));
   const bookAt = byId("book-at");
   const bookLocal = bookAt && beside(bookAt, "");
-  const bookClock = (text) => {
-    const at = /^(\d\d):(\d\d):(\d\d) UTC$/.exec(text);
-    const day = new Date();
-    if (at) day.setUTCHours(Number(at[1]), Number(at[2]), Number(at[3]));
+  const bookClock = (text, moment) => {
+    const at = new Date(moment);
     bookAt.textContent = text;
-    bookLocal.textContent = at && isOther(day) ? hour(day) : "";
+    bookLocal.textContent = isOther(at) ? hour(at) : "";
     bookLocal.hidden = !bookLocal.textContent;
   };
-  if (bookAt) bookClock(bookAt.textContent);
+  if (bookAt) bookClock(bookAt.textContent, bookAt.dataset.at);
 
   const main = document.querySelector("main[data-live]");
   // Never `reload`: that would send a form anew whose answer this page may be.
@@ -96,7 +94,7 @@
     if (pin) pin.disabled = true;
     main.classList.add("expired");
     put("countdown", "Expired");
-    say("Expired. Nothing was sent.");
+    say("Expired. It can no longer be approved.");
   };
   if (main.dataset.left !== undefined) {
     const left = Number(main.dataset.left);
@@ -113,7 +111,7 @@
   }
 
   const showBook = (book) => {
-    bookClock(book.at);
+    bookClock(book.at, book.moment);
     put("book-reason", book.note || "");
     byId("book-note").hidden = book.note === null;
     byId("book-prices").hidden = book.note !== null;

@@ -1,0 +1,60 @@
+"""The templates, and how a view model becomes a page. Jinja2 is loaded when the first page is shown."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from gunbot_mcp.web.assets import asset, inline, source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from gunbot_mcp.web.view_model import ClosedPage, Frame, ListPage, OpenPage, Problem
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"style-src {source('ticket.css')}",
+        f"script-src {source('page.js')}",
+        "img-src data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+
+
+def render(template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPage | Problem") -> str:
+    """Return the HTML of a page; every text in it is escaped, and a name that a template misspells is an error."""
+    return environment().get_template(template).render(frame=frame, page=page, **_inline_files())
+
+
+@cache
+def environment() -> "Environment":
+    # A server that shows no page need not load it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=PackageLoader("gunbot_mcp.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+@cache
+def _inline_files() -> "Mapping[str, Markup]":
+    """Return our own style and script, which are in every page and not escaped: the policy's hashes are theirs."""
+    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
+
+    return {
+        "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704
+        "script": Markup(inline("script", asset("page.js"))),  # noqa: S704
+    }

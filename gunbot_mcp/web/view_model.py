@@ -1,0 +1,372 @@
+"""What the pages show, made from facts: plain texts and numbers for the templates, one dataclass a page.
+
+All texts of clients, models and gateways are cleaned and clipped here, and secrets are removed from them; the
+templates escape whatever they print.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gunbot_mcp.approval.pin import LONGEST
+from gunbot_mcp.errors import GunbotMcpError, Halted, clean
+from gunbot_mcp.guard.market import BookView
+from gunbot_mcp.render import instant
+from gunbot_mcp.tickets.outcome import Outcome, outcome_of
+from gunbot_mcp.tickets.sentences import headline_of
+from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.view import Figure, figure_of, kind_of, seconds_left
+
+_WARNINGS = 10
+
+
+# What the pages are made from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The instance that is served, and why nothing is sent now (`halted`). `secrets` are removed from every text."""
+
+    instance: str
+    live: bool
+    halted: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def shown(self, text: object, limit: int = 400) -> str:
+        return clean(text, limit, self.secrets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How to decide. `obstacle` is why nobody can approve now; `locked` the minutes for which no PIN is read."""
+
+    token: str = field(repr=False)
+    pin: bool
+    locked: int
+    obstacle: GunbotMcpError | None
+
+
+# What the templates show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is around every page. `otherwise` is what to run in a terminal when the server of an open page is gone."""
+
+    kind: str
+    live: bool
+    instance: str
+    title: str
+    halted: str | None
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A time in UTC: as text for people and as an instant for the page's script."""
+
+    text: str
+    instant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error for people. The next step is a `command` for a terminal, or `advice`, or nothing. No full stops."""
+
+    message: str
+    code: str
+    command: str | None
+    advice: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    bid: str
+    ask: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """The market beside the order; `note` says why it cannot be read. `before` is the quote of the proposal."""
+
+    readable: bool
+    note: str
+    at: Moment
+    bid: str
+    ask: str
+    distances: tuple[tuple[str, str], ...]
+    before: Quote | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The forms of a ticket; when `blocked`, one of the three reasons is set, and nobody can approve."""
+
+    token: str = field(repr=False)
+    pin: bool
+    longest: int
+    halted: bool
+    obstacle: Problem | None
+    locked: int
+
+    @property
+    def blocked(self) -> bool:
+        return self.halted or self.obstacle is not None or self.locked > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    client: str
+    proposed: Moment
+    ticket: str
+    checks: tuple[str, ...]
+    tool: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPage:
+    """A ticket that waits for a decision."""
+
+    ticket: str
+    state: str
+    version: str
+    left: str
+    problem: Problem | None
+    what: str
+    worth: str
+    figure: Figure
+    countdown: str
+    expires: Moment
+    warnings: tuple[str, ...]
+    book: Book
+    decision: Decision
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPage:
+    """A ticket that is decided. `under_way`: its answer is not there yet, so the page asks for it."""
+
+    ticket: str
+    state: str
+    under_way: bool
+    problem: Problem | None
+    outcome: Outcome
+    summary: str
+    warnings: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A line of the front page. `waits` is False for a ticket that is approved and not sent yet."""
+
+    ticket: str
+    summary: str
+    kind: str
+    waits: bool
+    state: str
+    left: int
+    countdown: str
+    expires: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    ticket: str
+    summary: str
+    tone: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    version: str
+    waiting: tuple[Waiting, ...]
+    past: tuple[Past, ...]
+
+
+# From facts to pages
+
+
+def open_page(
+    at: Served,
+    ticket: Ticket,
+    book: BookView,
+    form: Form,
+    *,
+    left: float,
+    version: str,
+    failure: GunbotMcpError | None,
+) -> tuple[Frame, OpenPage]:
+    what, worth = _headline(at, ticket)
+    page = OpenPage(
+        ticket=ticket.id,
+        state=ticket.state.value,
+        version=version,
+        left=f"{left:.1f}",
+        problem=_failure(at, failure),
+        what=what,
+        worth=worth,
+        figure=figure_of(ticket),
+        countdown=_minutes(int(left)),
+        expires=_moment(ticket.expires_at),
+        warnings=_warnings(at, ticket),
+        book=_book(at, book, ticket),
+        decision=_decision(at, form),
+        origin=_origin(at, ticket),
+    )
+    title = at.shown(ticket.summary, 120)
+    return _frame(at, title, live=ticket.live, otherwise=f"gunbot-mcp approve {ticket.id}"), page
+
+
+def closed_page(at: Served, ticket: Ticket, failure: GunbotMcpError | None) -> tuple[Frame, ClosedPage]:
+    found = outcome_of(ticket)
+    outcome = Outcome(
+        tone=found.tone,
+        title=at.shown(found.title),
+        lines=tuple(at.shown(line, 600) for line in found.lines if line),
+        command=found.command,
+    )
+    page = ClosedPage(
+        ticket=ticket.id,
+        state=ticket.state.value,
+        under_way=ticket.state in {State.APPROVED, State.SENDING},
+        problem=_failure(at, failure),
+        outcome=outcome,
+        summary=at.shown(ticket.summary),
+        warnings=_warnings(at, ticket),
+        origin=_origin(at, ticket),
+    )
+    return _frame(at, f"{outcome.title}: {at.shown(ticket.summary, 120)}", live=ticket.live), page
+
+
+def list_page(
+    at: Served, waiting: Sequence[Ticket], recent: Sequence[Ticket], now: datetime, *, version: str
+) -> tuple[Frame, ListPage]:
+    """Return the front page: what waits for the human, and the last few tickets that no longer wait."""
+    page = ListPage(
+        version=version,
+        waiting=tuple(_waiting(at, ticket, now) for ticket in waiting),
+        past=tuple(_past(at, ticket) for ticket in recent),
+    )
+    title = {0: "No open tickets", 1: "1 order waits for you"}.get(len(waiting), f"{len(waiting)} orders wait for you")
+    return _frame(at, title, live=at.live), page
+
+
+def error_page(at: Served, exc: GunbotMcpError) -> tuple[Frame, Problem]:
+    return _frame(at, at.shown(exc.message, 120), live=at.live), _problem(at, exc)
+
+
+# Their parts
+
+
+def _frame(at: Served, title: str, *, live: bool, otherwise: str = "gunbot-mcp tickets") -> Frame:
+    return Frame(
+        kind=kind_word(live=live),
+        live=live,
+        instance=at.shown(at.instance, 60),
+        title=title,
+        halted=None if at.halted is None else at.shown(at.halted, 500).removesuffix("."),
+        otherwise=otherwise,
+    )
+
+
+def kind_word(*, live: bool) -> str:
+    return "LIVE" if live else "PAPER"
+
+
+def _failure(at: Served, failure: GunbotMcpError | None) -> Problem | None:
+    """Return what the last attempt to decide led to; a halt is shown at the top of every page anyway."""
+    if failure is None or (at.halted is not None and isinstance(failure, Halted)):
+        return None
+    return _problem(at, failure)
+
+
+def _problem(at: Served, exc: GunbotMcpError) -> Problem:
+    runs = exc.hint.startswith("gunbot-mcp ")
+    return Problem(
+        message=_capital(at.shown(exc.message, 600)),
+        code=exc.code,
+        command=at.shown(exc.hint) if runs else None,
+        advice=_capital(at.shown(exc.hint, 600)) if exc.hint and not runs else None,
+    )
+
+
+def _headline(at: Served, ticket: Ticket) -> tuple[str, str]:
+    """Return the whole summary in two pieces; in one piece where it is too long to be shown in full."""
+    headline = headline_of(ticket)
+    what, worth = at.shown(headline.what), at.shown(headline.worth)
+    whole = at.shown(ticket.summary)
+    return (what, worth) if what + worth == whole else (whole, "")
+
+
+def _warnings(at: Served, ticket: Ticket) -> tuple[str, ...]:
+    return tuple(at.shown(warning, 300) for warning in ticket.warnings[:_WARNINGS])
+
+
+def _book(at: Served, book: BookView, ticket: Ticket) -> Book:
+    quote = ticket.quote
+    return Book(
+        readable=book.note is None,
+        note=at.shown(book.note or ""),
+        at=Moment(text=book.at, instant=book.moment),
+        bid=book.bid or "none",
+        ask=book.ask or "none",
+        distances=book.distances,
+        before=Quote(bid=clean(quote.get("bid"), 30), ask=clean(quote.get("ask"), 30)) if quote else None,
+    )
+
+
+def _decision(at: Served, form: Form) -> Decision:
+    return Decision(
+        token=form.token,
+        pin=form.pin,
+        longest=LONGEST,
+        halted=at.halted is not None,
+        obstacle=None if form.obstacle is None else _problem(at, form.obstacle),
+        locked=form.locked,
+    )
+
+
+def _origin(at: Served, ticket: Ticket) -> Origin:
+    return Origin(
+        client=at.shown(ticket.client, 80),
+        proposed=_moment(ticket.created_at, date=True),
+        ticket=ticket.id,
+        checks=tuple(at.shown(check, 60) for check in ticket.checks),
+        tool=at.shown(ticket.tool, 64),
+        digest=ticket.digest[:16],
+    )
+
+
+def _waiting(at: Served, ticket: Ticket, now: datetime) -> Waiting:
+    left = seconds_left(ticket, now)
+    return Waiting(
+        ticket=ticket.id,
+        summary=at.shown(ticket.summary),
+        kind=kind_of(ticket),
+        waits=ticket.state is State.PENDING,
+        state=ticket.state.value,
+        left=left,
+        countdown=_minutes(left),
+        expires=_moment(ticket.expires_at),
+    )
+
+
+def _past(at: Served, ticket: Ticket) -> Past:
+    outcome = outcome_of(ticket)
+    return Past(ticket=ticket.id, summary=at.shown(ticket.summary), tone=outcome.tone, outcome=at.shown(outcome.title))
+
+
+def _moment(moment: datetime, *, date: bool = False) -> Moment:
+    return Moment(text=f"{moment:{'%Y-%m-%d ' if date else ''}%H:%M:%S} UTC", instant=instant(moment))
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".removesuffix(".")
