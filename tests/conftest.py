@@ -1,11 +1,13 @@
 """What all tests share: the async backend and a clean environment; gateways and stores come from `support`."""
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import settings
-from support.tally import LINES
 
 pytest_plugins = ("support.live", "support.made", "support.postgres", "support.recorder")
 
@@ -31,6 +33,20 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return home
 
 
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what a test counted: a line that is printed at the end of the run, whichever process it ran in."""
+    return functools.partial(record_property, "told")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in LINES:
-        terminalreporter.write_line(line)
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    # What a test recorded is in every report after that; the last one is that of its end.
+    ends = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "teardown"]
+    properties = [found for report in ends for found in report.user_properties]
+    for line in (told for name, told in properties if name == "told"):
+        terminalreporter.write_line(str(line))
+    hostile = [cast("tuple[int, int]", counted) for name, counted in properties if name == "hostile"]
+    if hostile:
+        calls, unapproved = map(sum, zip(*hostile, strict=True))
+        terminalreporter.write_line(f"hostile model: {calls:,} calls, {unapproved} orders without a human")

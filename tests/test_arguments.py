@@ -11,14 +11,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from gunbot_mcp import companions, endpoints
 from gunbot_mcp.arguments import Args, parse_arguments
-from gunbot_mcp.dispatch import TOOL_NAMES, Caller
+from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS, LimitArgs, OrdersArgs, OrdersTodayArgs
 from gunbot_mcp.errors import GunbotMcpError, InvalidArguments
 from gunbot_mcp.gunbot.wire import json_text
 from gunbot_mcp.server.app import build_server
+from gunbot_mcp.tools.inventory import inventory
+from gunbot_mcp.tools.tool import Audience
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
@@ -37,12 +38,10 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
     "list_tickets": {"open_only": True, "count": 5},
     "withdraw_ticket": {"ticket_id": "abc123"},
 }
-GOOD = {name: arguments for name, arguments in _FILLED.items() if name in TOOL_NAMES}
-APP_ONLY = {"decide_ticket"}
-"""Not there for models; its own tests are beside the card's."""
-MODELS: dict[str, type[Args]] = {
-    name: (endpoints.BY_NAME.get(name) or companions.BY_NAME[name]).args for name in TOOL_NAMES if name in GOOD
-}
+TOOLS = {tool.name: tool for tool in inventory() if tool.audience is Audience.MODEL}
+"""The card's own tool has its tests beside the card's."""
+GOOD = {name: arguments for name, arguments in _FILLED.items() if name in TOOLS}
+MODELS: dict[str, type[Args]] = {name: tool.args for name, tool in TOOLS.items() if name in GOOD}
 
 HOSTILE_TEXTS: tuple[Any, ...] = (
     *(
@@ -351,7 +350,7 @@ async def test_no_arguments_at_all_can_raise_or_send_unless_they_are_valid(
 
 
 def test_every_tool_of_the_tables_is_tried_here() -> None:
-    assert set(GOOD) | APP_ONLY >= set(TOOL_NAMES)
+    assert set(GOOD) >= set(TOOLS)
     assert {endpoint.name for endpoint in ENDPOINTS} <= set(GOOD)
     for tool, arguments in GOOD.items():
         assert parse_arguments(MODELS[tool], arguments)

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from gunbot_mcp.clock import Clock, ManualClock
 
 
@@ -15,11 +13,8 @@ def test_the_machines_clocks_are_aware_and_monotonic() -> None:
     assert clock.boot_id() == clock.boot_id()
 
 
-def test_without_the_kernels_id_every_process_is_a_boot_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gunbot_mcp.clock._BOOT_ID", tmp_path / "none")
-    assert Clock().boot_id() != Clock().boot_id()
+def test_without_the_kernels_id_every_process_is_a_boot_of_its_own(tmp_path: Path) -> None:
+    assert Clock(tmp_path / "none").boot_id() != Clock(tmp_path / "none").boot_id()
 
 
 def test_a_manual_clock_moves_only_when_told() -> None:

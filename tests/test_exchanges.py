@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from support.recorder import recorded
 
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
@@ -119,16 +120,17 @@ async def test_closing_is_for_bybit(runtime: Runtime, recorder: "Recorder", tool
 
 
 @pytest.mark.anyio
-async def test_a_capability_of_the_config_lets_the_order_through(paper_is_recorded: "Recorder") -> None:
+async def test_a_capability_of_the_config_lets_the_order_through(recorder: "Recorder") -> None:
     limits = {"max_order": {"USDT": "1e9"}, "max_day": {"USDT": "1e9"}, "price_band_percent": "1e9"}
     paper = {"mode": "auto", "limits": limits}
     order = {**ORDER, "exchange": "binanceus", "stop_price": 50000, "limit_price": 50010}
 
-    async with Runtime(load(instances={"paper": paper}, capabilities={"binanceus": ["stop_limit"]})) as running:
+    settings = load(instances={"paper": paper}, capabilities={"binanceus": ["stop_limit"]})
+    async with Runtime(settings, seams=recorded(recorder)) as running:
         answer: Any = await running.dispatcher.call("buy_stop_limit", order, Caller(name="tests"))
 
     assert answer.structured["status"] == "accepted"
-    assert len(paper_is_recorded.to("/trade/buy/stoplimit")) == 1
+    assert len(recorder.to("/trade/buy/stoplimit")) == 1
 
 
 def test_what_the_config_widens_can_be_rehearsed_on_paper(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What the hostile tests share: one total of everything that was tried, told at the end of the run."""
+"""What the hostile tests share: what was tried, and the settings of what stands behind."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.hostile import WIDE, Tally
 from support.recorder import TOKEN
-from support.tally import tell
 
 from gunbot_mcp.config import Settings, load
 
@@ -15,16 +14,9 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
 
-@pytest.fixture(scope="session")
-def total() -> Iterator[Tally]:
-    counted = Tally()
-    yield counted
-    tell(f"hostile model: {counted.calls:,} calls, {counted.unapproved} orders without a human")
-
-
 @pytest.fixture
-def tally(total: Tally, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tally]:
-    """Counts one test's calls, and hears every nonce that the server makes."""
+def tally(record_property: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Tally]:
+    """Counts one test's calls, which the end of the run adds up, and hears every nonce that the server makes."""
     counted = Tally()
     make = secrets.token_urlsafe
 
@@ -34,18 +26,15 @@ def tally(total: Tally, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tally]:
 
     monkeypatch.setattr(secrets, "token_urlsafe", heard)
     yield counted
-    total.calls += counted.calls
-    total.unapproved += counted.unapproved
+    record_property("hostile", [counted.calls, counted.unapproved])
 
 
 @pytest.fixture
-def behind(recorder: "Recorder", monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+def behind(recorder: "Recorder") -> Callable[..., Settings]:
     """Make the settings of a live instance whose Gunbot is the recorder; its fields by keyword."""
-    # The guard looks for what was sent a few times; the recorder shows at once what it will ever show.
-    monkeypatch.setattr("gunbot_mcp.guard.following.PAUSE", 0.001)
 
     def make(**fields: Any) -> Settings:  # noqa: ANN401 - any setting
-        instance = {"url": recorder.url, "token": TOKEN, "read_timeout": 5, "limits": WIDE, **fields}
+        instance = {"url": recorder.url, "token": TOKEN, "read_timeout": 60, "limits": WIDE, **fields}
         return load(instances={"gunbot": instance}, approval={"wait": 0})
 
     return make

@@ -11,6 +11,7 @@ import pytest
 from support.hostile import Era, Model, Tally, hostile, nothing_leaked, sent_only
 
 from gunbot_mcp.config import Settings
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ async def test_a_stop_that_went_out_through_here_and_is_shown_as_a_plain_order(
     async with hostile(behind(), "legacy", tally) as (runtime, model):
         order = {"exchange": "binance", "pair": "USDT-BTC", **arguments}
         proposed = await model.call(tool, order)
-        approved = await (await runtime.desk()).approve(proposed["ticket"]["id"], by="a human")
+        approved = await (await runtime.desk()).approve(proposed["ticket"]["id"], by=TERMINAL)
         assert approved.state is State.ACCEPTED
         assert (approved.observed is None) is (known == "never found")
     # Another process, later: it knows what the ledger knows.

@@ -21,6 +21,7 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate
 
 if TYPE_CHECKING:
@@ -181,17 +182,17 @@ def book(ask: Decimal, recorder: "Recorder") -> Any:  # noqa: ANN401 - the recor
 @BOTH_ERAS
 @pytest.mark.parametrize("how", ["revoked", "expired"])
 async def test_orders_after_the_mandate_ended(
-    era: Era, how: str, *, behind: MakeSettings, recorder: "Recorder", tally: Tally, clock: "SteppedClock"
+    era: Era, how: str, *, behind: MakeSettings, recorder: "Recorder", tally: Tally, stepped_clock: "SteppedClock"
 ) -> None:
-    async with hostile(behind(mode="auto", limits=LIMITS), era, tally) as (runtime, model):
+    async with hostile(behind(mode="auto", limits=LIMITS), era, tally, seams=stepped_clock.seams) as (runtime, model):
         given = mandate()
         await grant(runtime, given)
         assert (await model.call("buy_limit", arguments_of("buy_limit")))["status"] == "accepted"
         if how == "revoked":
             async with (await runtime.desk()).ledger.write() as write:
-                assert await write.revoke_mandate("m1", "a human")
+                assert await write.revoke_mandate("m1", TERMINAL)
         else:
-            clock.pushed += 3601
+            stepped_clock.pushed += 3601
         for tool in ORDER_TOOLS:
             for price in (50000, 49999):
                 arguments = arguments_of(tool)
@@ -203,7 +204,7 @@ async def test_orders_after_the_mandate_ended(
 @BOTH_ERAS
 @pytest.mark.parametrize("how", ["revoked", "expired"])
 async def test_orders_on_their_way_when_the_mandate_ends(
-    era: Era, how: str, *, behind: MakeSettings, recorder: "Recorder", tally: Tally, clock: "SteppedClock"
+    era: Era, how: str, *, behind: MakeSettings, recorder: "Recorder", tally: Tally, stepped_clock: "SteppedClock"
 ) -> None:
     """The mandate covers it when it is proposed, and no more when the book is looked at for the last time."""
     chosen = behind(mode="auto", limits=LIMITS)
@@ -212,16 +213,16 @@ async def test_orders_on_their_way_when_the_mandate_ends(
     async def revoke() -> None:
         opened = await Ledger.open(f"sqlite:///{chosen.folder / 'ledger.sqlite3'}", clock=Clock())
         async with opened as ledger, ledger.write() as write:
-            assert await write.revoke_mandate("m1", "a human")
+            assert await write.revoke_mandate("m1", TERMINAL)
 
     def second_look() -> None:
         if len(recorder.to("/market/orderbook")) == 2:
             if how == "revoked":
                 anyio.run(revoke)
             else:
-                clock.pushed += 61
+                stepped_clock.pushed += 61
 
-    async with hostile(chosen, era, tally) as (runtime, model):
+    async with hostile(chosen, era, tally, seams=stepped_clock.seams) as (runtime, model):
         await grant(runtime, given)
         recorder.when("/market/orderbook", second_look)
         await model.call("buy_limit", arguments_of("buy_limit"))

@@ -41,6 +41,7 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.dispatch import Caller, LaterReply, Question
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ async def test_many_small_orders_never_exceed_the_day_even_if_a_human_approves_a
             await model.call("buy_market", {**arguments_of("buy_market"), "amount": 0.001 + price / 10**9})
         async with anyio.create_task_group() as tasks:
             for ticket in await desk.list(limit=200):
-                tasks.start_soon(lambda ticket_id: desk.approve(ticket_id, by="a tired human"), ticket.id)
+                tasks.start_soon(lambda ticket_id: desk.approve(ticket_id, by=TERMINAL), ticket.id)
         tickets = await desk.list(limit=200)
         spent = sum(ticket.notional or 0 for ticket in tickets if ticket.state is State.ACCEPTED)
         assert {ticket.state for ticket in tickets} == {State.ACCEPTED, State.VOID}
@@ -339,7 +340,7 @@ async def test_no_secret_comes_back_or_is_kept_whatever_gunbot_says(
             live_gunbot.reply = reply
             tool = "sell_limit" if turn == 3 else "buy_limit"
             found = await model.call(tool, {**arguments_of(tool), "price": 50000 - turn})
-            approved = await desk.approve(found["ticket"]["id"], by="a human")
+            approved = await desk.approve(found["ticket"]["id"], by=TERMINAL)
             assert token not in repr(approved)
             await model.call("get_ticket", {"ticket_id": approved.id})
         await model.call("list_tickets", {})

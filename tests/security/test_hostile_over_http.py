@@ -27,6 +27,7 @@ from support.hostile import (
 
 from gunbot_mcp.config import Settings
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -148,6 +149,6 @@ async def test_the_same_orders_go_out_once_a_human_approves_them_elsewhere(
     chosen = live_settings(limits=WIDE, approval={"wait": 0})
     async with hostile_over_http(chosen, "auto", tally) as (runtime, model):
         found = await model.call("buy_limit", order("buy_limit"))
-        approved = await (await runtime.desk()).approve(found["ticket"]["id"], by="a human in a terminal")
+        approved = await (await runtime.desk()).approve(found["ticket"]["id"], by=TERMINAL)
         assert approved.state is State.ACCEPTED
     sent_only(1, live_gunbot, tally)

@@ -34,6 +34,8 @@ def answering(
     return answer
 
 
+PATIENT = {"wait": 60}
+"""The approval setting of calls that a human ends, however slow the machine is."""
 APPROVING = answering("accept", {"decision": "approve"})
 
 
@@ -66,7 +68,7 @@ async def only_ticket(runtime: Runtime) -> Ticket:
 
 async def some_ticket(runtime: Runtime) -> Ticket:
     """Wait until an order has become a ticket."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         found: list[Ticket] = []
         while not found:
             found = await (await runtime.desk()).list()

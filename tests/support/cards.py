@@ -23,7 +23,7 @@ TICKET = "gunbot-mcp/ticket"
 class Client:
     """An MCP client that shows a card. It remembers what the card asked for.
 
-    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it keeps to itself.
+    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it does not pass on.
     """
 
     page: Page

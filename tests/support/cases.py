@@ -10,7 +10,8 @@ from gunbot_mcp.domain import Intent, Leg, Place, Side
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import Refused
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.guard.checks import Case, check_all
+from gunbot_mcp.guard.case import Case
+from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.gunbot.records import Book
 
 BOOK = Book(bid=Decimal(49990), ask=Decimal(50000))

@@ -1,4 +1,4 @@
-"""The test's side of `support.zygote`: starting children, killing them, hearing what they said."""
+"""The test's side of `support.zygote`: starting children, killing them, reading what they reported."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Child:
-    """A forked process and the file in which it says what it has to say."""
+    """A forked process and the file that it writes its report to."""
 
     def __init__(self, nursery: "Nursery", pid: int, said: Path) -> None:
         self.pid = pid
@@ -44,7 +44,7 @@ class Nursery:
         return Child(self, self.ask({"do": do, "said": str(said), **job}), said)
 
     def run(self, do: str, **job: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        """Run a child to its end and return what it said."""
+        """Run a child to its end and return its report."""
         child = self.start(do, **job)
         status = child.wait()
         said = child.said()
@@ -61,7 +61,7 @@ class Nursery:
 
 @contextmanager
 def nursery(folder: Path) -> Generator[Nursery]:
-    """Start the process that all children are forked from; `folder` is for what they say."""
+    """Start the process that all children are forked from; `folder` is for their reports."""
     path = os.pathsep.join([str(_ROOT), str(_ROOT / "tests")])
     with subprocess.Popen(
         [sys.executable, "-m", "support.zygote"],

@@ -14,8 +14,11 @@ from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.exchanges import CapabilityMatrix
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
+from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import Ticket
 
 ORDER: dict[str, Any] = {
@@ -35,15 +38,16 @@ async def open_desk(
     *,
     clock: Clock | None = None,
     patience: float = 5,
+    database: Database | None = None,
     **instance: Any,  # noqa: ANN401 - any field of an instance
 ) -> AsyncGenerator[Desk]:
-    """Open a desk as a process of its own would: its own engine, its own owner."""
+    """Open a desk as a process of its own would: its own engine, its own owner. `database` replaces the ledger's."""
     clock = clock or Clock()
     limits = Limits(duplicate_seconds=0)
     made = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush", "limits": limits, **instance})
     settings = Settings.model_construct(instance="live", instances={"live": made}, approval=Approval())
     owner = Owner.start(folder)
-    opened = await Ledger.open(url, clock=clock, patience=patience)
+    opened = await Ledger.open(url, clock=clock, patience=patience, database=database)
     async with opened as ledger, Gunbot(made, transport=transport) as gunbot:
         yield Desk(
             settings=settings,
@@ -53,6 +57,7 @@ async def open_desk(
             clock=clock,
             owner=owner.id,
             folder=folder,
+            timing=Timing(record_pause=0.001, look_pause=0.001),
         )
     owner.stop()
 
@@ -62,4 +67,4 @@ async def propose(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Tick
     endpoint = BY_NAME[tool]
     given = ORDER | arguments
     known = {name: value for name, value in given.items() if name in endpoint.args.model_fields and value is not None}
-    return (await desk.propose(endpoint, endpoint.args.model_validate(known), client="model")).ticket
+    return (await desk.propose(Order.of(endpoint, endpoint.args.model_validate(known)), client="model")).ticket

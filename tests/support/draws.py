@@ -1,4 +1,4 @@
-"""What a schedule draws by chance: the orders that a model proposes, those that strangers placed, a human's mandate."""
+"""What a schedule chooses at random: the orders that a model proposes or that strangers placed, a human's mandate."""
 
 import random
 from datetime import timedelta
@@ -8,6 +8,7 @@ from typing import Any
 from support.exchange import Exchange, Order
 from support.processes import START
 
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate
 
 PAIRS = ("USDT-BTC", "USDT-ETH")
@@ -15,7 +16,7 @@ MANDATE_LIMIT = Decimal(60)
 
 
 def strangers(chance: random.Random) -> list[Order]:
-    """Orders of the same look that somebody else placed before, some of which fill sooner or later."""
+    """Orders that look the same, placed before by somebody else; some of them fill sooner or later."""
     return [
         Order(
             id=f"{900 + number}",
@@ -47,7 +48,7 @@ def order(chance: random.Random, exchange: Exchange, number: int, *, twins: bool
 
 
 def mandate(chance: random.Random, name: str, instance: str) -> Mandate:
-    """A mandate for one order. What it is asked for comes within seconds, so it may end before, meanwhile and after."""
+    """A mandate for one order. That order comes within seconds, so the mandate may end before, during or after it."""
     lasts = chance.choice((172_800.0, 172_800.0, chance.random() * 12))
     return Mandate(
         id=name,
@@ -57,9 +58,9 @@ def mandate(chance: random.Random, name: str, instance: str) -> Mandate:
         asset="USDT",
         max_order=MANDATE_LIMIT,
         max_total=MANDATE_LIMIT,
-        spent=Decimal(0),
+        live=True,
+        url=None,
         created_at=START - timedelta(days=2),
         expires_at=START + timedelta(seconds=lasts),
-        revoked_at=None,
-        created_by="a human",
+        created_by=TERMINAL,
     )

@@ -1,4 +1,4 @@
-"""A Gunbot in memory, behind a network that fails in every way that a seed can think of."""
+"""A Gunbot in memory, behind a network that fails in every way that a seed can choose."""
 
 import json
 import random
@@ -60,7 +60,7 @@ async def _nothing(_: object) -> None: ...
 class Exchange(httpx2.AsyncBaseTransport):
     """`step` is awaited before and after delivery, `ticket` says whose order a POST is, `now` is in seconds.
 
-    `halted` and `began` are asked for what a `Post` says of that. `plan` names the faults of the next orders (None:
+    `halted` and `began` are called for these two fields of a `Post`. `plan` names the faults of the next orders (None:
     none); after that they come by chance. `lag` is the most by which core memory and history are late, `fills` how
     likely a resting order fills within a minute.
     """
@@ -149,7 +149,7 @@ class Exchange(httpx2.AsyncBaseTransport):
     # What Gunbot does
 
     def arrive(self) -> None:
-        """Let what was on its way arrive, if it is time."""
+        """Deliver what was on its way, if it is time."""
         due = [post for at, post in self._late if at <= self.now()]
         self._late = [(at, post) for at, post in self._late if at > self.now()]
         for post in due:
@@ -211,5 +211,5 @@ class Exchange(httpx2.AsyncBaseTransport):
 
     def _record(self, order: Order) -> dict[str, Any]:
         record = {"id": int(order.id), "pair": order.pair, "type": order.side, "rate": order.rate}
-        # Millions of seconds on: whatever clock asks, the record is from after it sent.
+        # Far in the future: by every clock, the record is from after the sending.
         return {**record, "amount": order.amount, "time": 4_000_000_000_000}

@@ -1,74 +1,73 @@
-"""A step of the current world before and after every side effect of the guard, and a ledger that fails as it says."""
+"""The guard's parts in the simulation, through the source's seams: each takes a step of the world before it acts."""
 
 import contextlib
+import random
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
-from support.processes import Dead, acting
-from support.world import current
+from sqlalchemy import CursorResult, Executable
+from support.processes import Dead, acting, current, current_ticket
 
-from gunbot_mcp.guard import desk, outbox
-from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.files import write_private
+from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
-from gunbot_mcp.ledger.transaction import Write
-
-_begin, _commit, _spool, _write = Store.begin, Store.commit, outbox.spool, Ledger.write
-_run = Write._run  # pyright: ignore[reportPrivateUsage] - every statement of a transaction passes here
-
-
-async def _stepped_begin(self: Store, connection: AsyncConnection) -> tuple[int, str]:
-    world = current.get()
-    await world.step("before a transaction")
-    if world.ledger_away and acting.get() is not None:
-        raise sqlite3.OperationalError("disk I/O error")
-    return await _begin(self, connection)
+from gunbot_mcp.ledger.port import Link, Parameters
+from gunbot_mcp.ledger.transaction import Transaction
+from gunbot_mcp.tickets.ids import Ids
 
 
-async def _stepped_run(self: Write, statement: Any) -> Any:  # noqa: ANN401 - passed on
-    await current.get().step("before a statement")
-    return await _run(self, statement)
+class SteppedDatabase(Database):
+    """Steps before every begin, statement and commit; fails as the world says."""
+
+    async def begin(self, connection: Link) -> Any:  # noqa: ANN401 - passed on
+        world = current.get()
+        await world.step("before a transaction")
+        if world.ledger_away and acting.get() is not None:
+            raise sqlite3.OperationalError("disk I/O error")
+        return await super().begin(connection)
+
+    async def run(self, connection: Link, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
+        await current.get().step("before a statement")
+        return await super().run(connection, statement, parameters)
+
+    async def commit(self, connection: Link) -> None:
+        world = current.get()
+        await world.step("before a commit")
+        fault = acting.get() is not None and world.chance.random() < world.ledger_fault
+        if fault and world.chance.random() < 0.5:
+            raise sqlite3.OperationalError("disk I/O error")
+        await super().commit(connection)
+        await world.step("after a commit")
+        if fault:
+            raise ConnectionResetError("gone with the answer")
 
 
-async def _stepped_commit(self: Store, connection: AsyncConnection) -> None:
-    world = current.get()
-    await world.step("before a commit")
-    fault = acting.get() is not None and world.chance.random() < world.ledger_fault
-    if fault and world.chance.random() < 0.5:
-        raise sqlite3.OperationalError("disk I/O error")
-    await _commit(self, connection)
-    await world.step("after a commit")
-    if fault:
-        raise ConnectionResetError("gone with the answer")
+class TurnLedger(Ledger):
+    """Waits for SQLite's lock in turn, since in one thread its own waiting would stop everything."""
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncGenerator[Transaction]:
+        async with current.get().lock, super().write() as opened:
+            yield opened
 
 
-def _stepped_spool(folder: Path, *rest: Any) -> bool:  # noqa: ANN401 - passed on
+class SeededIds(Ids):
+    """Tickets have the same names on every run of a seed; the task that made one works for it from then on."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def ticket(self) -> str:
+        name = "".join(self._chance.choice("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(8))
+        current_ticket.set(name)
+        return name
+
+
+def keep(path: Path, text: str) -> None:
+    """Write a spool file, unless the process is dead."""
     process = acting.get()
     if process is not None and process.dead:
         raise Dead("a file")
-    return _spool(folder, *rest)
-
-
-@contextlib.asynccontextmanager
-async def _in_turn(self: Ledger) -> AsyncGenerator[Write]:
-    async with current.get().lock, _write(self) as opened:
-        yield opened
-
-
-def _same_choice(letters: Sequence[str]) -> str:
-    return current.get().chance.choice(letters)
-
-
-def hook(monkeypatch: pytest.MonkeyPatch, *, one_thread: bool) -> None:
-    """Put the steps in. `one_thread`: SQLite's lock is waited for in turn, since its own waiting stops everything."""
-    monkeypatch.setattr(Store, "begin", _stepped_begin)
-    monkeypatch.setattr(Store, "commit", _stepped_commit)
-    monkeypatch.setattr(Write, "_run", _stepped_run)
-    monkeypatch.setattr(outbox, "spool", _stepped_spool)
-    # Tickets have the same names on every run of a seed.
-    monkeypatch.setattr(desk.secrets, "choice", _same_choice)
-    if one_thread:
-        monkeypatch.setattr(Ledger, "write", _in_turn)
+    write_private(path, text)

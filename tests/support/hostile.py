@@ -19,21 +19,21 @@ from mcp.client.session import ElicitationFnT
 from mcp.shared.exceptions import MCPError
 
 from gunbot_mcp.approval.pin import set_pin
-from gunbot_mcp.companions import BY_NAME as COMPANIONS
 from gunbot_mcp.config import Settings
 from gunbot_mcp.dispatch import TICKET_META
-from gunbot_mcp.endpoints import BY_NAME as ENDPOINTS
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.http import serve_http
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME
 from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tools.inventory import inventory
 
 Era = Literal["legacy", "auto"]
 
 PIN = "pin 493 817 265"
-TOOLS = (*ENDPOINTS, *COMPANIONS)
-ORDER_TOOLS = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.intent is not None)
+_ROWS = {tool.name: tool for tool in inventory()}
+TOOLS = tuple(_ROWS)
+ORDER_TOOLS = tuple(name for name, tool in _ROWS.items() if tool.endpoint is not None and tool.endpoint.intent)
 NEVER_SENT = {State.PENDING, State.WITHDRAWN, State.EXPIRED, State.DECLINED}
 WIDE = {"orders_per_minute": 10**6, "duplicate_seconds": 0}
 
@@ -131,7 +131,7 @@ NO_APPROVALS = (
 class Tally:
     """How much was tried, everything that came back, and everything that must never come back.
 
-    `unapproved` is how many orders arrived that no human stands behind: 0, or a test failed.
+    `unapproved` is how many orders arrived that no human allowed: 0, or a test failed.
     """
 
     calls: int = 0
@@ -180,17 +180,24 @@ class Model:
 
 @asynccontextmanager
 async def hostile(
-    chosen: Settings, era: Era, tally: Tally, *, cards: bool = False, forms: bool = False, name: str = "mcp"
+    chosen: Settings,
+    era: Era,
+    tally: Tally,
+    *,
+    cards: bool = False,
+    forms: bool = False,
+    name: str = "mcp",
+    seams: Seams | None = None,
 ) -> AsyncGenerator[tuple[Runtime, Model]]:
     async def garbage(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
-        """An agent framework that answers forms by itself, with everything but a human's approval."""
+        """An agent framework that answers forms without a human, with everything but an approval."""
         del context, params
         tally.calls += 1
         return random.choice(NO_APPROVALS)
 
     set_pin(chosen.folder, PIN)
     async with (
-        Runtime(chosen) as runtime,
+        Runtime(chosen, seams=seams) as runtime,
         Client(
             build_server(runtime),
             mode=era,
@@ -206,7 +213,7 @@ async def hostile(
 async def hostile_over_http(
     chosen: Settings, era: Era, tally: Tally, *, cards: bool = False, answer: ElicitationFnT | None = None
 ) -> AsyncGenerator[tuple[Runtime, Model]]:
-    """Serve as `serve --http` does; the runtime is another process's, as it were: the human's, on the same ledger."""
+    """Serve as `serve --http` does; the runtime plays another process: the human's, on the same ledger."""
 
     async def serve(*, task_status: TaskStatus[str]) -> None:
         await serve_http(
@@ -222,7 +229,7 @@ async def hostile_over_http(
 
 
 def approval_of(message: str, schema: object) -> types.ElicitResult:
-    """What a human would answer who approves, made by a program: with the code, where one is to be typed."""
+    """The answer of a human who approves, made by a program: with the code, if one must be typed."""
     code = re.search(r"code: (\d{4})", message)
     typed = {"code": code[1]} if code is not None and '"code"' in json.dumps(schema) else {}
     return types.ElicitResult(action="accept", content={"decision": "approve", **typed})
@@ -237,12 +244,12 @@ async def approving(context: ClientRequestContext, params: types.ElicitRequestPa
 
 def arguments_of(tool: str) -> dict[str, Any]:
     """Valid arguments of a tool, as a polite model would send them."""
-    model = (ENDPOINTS.get(tool) or COMPANIONS[tool]).args
+    model = _ROWS[tool].args
     return {name: GOOD[name] for name in model.model_fields if name in GOOD}
 
 
 def sent_only(approved: int, gunbot: Gateway, tally: Tally) -> None:
-    """As many orders arrived as a human (or a rule of the human's) let go."""
+    """Exactly as many orders arrived as a human (or a human's rule) allowed."""
     tally.unapproved = max(tally.unapproved, len(gunbot.trades) - approved)
     assert len(gunbot.trades) == approved, gunbot.trades
 

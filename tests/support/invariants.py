@@ -8,7 +8,7 @@ from support.exchange import Exchange, Post
 
 from gunbot_mcp.gunbot.wire import json_text
 from gunbot_mcp.ledger.ledger import Event
-from gunbot_mcp.tickets.content import parse_stored
+from gunbot_mcp.tickets.channels import Speaker
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import SPENT, State, Ticket
 
@@ -48,11 +48,12 @@ class Played:
             yield f"{name} was sent {len(posts)} times"
         if any(post.at > ticket.deadline + 25 for post in posts):
             yield f"{name} was sent long after it had expired"
-        if posts and ticket.id not in self.approvals:
+        by_rule = ticket.decided_by is not None and ticket.decided_by.row.speaks_for is Speaker.RULE
+        if posts and ticket.id not in self.approvals and not by_rule:
             yield f"{name} was sent without an approval"
         if any(post.halted for post in posts):
             yield f"{name} was sent while its machine was halted"
-        asked = (ticket.tool, json_text({"data": parse_stored(ticket).wire()}))
+        asked = (ticket.tool, json_text({"data": ticket.order.args.wire()}))
         if any((post.tool, post.body) != asked for post in posts):
             yield f"{name} was sent with other digits"
 
@@ -62,7 +63,7 @@ class Played:
         if ticket.state in {State.APPROVED, State.SENDING}:
             yield f"{name} is left half-way"
         # A cancel that was never seen, of an order that was seen to go, may count as done.
-        named = getattr(parse_stored(ticket), "order_id", None)
+        named = getattr(ticket.order.args, "order_id", None)
         gone = any(order.id == named and order.gone_at is not None for order in self.exchange.orders)
         if ticket.state is State.ACCEPTED and not seen and not gone:
             yield f"{name} never arrived"
@@ -70,7 +71,7 @@ class Played:
             yield f"{name} arrived"
         if ticket.observed is not None and ticket.tool != "cancel_order":
             own = [order.id for order in self.exchange.orders if order.ticket == ticket.id]
-            found = ticket.observed["order_id"]
+            found = ticket.observed.order_ids[0]
             if found not in own:
                 yield f"{name} claims order {found}, its own are {own}"
 
@@ -121,4 +122,4 @@ class Played:
 
 
 def _name(ticket: Ticket) -> str:
-    return f"ticket {ticket.id} ({ticket.tool}, {ticket.state}: {ticket.reason})"
+    return f"ticket {ticket.id} ({ticket.tool}, {ticket.state}: {ticket.reason and ticket.reason.code})"

@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from gunbot_mcp.clock import ManualClock
+from gunbot_mcp.domain import Purpose
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import Ticket
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -26,16 +29,27 @@ def clock() -> ManualClock:
 def make_ticket() -> Callable[..., Ticket]:
     """Make a pending ticket, created at noon; any field by keyword."""
 
+    def order(fields: dict[str, Any]) -> Order:
+        """Take what names the order (tool or side, arguments or exchange, pair) out of the fields."""
+        side: str = fields.pop("side", "buy")
+        tool: str = fields.pop("tool", "cancel_order" if side == "cancel" else f"{side}_limit")
+        place = f'"exchange":"{fields.pop("exchange", "binance")}","pair":"{fields.pop("pair", "USDT-BTC")}"'
+        rest = (
+            '"order_id":"1","order_type":"limit","price":50000.10'
+            if side == "cancel"
+            else '"amount":0.001,"price":50000.10'
+        )
+        arguments: str = fields.pop("arguments", "{" + f"{place},{rest}" + "}")
+        return Order.stored(tool, arguments)
+
     def make(ticket_id: str = "t1", **fields: Any) -> Ticket:  # noqa: ANN401 - any field
         created: datetime = fields.pop("created_at", NOON)
         content: dict[str, Any] = {
             "instance": "paper",
             "live": False,
-            "tool": "buy_limit",
-            "arguments": '{"exchange":"binance","pair":"USDT-BTC","amount":0.001,"price":50000.10}',
-            "exchange": "binance",
-            "pair": "USDT-BTC",
-            "side": "buy",
+            "url": "",
+            "order": order(fields),
+            "purpose": Purpose.ENTRY,
             "summary": "Buy 0.001 BTC at 50000.10 USDT on binance",
             "notional": Decimal("50.05"),
             "asset": "USDT",
@@ -68,11 +82,11 @@ def make_mandate() -> Callable[..., Mandate]:
             "asset": "USDT",
             "max_order": Decimal(50),
             "max_total": Decimal(100),
-            "spent": Decimal(0),
+            "live": False,
+            "url": "",
             "created_at": NOON,
             "expires_at": NOON + timedelta(hours=1),
-            "revoked_at": None,
-            "created_by": "cli",
+            "created_by": TERMINAL,
         }
         return Mandate(id=mandate_id, **{**content, **fields})
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate
 
 
@@ -18,11 +19,11 @@ def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
         "asset": "USDT",
         "max_order": Decimal(60),
         "max_total": Decimal(110),
-        "spent": Decimal(0),
+        "live": True,
+        "url": None,
         "created_at": now - timedelta(minutes=1),
         "expires_at": now + timedelta(hours=1),
-        "revoked_at": None,
-        "created_by": "a human",
+        "created_by": TERMINAL,
     }
     return Mandate(**{**facts, **fields})
 

@@ -4,10 +4,12 @@ import asyncio
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,7 +47,7 @@ class Cluster:
         self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", self._options, "start")
 
     def stop(self) -> None:
-        """Stop without a farewell: as a crash of the server would."""
+        """Stop at once, as in a crash of the server."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
     def remove(self) -> None:
@@ -75,6 +77,12 @@ def _binaries() -> Path:
 
 
 def _execute(url: str, *statements: str) -> None:
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(make_url(url).database or "", isolation_level=None)) as store:
+            for statement in statements:
+                store.execute(statement)
+        return
+
     async def run() -> None:
         engine = create_async_engine(parse_url(url), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         try:

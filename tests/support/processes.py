@@ -6,18 +6,21 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
 
+if TYPE_CHECKING:
+    from support.world import World
+
 START = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 
 class Dead(BaseException):
-    """The process of this task does not exist any more."""
+    """The process of this task no longer exists."""
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Process:
             self.owner.stop()
 
 
+current: "ContextVar[World]" = ContextVar("world")
 acting: ContextVar[Process | None] = ContextVar("process", default=None)
 current_ticket: ContextVar[str] = ContextVar("ticket", default="")
 began: ContextVar[datetime | None] = ContextVar("began", default=None)

@@ -1,7 +1,6 @@
 """A gateway that records every request whole and answers from a script, and runtimes in front of it."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import socket
@@ -24,12 +23,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from gunbot_mcp.config import Instance, Settings, load
+from gunbot_mcp.config import Instance, load
 from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
+SHORTLY = 0.001
+"""Seconds instead of tenths, where a read is tried again."""
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoidGVzdHMifQ.c2lnbmF0dXJl"
 
 
@@ -60,7 +61,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Recorder:
-    """A Gunbot that does what it is told and forgets nothing."""
+    """A Gunbot that answers as scripted and records every request."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list[Request])
@@ -282,12 +283,6 @@ def root() -> Path:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait for milliseconds instead of tenths of seconds."""
-    monkeypatch.setattr("gunbot_mcp.gunbot.client.BACKOFF_SECONDS", 0.001)
-
-
-@pytest.fixture
 async def gunbot(recorder: Recorder) -> AsyncIterator[Gunbot]:
     """The adapter, with the recorder as its Gunbot."""
     async with adapter(recorder.url) as client:
@@ -296,8 +291,8 @@ async def gunbot(recorder: Recorder) -> AsyncIterator[Gunbot]:
 
 def adapter(url: str) -> Gunbot:
     """Return the adapter of a Gunbot at a plain `url`; a TLS context that nobody needs would cost each test 50 ms."""
-    instance = Instance.model_validate({"url": url, "token": TOKEN, "read_timeout": 5})
-    return Gunbot(instance, transport=httpx2.AsyncHTTPTransport(verify=False))
+    instance = Instance.model_validate({"url": url, "token": TOKEN, "read_timeout": 60})
+    return Gunbot(instance, transport=httpx2.AsyncHTTPTransport(verify=False), backoff=SHORTLY)
 
 
 class Redirected(httpx2.AsyncHTTPTransport):
@@ -312,25 +307,14 @@ class Redirected(httpx2.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-@pytest.fixture
-def paper_is_recorded(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """Paper instances have the recorder as their gateway; nothing else about a runtime is replaced."""
-
-    def transport(settings: Settings) -> Redirected:
-        del settings
-        return Redirected(recorder.url)
-
-    monkeypatch.setattr("gunbot_mcp.runtime.PaperTransport", transport)
-    # The guard looks for a sent order a few times; the recorder never shows one, and no test here waits for it.
-    if importlib.util.find_spec("gunbot_mcp.guard.following"):
-        monkeypatch.setattr("gunbot_mcp.guard.following.PAUSE", 0.001)
-    return recorder
+def recorded(recorder: Recorder) -> Seams:
+    """Return the seams of a paper instance whose gateway is the recorder; nothing else about it is replaced."""
+    return Seams(transport=Redirected(recorder.url), backoff=SHORTLY)
 
 
 @pytest.fixture
-async def runtime(paper_is_recorded: Recorder) -> AsyncIterator[Runtime]:
+async def runtime(recorder: Recorder) -> AsyncIterator[Runtime]:
     """A paper instance in auto mode with wide limits, whose gateway is the recorder: orders pass without a human."""
-    del paper_is_recorded
     amounts = {"USDT": "1e30", "BTC": "1e30"}
     limits = {
         "max_order": amounts,
@@ -340,16 +324,15 @@ async def runtime(paper_is_recorded: Recorder) -> AsyncIterator[Runtime]:
         "orders_per_day": 1_000_000,
         "duplicate_seconds": 0,
     }
-    settings = load(instances={"paper": {"mode": "auto", "token": TOKEN, "read_timeout": 5, "limits": limits}})
-    async with Runtime(settings) as running:
+    settings = load(instances={"paper": {"mode": "auto", "token": TOKEN, "read_timeout": 60, "limits": limits}})
+    async with Runtime(settings, seams=recorded(recorder)) as running:
         yield running
 
 
 @pytest.fixture
-async def read_only(paper_is_recorded: Recorder) -> AsyncIterator[Runtime]:
+async def read_only(recorder: Recorder) -> AsyncIterator[Runtime]:
     """A paper instance in read-only mode, whose gateway is the recorder."""
-    del paper_is_recorded
-    async with Runtime(load(mode="read-only")) as running:
+    async with Runtime(load(mode="read-only"), seams=recorded(recorder)) as running:
         yield running
 
 

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 from support import virtual
-from support.hooks import hook
+from support.hooks import SteppedDatabase
 from support.world import World, play
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.guard import following, outbox
-from gunbot_mcp.gunbot import client
-from gunbot_mcp.ledger.database import Store
 from gunbot_mcp.ledger.ledger import Ledger
 
 REPLICAS = 3
@@ -25,7 +22,7 @@ REPLICAS = 3
 
 def in_virtual_time(seeds: list[int]) -> list[str]:
     """Play the schedules in this process and return what went wrong, each with its seed."""
-    # Here nothing is proven about disks, so a folder in memory will do where the system has one.
+    # These tests prove nothing about disks, so a folder in memory is enough if the system has one.
     shared = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="gunbot-mcp-", dir=shared if shared.is_dir() else None))
     gc.disable()
@@ -33,7 +30,6 @@ def in_virtual_time(seeds: list[int]) -> list[str]:
     try:
         with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=virtual.VirtualLoop) as runner:
             virtual.use(patch)
-            hook(patch, one_thread=True)
             return runner.run(batch(seeds, f"sqlite:///{folder}/ledger.db", folder))
     finally:
         logging.disable(logging.NOTSET)
@@ -43,27 +39,28 @@ def in_virtual_time(seeds: list[int]) -> list[str]:
 
 def in_real_time(seeds: list[int], url: str, folder: Path, *, pace: float, at_once: int) -> list[str]:
     """Play the schedules on the store at `url`, some at once, a simulated second in `pace` real ones."""
-    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
-        hook(patch, one_thread=False)
-        for module, name in ((outbox, "RECORD_PAUSE"), (following, "PAUSE"), (client, "BACKOFF_SECONDS")):
-            patch.setattr(module, name, getattr(module, name) * pace)
-        return runner.run(batch(seeds, url, folder, pace=pace, at_once=at_once))
+    with asyncio.Runner() as runner:
+        return runner.run(batch(seeds, url, folder, pace=pace, at_once=at_once, one_thread=False))
 
 
-async def batch(seeds: list[int], url: str, folder: Path, *, pace: float = 1.0, at_once: int = 1) -> list[str]:
+async def batch(
+    seeds: list[int], url: str, folder: Path, *, pace: float = 1.0, at_once: int = 1, one_thread: bool = True
+) -> list[str]:
     found: list[str] = []
     # Patient, since all schedules that are played at once wait for the one chain.
-    stores = [Store(url, 20) for _ in range(REPLICAS)]
+    stores = [SteppedDatabase(url, 20) for _ in range(REPLICAS)]
     for store in stores:
         if store.is_sqlite:
-            event.listen(store.engine.sync_engine, "connect", _without_fsync)
+            event.listen(store.engine, "connect", _without_fsync)
     waiting = iter(seeds)
 
     async def play_some() -> None:
         for seed in waiting:
             home = folder / f"{seed}"
             home.mkdir()
-            found.extend(f"seed {seed}: {problem}" for problem in await play(World(seed, home, stores, pace)))
+            found.extend(
+                f"seed {seed}: {problem}" for problem in await play(World(seed, home, stores, pace, one_thread))
+            )
             shutil.rmtree(home)
 
     try:
@@ -72,7 +69,7 @@ async def batch(seeds: list[int], url: str, folder: Path, *, pace: float = 1.0, 
             found += [f"seeds {seeds[0]} to {seeds[-1]}: {problem}" for problem in await ledger.verify()]
     finally:
         for store in stores:
-            await store.engine.dispose()
+            await store.aclose()
     return found
 
 

@@ -5,7 +5,6 @@ import selectors
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import aiosqlite.core
 import anyio.to_thread
 import pytest
 
@@ -45,38 +44,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
-class _AtOnce:
-    """Stands in for the queue to aiosqlite's thread: runs what is put into it."""
-
-    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        future, function = item
-        try:
-            result = function()
-        except Exception as exc:  # noqa: BLE001 - as aiosqlite's own thread does
-            if future is not None:
-                future.set_exception(exc)
-        else:
-            if future is not None:
-                future.set_result(result)
-
-
-class _NoThread:
-    daemon = True
-
-    def __init__(self, **_: object) -> None: ...
-    def start(self) -> None: ...
-
-
 def use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run SQLite and what the code gives to worker threads in the event loop's own thread."""
-
-    async def execute(self: aiosqlite.core.Connection, function: Callable[..., Any], *args: Any, **names: Any) -> Any:  # noqa: ANN401, ARG001 - passed on
-        return function(*args, **names)
+    """Run what the code gives to worker threads in the event loop's own thread."""
 
     async def run_sync(function: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - passed on
         return function(*args)
 
-    monkeypatch.setattr(aiosqlite.core, "SimpleQueue", _AtOnce)
-    monkeypatch.setattr(aiosqlite.core, "Thread", _NoThread)
-    monkeypatch.setattr(aiosqlite.core.Connection, "_execute", execute)
     monkeypatch.setattr(anyio.to_thread, "run_sync", run_sync)

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import Any
 
 from support import draws
 from support.exchange import Exchange
+from support.hooks import SeededIds, SteppedDatabase, TurnLedger, keep
 from support.invariants import Played
-from support.processes import Dead, Process, SimulatedClock, acting, began, current_ticket, together
+from support.processes import Dead, Process, SimulatedClock, acting, began, current, current_ticket, together
 
 from gunbot_mcp.config import Instance, Limits, Mode, Settings
 from gunbot_mcp.endpoints import BY_NAME
@@ -29,9 +29,11 @@ from gunbot_mcp.exchanges import CapabilityMatrix
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halt, resume
 from gunbot_mcp.guard.recovery import Owner
+from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.ledger.database import Store
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State
 
 TROUBLES = ("jump", "halt", "kill", "restart", "away", "tidy")
@@ -43,8 +45,9 @@ class World:
 
     seed: int
     folder: Path
-    stores: list[Store]
+    stores: list[SteppedDatabase]
     pace: float = 1.0
+    one_thread: bool = True
     chance: random.Random = field(init=False)
     problems: list[str] = field(default_factory=list[str])
     approvals: set[str] = field(default_factory=set[str])
@@ -78,7 +81,7 @@ class World:
         self.ledger_fault = self.chance.choice((0.0, 0.0, 0.02, 0.2))
         self.apart = self.chance.random() < 0.35
         self.machines: list[Path] = []
-        # Twins: orders of the same look, decided at nearly the same time. They are the hard ones to tell apart.
+        # Twins: orders that look the same, decided at nearly the same time. They are the hardest to tell apart.
         self.twins = self.chance.random() < 0.3
         window = 0 if self.twins else self.chance.choice((0, 60))
         self.day_limit = Decimal(self.chance.choice((80, 120, 1000)))
@@ -101,7 +104,7 @@ class World:
     # Processes
 
     def _machine(self) -> Path:
-        """The state folder of the next process: everybody's, or that of a new machine, or that of one there is."""
+        """The state folder of the next process: the shared one, that of a new machine, or that of an existing one."""
         if len(self.machines) < 1 + self.apart or (self.apart and self.chance.random() < 0.3):
             self.machines.append(self.folder / f"machine-{len(self.machines)}")
             return self.machines[-1]
@@ -111,9 +114,9 @@ class World:
         """Start a replica: a new owner and a new desk on the same store."""
         number = len(self.processes)
         folder = machine or self._machine()
-        ledger = Ledger(self.stores[number % len(self.stores)], self.clock)
+        ledger = self.ledger(number)
         owner = Owner.start(folder)
-        gunbot = Gunbot(self.settings.served, transport=self.exchange)
+        gunbot = Gunbot(self.settings.served, transport=self.exchange, backoff=0.2 * self.pace)
         desk = Desk(
             settings=self.settings,
             gunbot=gunbot,
@@ -122,15 +125,22 @@ class World:
             clock=self.clock,
             owner=owner.id,
             folder=folder,
+            ids=SeededIds(self.chance),
+            timing=Timing(record_pause=0.1 * self.pace, look_pause=0.4 * self.pace, poll=0.4 * self.pace),
+            keep=keep,
         )
         self.processes.append(Process(desk=desk, owner=owner, gunbot=gunbot, folder=folder))
         return self.processes[-1]
+
+    def ledger(self, number: int = 0) -> Ledger:
+        """Return a ledger of its own on one of the stores."""
+        return (TurnLedger if self.one_thread else Ledger)(self.stores[number % len(self.stores)], self.clock)
 
     def living(self) -> Process:
         return self.chance.choice([one for one in self.processes if not one.dead] or [self.start()])
 
     async def step(self, where: str) -> None:
-        """Stand before a side effect: here a process may die, be stopped, or be overtaken by others."""
+        """Come before every side effect: here a process may die, be stopped, or be overtaken by others."""
         process = acting.get()
         if where == "before a transaction":
             began.set(self.clock.now())
@@ -159,7 +169,7 @@ class World:
         return process is not None and (process.folder / "HALT").exists()
 
     async def run(self, process: Process, ticket: str, work: Coroutine[Any, Any, object]) -> None:
-        """Do something as `process`; a failure that the caller is told of is none of the world's business."""
+        """Do something as `process`; a failure that is reported to the caller is not a problem here."""
         acting.set(process)
         current_ticket.set(ticket)
         try:
@@ -172,12 +182,12 @@ class World:
             acting.set(None)
             await self._check_left(process, current_ticket.get())
 
-    async def _approve(self, process: Process, ticket: str, by: str, mandate: str | None = None) -> None:
+    async def _approve(self, process: Process, ticket: str, by: Actor) -> None:
         current_ticket.set(ticket)
         self.approvals.add(ticket)
         self.approving.append(ticket)
         try:
-            await process.desk.approve(ticket, by=by, mandate=mandate)
+            await process.desk.approve(ticket, by=by)
         finally:
             self.approving.remove(ticket)
 
@@ -188,7 +198,7 @@ class World:
         ticket = await process.desk.ledger.get(name)
         if ticket is None or ticket.owner != process.owner.id or name in self.approving:
             return
-        waits = (process.folder / "outcomes" / f"{name}.json").exists()
+        waits = any((process.folder / "outcomes").glob(f"{name}*.json"))
         # Only an approval that the ledger neither confirms nor lets be undone may wait for the lease.
         sound = not self.ledger_fault and not self.was_away
         half_way = {State.SENDING, State.APPROVED} if sound else {State.SENDING}
@@ -199,7 +209,7 @@ class World:
     async def play(self) -> None:
         """Run the whole schedule; `problems` then says what went wrong."""
         chance = self.chance
-        self._first = await self._newest(Ledger(self.stores[0], self.clock))
+        self._first = await self._newest(self.ledger())
         for _ in range(2):
             process = self.start()
             if chance.random() < 0.5:
@@ -220,22 +230,25 @@ class World:
 
     async def _grant(self) -> None:
         self._mandate = f"m{self.seed}"
-        async with Ledger(self.stores[0], self.clock).write() as write:
+        async with self.ledger().write() as write:
             await write.add_mandate(draws.mandate(self.chance, self._mandate, self.name))
 
     async def _order(self, number: int) -> None:
-        """Propose one order, and let people and replicas do to it what they like."""
+        """Propose one order, and let people and replicas act on it at random."""
         chance = self.chance
         await self.sleep(chance.random() * 3)
         tool, arguments = draws.order(chance, self.exchange, number, twins=self.twins)
         made: list[str] = []
+        # What a rule covers is sent while it is proposed, or (as earlier versions did) a moment later.
+        at_once = chance.random() < 0.8
 
         async def propose(process: Process) -> None:
             endpoint = BY_NAME[tool]
-            proposal = await process.desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
+            order = Order.of(endpoint, endpoint.args.model_validate(arguments))
+            proposal = await process.desk.propose(order, client="model", send=at_once)
             made.append(proposal.ticket.id)
-            if proposal.grant is not None:
-                await self._approve(process, proposal.ticket.id, proposal.grant, proposal.mandate)
+            if proposal.grant is not None and proposal.ticket.state is State.PENDING:
+                await self._approve(process, proposal.ticket.id, proposal.grant)
 
         process = self.living()
         await together([self.run(process, "", propose(process))])
@@ -251,9 +264,9 @@ class World:
             ("approve", "decline", "withdraw", "look", "resolve", "recover"), weights=(10, 1, 1, 3, 2, 2)
         )[0]
         works: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
-            "approve": lambda: self._approve(process, ticket, "human"),
-            "decline": lambda: desk.decline(ticket, by="human"),
-            "withdraw": lambda: desk.withdraw(ticket, by="model"),
+            "approve": lambda: self._approve(process, ticket, TERMINAL),
+            "decline": lambda: desk.decline(ticket, by=TERMINAL),
+            "withdraw": lambda: desk.withdraw(ticket, by=Actor("client", "model")),
             "look": lambda: desk.get(ticket, look=True),
             "resolve": lambda: self._resolve(desk, ticket),
             "recover": desk.recover,
@@ -263,14 +276,14 @@ class World:
     async def _resolve(self, desk: Desk, ticket: str) -> None:
         """Settle an unknown ticket as a careful human would: after the order had time to arrive, and truthfully."""
         await self.sleep(30)
-        # What a human saw before the order was sent is no answer to what became of it.
+        # What a human saw before the order was sent does not say what became of it.
         if (await desk.get(ticket)).state is not State.UNKNOWN:
             return
         await self.sleep(30)
         self.exchange.arrive()
         found = next((order.id for order in self.exchange.orders if order.ticket == ticket), None)
         placed = any(post.ticket == ticket and post.seen for post in self.exchange.posts)
-        await desk.resolve(ticket, placed=placed, order_id=found, by="human")
+        await desk.resolve(ticket, placed=placed, order_id=found, by=TERMINAL)
 
     async def _tidy(self, desk: Desk) -> None:
         """Recover and settle, as a careful human would, long after; a process that only slept may still wake up."""
@@ -280,7 +293,7 @@ class World:
 
     async def _revoke(self, desk: Desk, mandate: str) -> None:
         async with desk.ledger.write() as write:
-            await write.revoke_mandate(mandate, "human")
+            await write.revoke_mandate(mandate, TERMINAL)
 
     async def _trouble(self) -> None:
         chance = self.chance
@@ -297,7 +310,7 @@ class World:
                 self.clock.jump(chance.choice((-90_000, -3600, -10, -1, 1, 10, 200, 3600, 90_000)))
             case "halt":
                 machine = chance.choice(self.machines)
-                # Mostly amid an approval, where it matters.
+                # Mostly during an approval, where it matters.
                 for _ in range(chance.choice((0, 50, 500))):
                     if not self.approving:
                         await self.sleep(0.1)
@@ -325,13 +338,13 @@ class World:
             for process in self.processes:
                 process.die()
         if not all(process.dead for process in self.processes) or self.apart:
-            # Who lives, and whose lock lies on another machine, is taken for lost only after the lease.
+            # A live process, or one with its lock on another machine, is taken for lost only after the lease.
             self.clock.pass_(300)
         self.ledger_fault, self.exchange.trade_fault, self.exchange.read_fault = 0.0, 0.0, 0.0
         await self.sleep(20)
         self.exchange.arrive()
         sent = len(self.exchange.posts)
-        # A machine that is new knows nobody's lock: here the lease alone must do.
+        # A new machine knows no locks: here the lease alone must be enough.
         last = self.start(self.folder / "last" if self.apart else None)
         await last.desk.recover()
         left = await last.desk.list(states={State.APPROVED, State.SENDING})
@@ -344,7 +357,7 @@ class World:
         for ticket in tickets:
             if ticket.state is not State.PENDING:
                 with contextlib.suppress(GunbotMcpError):
-                    await last.desk.approve(ticket.id, by="human")
+                    await last.desk.approve(ticket.id, by=TERMINAL)
         if len(self.exchange.posts) != sent:
             self.problems.append("approving a closed ticket again sent an order")
         self._wrong(any(self.folder.glob("**/outcomes/*.json")), "an outcome was left in its file")
@@ -365,9 +378,6 @@ class World:
     def _wrong(self, wrong: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
         if wrong:
             self.problems.append(what)
-
-
-current: ContextVar[World] = ContextVar("world")
 
 
 async def play(world: World) -> list[str]:

@@ -1,7 +1,7 @@
 """Real child processes by the dozen: one process imports everything, and forks a fresh child for every job.
 
 `python -m support.zygote` reads jobs from stdin, one JSON object a line, and answers with the child's process id; the
-line `{"wait": PID}` answers with its exit status. A child writes what it has to say to the file `said`, as JSON.
+line `{"wait": PID}` answers with its exit status. A child writes its report to the file `said`, as JSON.
 """
 
 import asyncio
@@ -17,20 +17,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import httpx2
+from sqlalchemy import CursorResult, Executable
 
 from gunbot_mcp.config import Instance, LedgerSettings, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
-from gunbot_mcp.guard import following, outbox
+from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.proposing import Proposal
-from gunbot_mcp.gunbot.client import Gunbot
-from gunbot_mcp.ledger.database import Store
+from gunbot_mcp.guard.timing import Timing
+from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
-from gunbot_mcp.ledger.transaction import Write
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.ledger.port import Link, Parameters
+from gunbot_mcp.runtime import Runtime, Seams
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 Job = dict[str, Any]
@@ -41,7 +44,7 @@ _LOADED = (Ledger, asyncio.Runner)
 
 def settings_of(job: Job) -> Settings:
     """Return the settings of a live instance, whose Gunbot is the test's gateway."""
-    fields = {"url": job["url"], "token": "token", "read_timeout": 5, **job.get("settings", {})}
+    fields = {"url": job["url"], "read_timeout": 60, **job.get("settings", {})}
     instance = Instance.model_validate(fields)
     return Settings(
         home=Path(job["home"]),
@@ -56,66 +59,85 @@ class Steps:
 
     def __init__(self, die_at: int) -> None:
         self.names: list[str] = []
+        self.armed = False
         self._die_at = die_at
 
     def __call__(self, name: str) -> None:
+        if not self.armed:
+            return
         self.names.append(name)
         if len(self.names) == self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watch(step: Callable[[str], None], disk_fills: str | None) -> None:
-    """Announce every step of the code from here on. Once `disk_fills` (a path) was asked for, no file can grow."""
-    begin, commit, spool = Store.begin, Store.commit, outbox.spool
-    run = Write._run  # pyright: ignore[reportPrivateUsage] - every statement passes here
-    post = Gunbot._send  # pyright: ignore[reportPrivateUsage] - and every request here
+def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = None) -> Seams:
+    """Return the parts of a runtime that announce every step. Once `disk_fills` (a path) was requested, no file grows.
 
-    async def stepped_begin(self: Store, connection: AsyncConnection) -> tuple[int, str]:
-        step("before begin")
-        return await begin(self, connection)
+    This gateway's history is never late, so a second look at an order that is gone need not wait.
+    """
+    timing = Timing(history_lag=timedelta(0))
+    if step is None:
+        return Seams(timing=timing)
 
-    async def stepped_run(self: Write, statement: Any) -> Any:  # noqa: ANN401 - passed on
-        step(f"before {type(statement).__name__}")
-        return await run(self, statement)
+    class Stepped(Database):
+        async def begin(self, connection: Link) -> Any:  # noqa: ANN401 - passed on
+            step("before begin")
+            return await super().begin(connection)
 
-    async def stepped_commit(self: Store, connection: AsyncConnection) -> None:
-        step("before commit")
-        await commit(self, connection)
-        step("after commit")
+        async def run(
+            self, connection: Link, statement: Executable, parameters: Parameters = None
+        ) -> CursorResult[Any]:
+            step(f"before {type(statement).__name__}")
+            return await super().run(connection, statement, parameters)
 
-    async def stepped_post(self: Gunbot, method: str, path: str, **rest: Any) -> Any:  # noqa: ANN401 - passed on
-        step(f"before {method} {path}")
-        answer = await post(self, method, path, **rest)
-        if path == disk_fills:
+        async def commit(self, connection: Link) -> None:
+            step("before commit")
+            await super().commit(connection)
+            step("after commit")
+
+    def keep(path: Path, text: str) -> None:
+        step("before spool")
+        try:
+            write_private(path, text)
+        finally:
+            step("after spool")
+
+    return Seams(
+        timing=timing,
+        database=lambda url: Stepped(url, 5),
+        keep=keep,
+        transport=SteppedTransport(step, disk_fills),
+    )
+
+
+class SteppedTransport(httpx2.AsyncHTTPTransport):
+    """The network, announced."""
+
+    def __init__(self, step: Callable[[str], None], disk_fills: str | None) -> None:
+        super().__init__()
+        self._step = step
+        self._disk_fills = disk_fills
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path.removeprefix("/api/v1")
+        self._step(f"before {request.method} {path}")
+        answer = await super().handle_async_request(request)
+        await answer.aread()
+        if path == self._disk_fills:
             # The write-ahead log is longer than this already, an outcome's own file is not.
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-        step(f"after {method} {path}")
+        self._step(f"after {request.method} {path}")
         return answer
-
-    def stepped_spool(*rest: Any) -> bool:  # noqa: ANN401 - passed on
-        step("before spool")
-        kept = spool(*rest)
-        step("after spool")
-        return kept
-
-    for owner, name, stepped in (
-        (Store, "begin", stepped_begin),
-        (Store, "commit", stepped_commit),
-        (Write, "_run", stepped_run),
-        (Gunbot, "_send", stepped_post),
-        (outbox, "spool", stepped_spool),
-    ):
-        setattr(owner, name, stepped)
 
 
 async def _propose(desk: Desk, job: Job) -> Proposal:
     endpoint = BY_NAME[job["tool"]]
     arguments = {name: Decimal(v) if name in _NUMBERS else v for name, v in job["arguments"].items()}
-    return await desk.propose(endpoint, endpoint.args.model_validate(arguments), client="model")
+    return await desk.propose(Order.of(endpoint, endpoint.args.model_validate(arguments)), client="model")
 
 
 async def _grant(desk: Desk, job: Job) -> None:
-    """Give the job's mandate, which suffices for one order of its kind and not for two."""
+    """Give the job's mandate, which is enough for one order of its kind and not for two."""
     now, arguments = desk.clock.now(), job["arguments"]
     mandate = Mandate(
         id=job["mandate"],
@@ -125,11 +147,11 @@ async def _grant(desk: Desk, job: Job) -> None:
         asset="USDT",
         max_order=MANDATE,
         max_total=MANDATE,
-        spent=Decimal(0),
+        live=True,
+        url=None,
         created_at=now,
         expires_at=now + timedelta(hours=1),
-        revoked_at=None,
-        created_by="a human",
+        created_by=TERMINAL,
     )
     async with desk.ledger.write() as write:
         await write.add_mandate(mandate)
@@ -137,25 +159,30 @@ async def _grant(desk: Desk, job: Job) -> None:
 
 def _approve(desk: Desk, job: Job, ticket: str) -> Awaitable[Ticket]:
     mandate: str | None = job.get("mandate")
-    return desk.approve(ticket, by=f"mandate {mandate}" if mandate else "a human", mandate=mandate)
+    return desk.approve(ticket, by=Actor("mandate", mandate) if mandate else TERMINAL)
 
 
 async def crash(job: Job) -> dict[str, Any]:
     """Propose an order and approve it, and die on the way at step `die_at` (0: at none).
 
-    With a `mandate` (its id), that is given first, and approves.
+    With a `mandate` (its id), that mandate is given first, and approves.
     """
-    async with Runtime(settings_of(job)) as runtime:
+    step = Steps(job["die_at"])
+    async with Runtime(settings_of(job), seams=seams(step, job.get("disk_fills"))) as runtime:
         desk = await runtime.desk()
         if "mandate" in job:
             await _grant(desk, job)
         proposal = await _propose(desk, job)
         ticket = proposal.ticket.id
         _say(job, {"ticket": ticket})
-        step = Steps(job["die_at"])
-        watch(step, job.get("disk_fills"))
+        step.armed = True
         result = await _tried(_approve(desk, job, ticket))
-    return {"ticket": ticket, "granted": proposal.mandate or proposal.grant, "steps": step.names, **result}
+    return {
+        "ticket": ticket,
+        "granted": proposal.grant and (proposal.grant.name or str(proposal.grant)),
+        "steps": step.names,
+        **result,
+    }
 
 
 async def propose(job: Job) -> dict[str, Any]:
@@ -173,21 +200,19 @@ async def approve(job: Job) -> dict[str, Any]:
 
 
 def _await_file(path: Path) -> None:
-    # Nothing else runs in this process, and it must start at once: so it waits by itself, not in the event loop.
+    # Nothing else runs in this process, and it must start at once: so it blocks, without the event loop.
     while not path.exists():
         time.sleep(0.0005)
 
 
 async def restart(job: Job) -> dict[str, Any]:
     """Open the desk as a new process does, and say what it holds and what it then allows."""
-    # This gateway's history is never late, so a second look at an order that is gone need not wait.
-    following.LAG = timedelta(0)
-    async with Runtime(settings_of(job)) as runtime:
+    async with Runtime(settings_of(job), seams=seams()) as runtime:
         desk = await runtime.desk()
         ticket = await desk.get(job["ticket"], look=True)
         said: dict[str, Any] = {
             "state": ticket.state.value,
-            "order_id": (ticket.observed or {}).get("order_id"),
+            "order_id": None if ticket.observed is None else ticket.observed.order_ids[0],
             "verify": await desk.ledger.verify(),
             "spooled": [path.name for path in (Path(job["home"]) / "outcomes").glob("*.json")],
         }
