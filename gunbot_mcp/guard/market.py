@@ -196,10 +196,16 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
     questions: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if not cancels:
         questions.append(lambda: ask("book", book_of(gunbot, intent, paper=paper)))
+
+    async def open_then_filled() -> None:
+        # The history only after the open orders: an order that fills between the two stands in both, where the other
+        # way round it would stand in neither, and be taken for a new one later.
+        await ask("open", gunbot.open_orders(intent.exchange, intent.pair))
+        if not cancels:
+            await ask("fills", recent_fills(gunbot, intent))
+
     if cancels or whole:
-        questions.append(lambda: ask("open", gunbot.open_orders(intent.exchange, intent.pair)))
-    if whole and not cancels:
-        questions.append(lambda: ask("fills", recent_fills(gunbot, intent)))
+        questions.append(open_then_filled)
     await at_once(*questions)
     _raise_if_needed(failed, cancels=cancels, whole=whole)
     orders: list[OpenOrder] | None = found.get("open")

@@ -203,7 +203,10 @@ class Outbox:
                 logger.warning("%s cannot be read as an outcome; it is left where it is", path)
                 continue
             ticket = await self._ledger.get(ticket_id)
-            if ticket is not None and ticket.instance == instance:
+            if ticket is None and result.state is State.VOID and claim is not None:
+                # The transaction that would have made and claimed it was never stored: there is nothing to close.
+                _remove(path)
+            elif ticket is not None and ticket.instance == instance:
                 await self.apply(ticket_id, result, claim)
                 _remove(path)
 

@@ -11,12 +11,12 @@ CHANNELS = pytest.mark.parametrize("channel", ["auto", "form"])
 
 @CHANNELS
 @pytest.mark.parametrize(("tool", "era"), [("buy_limit", "legacy"), ("buy_market", "legacy"), ("buy_limit", "auto")])
-async def test_an_order_asks_gunbot_seven_times_at_most_in_four_rounds(
+async def test_an_order_asks_gunbot_seven_times_at_most_in_four_rounds_and_five_by_form(
     tmp_path: Path, channel: Channel, tool: Tool, era: Era
 ) -> None:
     counts = await count_order(tmp_path, channel, tool=tool, era=era)
 
-    assert counts.rounds <= 4, counts.paths
+    assert counts.rounds <= (5 if channel == "form" else 4), counts.paths
     assert counts.requests <= 7, counts.paths
 
 
@@ -26,7 +26,7 @@ async def test_an_order_that_gunbot_shows_late_is_looked_for_once_before_the_ans
 ) -> None:
     counts = await count_order(tmp_path, channel, late=True)
 
-    assert counts.rounds <= 4, counts.paths
+    assert counts.rounds <= (5 if channel == "form" else 4), counts.paths
     assert counts.requests <= 7, counts.paths
 
 
