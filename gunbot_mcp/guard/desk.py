@@ -10,6 +10,7 @@ Only callers that speak for a human call `approve`. No tool does.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,16 @@ class Desk:
         Raises:
             Refused: a check failed. GatewayError: the market cannot be asked. LedgerUnavailable: no ticket can be kept.
         """
-        return await self._proposer.propose(order, client=client, send=send)
+        proposal = await self._proposer.propose(order, client=client, send=send)
+        ticket = proposal.ticket
+        if not send or proposal.grant is None or ticket.state is not State.PENDING:
+            return proposal
+        try:
+            ticket = await self.approve(ticket.id, by=proposal.grant)
+        except TicketClosed:
+            # The rule no longer covers it; then a human decides, as for every other order.
+            ticket = await self.get(ticket.id)
+        return replace(proposal, ticket=ticket)
 
     async def approve(self, ticket_id: str, *, by: Actor) -> Ticket:
         """Approve and send. Of several decisions at once, one counts; the others get an error.

@@ -1,12 +1,11 @@
 """Proposing: an order is checked on fresh facts and written down as a ticket.
 
-What a human's standing rule covers (paper `auto`, a mandate, the smart cancel rule) is claimed in the same
-transaction and sent; everything else waits for a human.
+On paper in `auto` nothing waits for an approval, so there a ticket is claimed in the same transaction and sent. What a
+mandate or the smart cancel rule covers is only named here: the desk approves it, which looks at the market once more.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,6 @@ import anyio
 
 from gunbot_mcp.config import Mode, Settings
 from gunbot_mcp.domain import Cancel
-from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard import cancels, market
 from gunbot_mcp.guard.checks import check_all, check_static, too_many
@@ -84,7 +82,7 @@ class Proposer:
         self._pace = {"orders": Pace(clock.monotonic), "cancels": Pace(clock.monotonic)}
 
     async def propose(self, order: Order, *, client: str, send: bool = False) -> Proposal:
-        """Check an order and make its ticket. With `send`, what a standing rule covers is sent at once.
+        """Check an order and make its ticket. With `send`, it is sent at once on paper in `auto`.
 
         Raises:
             Refused: a check failed. GatewayError: the market cannot be asked. LedgerUnavailable: no ticket can be kept.
@@ -93,14 +91,19 @@ class Proposer:
         what = "cancels" if order.trade is None else "orders"
         with self._pace[what].place(self._instance.limits.orders_per_minute, what):
             await self._tidy()
-            # An order that may be sent at once needs its baseline now; one that a human decides gets a fresh one then.
-            whole = send and (order.trade is None or self._settings.effective_mode is Mode.AUTO)
+            # An order that is sent at once needs its baseline now; one that is approved later gets a fresh one then.
+            at_once = send and self._sends_all
             paper = not self._instance.live
-            shown = await market.survey(self._gunbot, order.intent, paper=paper, whole=whole)
+            shown = await market.survey(self._gunbot, order.intent, paper=paper, whole=at_once)
             nonce, claim = self._ids.nonce(), self._ids.claim()
             with anyio.CancelScope(shield=True):
-                return await self._write_and_send(order, shown, client, nonce, claim if send else None)
+                return await self._write_and_send(order, shown, client, nonce, claim if at_once else None)
         raise AssertionError("a shield lets nothing out")  # by its type, a scope may swallow an exception
+
+    @property
+    def _sends_all(self) -> bool:
+        """Whether nothing waits for an approval here."""
+        return self._settings.effective_mode is Mode.AUTO and not self._instance.live
 
     async def _write_and_send(
         self, order: Order, shown: Survey, client: str, nonce: str, claim: str | None
@@ -111,17 +114,16 @@ class Proposer:
         return replace(proposal, ticket=await self._sender.send(proposal.ticket))
 
     async def _write_down(self, order: Order, shown: Survey, client: str, nonce: str, claim: str | None) -> Proposal:
-        """Record the ticket; with a `claim`, what a rule covers gets the right to be sent in the same transaction."""
+        """Record the ticket; with a `claim`, it gets the right to be sent in the same transaction."""
         claimed: Ticket | None = None
         try:
             async with self._ledger.write() as write:
                 made = await write.add(await self._ticket(write, order, shown, client, nonce), Actor("client", client))
                 seen = cancels.find(order.intent, shown.open_orders) if isinstance(order.intent, Cancel) else None
                 grant = await self._grant(write, made, seen)
-                if grant is not None and claim is not None:
-                    with contextlib.suppress(TicketClosed):  # the rule no longer covers it; then a human decides
-                        granted = await self._sender.grant(write, made, grant)
-                        claimed = await self._sender.claim(write, granted, shown, claim)
+                if claim is not None:
+                    granted = await self._sender.grant(write, made, AUTO)
+                    claimed = await self._sender.claim(write, granted, shown, claim)
         except BaseException as exc:
             # The commit may have been done although it reported a failure: then nobody will use its claim.
             if claimed is not None:
@@ -162,14 +164,13 @@ class Proposer:
 
     async def _grant(self, write: Transaction, ticket: Ticket, seen: OpenOrder | None) -> Actor | None:
         """Return the human's standing rule that covers this ticket, if there is one."""
-        mode = self._settings.effective_mode
-        if mode is Mode.AUTO and not self._instance.live:
+        if self._sends_all:
             return AUTO
         intent = ticket.order.intent
         if isinstance(intent, Cancel):
             smart = self._instance.cancel == "smart" and await self._is_entry(write, intent, seen)
             return SMART_CANCEL if smart else None
-        if mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
+        if self._settings.effective_mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
             return None
         now = self._clock.now()
         for mandate in await write.mandates(self._settings.name, active_at=now):

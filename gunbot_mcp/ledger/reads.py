@@ -80,6 +80,9 @@ LOCK = (
     .limit(1)
 )
 MANDATE = select(mandates).where(mandates.c.id == bindparam("id"))
+UNEXPIRED = select(mandates).where(
+    mandates.c.instance == bindparam("instance"), mandates.c.expires_at > bindparam("at", type_=Text)
+)
 MADE = select(events.c.seq, events.c.kind, events.c.detail).where(
     events.c.ticket == bindparam("id"), events.c.kind.in_(["created", "imported"])
 )
@@ -180,9 +183,14 @@ class Reads(ABC):
 
     async def mandates(self, instance: str | None, active_at: datetime | None = None) -> list[Mandate]:
         """Return the instance's mandates, oldest first; with `active_at` only those in force then."""
-        # A human makes each of them, so they are few; what "in force" means is said in one place.
-        known = [mandate_of(row) for row in await self._rows(mandates_of(instance))]
-        return [one for one in known if active_at is None or one.active(active_at)]
+        if instance is None or active_at is None:
+            found = await self._rows(mandates_of(instance))
+        else:
+            found = await self._rows(UNEXPIRED, instance=instance, at=instant_text(active_at))
+        # What "in force" means is said in one place, and few are unexpired: a human makes each of them.
+        known = [mandate_of(row) for row in found]
+        active = [one for one in known if active_at is None or one.active(active_at)]
+        return sorted(active, key=lambda one: (one.created_at, one.id))
 
     async def last_event(self, ticket_id: str) -> Event | None:
         found = await self._rows(LAST_EVENT, id=ticket_id)

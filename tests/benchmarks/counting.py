@@ -1,6 +1,6 @@
 """What one order asks of Gunbot and of the disk: requests, rounds and durable commits. Counts, the same in every run.
 
-The instance is a live one, so that every request goes over a port on which it can be counted; auto goes by a mandate.
+A gateway counts every request: in this process for `auto`, as on paper; otherwise on the port of a live instance.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx2
 from mcp import Client, types
 from starlette.responses import JSONResponse
 from support.mandates import grant, mandate
@@ -18,7 +19,7 @@ from support.mandates import grant, mandate
 from gunbot_mcp.config import load
 from gunbot_mcp.paper.app import PaperGateway
 from gunbot_mcp.paper.serve import serve
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.server.app import build_server
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Channel = Literal["auto", "form"]
+Channel = Literal["auto", "mandate", "form"]
 Era = Literal["legacy", "auto"]
 Tool = Literal["buy_limit", "buy_market"]
 
@@ -119,11 +120,12 @@ class CountingGateway:
         if not (self.late and str(scope["path"]).startswith(_TRADE)):
             await self._paper.app(scope, receive, send)
             return
-        message = await receive()
-        assert not message.get("more_body"), "an order comes in one piece"
+        pieces: list[Message] = []
+        while not pieces or pieces[-1].get("more_body"):
+            pieces.append(await receive())
 
         async def body() -> Message:
-            return message
+            return pieces.pop(0)
 
         async def nobody(_: Message) -> None:
             pass
@@ -143,12 +145,16 @@ async def count_order(
     An order that Gunbot shows at once is counted until it is settled; one that is shown `late`, until its answer.
     """
     async with served() as gateway:
-        limits = {"duplicate_seconds": 0}
-        mode = "auto" if channel == "auto" else "approve"
-        instance = {"url": gateway.url, "token": TOKEN, "mode": mode, "limits": limits}
+        instance = {
+            "url": "" if channel == "auto" else gateway.url,
+            "token": TOKEN,
+            "mode": "approve" if channel == "form" else "auto",
+            "limits": {"duplicate_seconds": 0},
+        }
         settings = load(home=home, instances={"gunbot": instance}, approval={"page": False})
-        async with Runtime(settings) as runtime:
-            if channel == "auto":
+        seams = Seams(transport=httpx2.ASGITransport(app=gateway.app) if channel == "auto" else None)
+        async with Runtime(settings, seams=seams) as runtime:
+            if channel == "mandate":
                 await grant(runtime, mandate(max_total=Decimal(1000)))
             approve = _approve if channel == "form" else None
             async with Client(build_server(runtime), mode=era, elicitation_callback=approve) as client:

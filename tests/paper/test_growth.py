@@ -55,7 +55,7 @@ class Kept:
         self._tx.drop_order(order)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), wanted=st.lists(st.tuples(st.sampled_from(Side), legs), max_size=12))
 def test_the_orders_that_an_index_finds_are_those_that_change(
     seed: int, wanted: list[tuple[Side, tuple[Leg, ...]]]

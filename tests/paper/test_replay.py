@@ -13,10 +13,10 @@ HEADER = "time,open,high,low,close,volume\n"
 BTC = LISTINGS["binance/USDT-BTC"]
 
 
-def candles(*closes: float, width: int = 60_000) -> list[Candle]:
+def candles(*closes: float) -> list[Candle]:
     opens = (100.0, *closes)
     return [
-        Candle(time=i * width, open=o, high=max(o, c) + 5, low=min(o, c) - 5, close=c)
+        Candle(time=i * 60_000, open=o, high=max(o, c) + 5, low=min(o, c) - 5, close=c)
         for i, (o, c) in enumerate(zip(opens, closes, strict=False))
     ]
 
@@ -45,18 +45,18 @@ def test_the_close_holds_in_gaps_and_after_the_last_candle() -> None:
 
 
 def test_the_first_exit_from_candles_is_the_one_that_looking_everywhere_finds() -> None:
-    replay = Replay(candles(110, 105, 130, 128, 90, 95, width=6_000))
-    levels = [replay.level(age) for age in range(40_000)]
+    replay = Replay(candles(110, 105, 130, 128, 90, 95))
+    levels = [replay.level(age) for age in range(400_000)]
     ticks = [0, *(age for age, (before, now) in enumerate(itertools.pairwise(levels), 1) if before != now)]
     for low, high in ((99.0, 106.0), (80.0, 112.0), (84.9, 200.0), (0.0, 1000.0)):
-        for after in (0, 6_123, 20_000):
+        for after in (0, 61_234, 200_000):
             expected = next((t for t in ticks if t > after and not low < replay.level(t) < high), None)
-            found = replay.first_outside(after, 40_000, low, high)
+            found = replay.first_outside(after, 400_000, low, high)
             # A tick that repeats the level before it is no change, so the search may only be at the same level.
             assert (found is None) == (expected is None)
             if found is not None and expected is not None and low < replay.level(after) < high:
                 assert found == expected
-    assert replay.first_outside(0, 100, 96.0, 100.0) is None  # the first candle's second point comes later
+    assert replay.first_outside(0, 1_000, 96.0, 100.0) is None  # the first candle's second point comes later
 
 
 def test_a_file_moves_the_first_pair_or_the_one_it_names_and_leaves_the_others_walking(tmp_path: Path) -> None:
