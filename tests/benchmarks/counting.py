@@ -33,7 +33,7 @@ Era = Literal["legacy", "auto"]
 Tool = Literal["buy_limit", "buy_market"]
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoiYmVuY2gifQ.c2lnbmF0dXJl"
-HOLD_STEPS, HOLD_STEP_SECONDS = 25, 0.002
+HOLD_STEPS, HOLD_STEP_SECONDS = 12, 0.002
 QUIET_STEPS = 2 * HOLD_STEPS
 LATE = 2
 """How many requests after an order do not see it yet, where it is shown late: the look in open orders and history."""

@@ -314,6 +314,7 @@ def test_the_demo_does_what_it_says_without_colour_in_a_pipe(told: Callable[[int
         assert f"\n  {group}" in story
 
 
+@pytest.mark.slow
 def test_the_demo_breaks_its_lines_between_words(told: Callable[[int], str]) -> None:
     story = told(80)
     assert [line for line in story.splitlines() if len(line) > 80 or line != line.rstrip()] == []

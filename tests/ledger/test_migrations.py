@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import CursorResult, Executable
 from support.old_ledgers import facts
+from support.postgres import THOROUGH
 from support.stores import contents, fails, path_of, restore, url_of
 
 from gunbot_mcp.clock import Clock, ManualClock
@@ -238,6 +239,7 @@ class Stopping(Database):
         await super().commit(connection)
 
 
+@THOROUGH
 async def test_one_that_is_stopped_before_any_statement_leaves_the_old_ledger(url: str, clock: ManualClock) -> None:
     before = await contents(url)
     number = 0
@@ -289,6 +291,7 @@ asyncio.run(main())
 """
 
 
+@THOROUGH
 @pytest.mark.parametrize("number", [1, 12, 25, 40, 43])
 async def test_a_process_that_dies_in_the_middle_leaves_the_old_ledger_and_the_next_one_goes_on(
     number: int, url: str, clock: ManualClock

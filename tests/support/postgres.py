@@ -21,6 +21,13 @@ from sqlalchemy.pool import NullPool
 
 from gunbot_mcp.ledger.database import parse_url
 
+THOROUGH = pytest.mark.parametrize(
+    "new_ledger_url",
+    ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])],
+    indirect=True,
+)
+"""For a test of many steps: every run takes them on SQLite, the slow tests on PostgreSQL too."""
+
 
 class Cluster:
     """A private PostgreSQL server on loopback, of the installed binaries; data and socket in a folder of its own."""
