@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from guard.cases import buy, case, limits, order, refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cases import buy, case, limits, order, refusal
 
 from gunbot_mcp.config import Limits, Mode
 from gunbot_mcp.domain import Cancel, Capability, Close, Leg, decimal_text, money

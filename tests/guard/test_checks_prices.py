@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from support.cases import BOOK, buy, case, limits, order, refusal
+from guard.cases import BOOK, buy, case, limits, order, refusal
 
 from gunbot_mcp.domain import Leg, Side
 from gunbot_mcp.guard.checks import check_all

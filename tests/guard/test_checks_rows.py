@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from support.cases import BOOK, buy, case, limits
+from guard.cases import BOOK, buy, case, limits
 
 import gunbot_mcp
 from gunbot_mcp.config import Limits, Mode

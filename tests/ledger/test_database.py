@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ledger.stores import Watched, assert_no_secret, fails, note, url_of
 from sqlalchemy.engine import make_url
-from support.stores import Watched, assert_no_secret, fails, note, url_of
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import ConfigInvalid

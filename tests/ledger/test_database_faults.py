@@ -16,8 +16,8 @@ from typing import Any
 
 import anyio
 import pytest
+from ledger.stores import Watched, fails, note, url_of
 from sqlalchemy.engine import make_url
-from support.stores import Watched, fails, note, url_of
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.database import Database

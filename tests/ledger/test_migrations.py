@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ledger.old_ledgers import facts
+from ledger.stores import contents, fails, path_of, restore, url_of
 from sqlalchemy import CursorResult, Executable
-from support.old_ledgers import facts
 from support.postgres import THOROUGH
-from support.stores import contents, fails, path_of, restore, url_of
 
 from gunbot_mcp.clock import Clock, ManualClock
 from gunbot_mcp.ledger.database import Database

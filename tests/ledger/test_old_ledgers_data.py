@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from ledger.old_ledgers import Facts, Kind, engine_of, facts, restore_home, restore_postgres, restore_sqlite, sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from support.old_ledgers import Facts, Kind, engine_of, facts, restore_home, restore_postgres, restore_sqlite, sql
 
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.hostile import WIDE, Tally
+from security.hostile import WIDE, Tally
 from support.recorder import TOKEN
 
 from gunbot_mcp.config import Settings, load

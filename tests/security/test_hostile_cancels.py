@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.hostile import Era, Model, Tally, hostile, nothing_leaked, sent_only
+from security.hostile import Era, Model, Tally, hostile, nothing_leaked, sent_only
 
 from gunbot_mcp.config import Settings
 from gunbot_mcp.tickets.channels import TERMINAL

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from security.hostile import ORDER_TOOLS, WIDE, Era, Model, Tally, arguments_of, hostile, nothing_leaked, sent_only
 from support import mandates
-from support.hostile import ORDER_TOOLS, WIDE, Era, Model, Tally, arguments_of, hostile, nothing_leaked, sent_only
 from support.mandates import grant
 
 from gunbot_mcp.clock import Clock

@@ -18,7 +18,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp import types
-from support.hostile import (
+from security.hostile import (
     FLAGS,
     GOOD,
     INJECTIONS,

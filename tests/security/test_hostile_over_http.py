@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
-from support.hostile import (
+from security.hostile import (
     ORDER_TOOLS,
     WIDE,
     Era,

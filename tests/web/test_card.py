@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import expect
-from support.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome, ticket_of, without
+from web.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome, ticket_of, without
 
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.web.card import CARD_URI, card_html

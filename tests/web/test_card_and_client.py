@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from support.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome
+from web.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome
 
 from gunbot_mcp.tickets.view import ticket_answer, ticket_view
 

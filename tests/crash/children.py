@@ -1,4 +1,4 @@
-"""The test's side of `support.zygote`: starting children, killing them, reading what they reported."""
+"""The test's side of `crash.zygote`: starting children, killing them, reading what they reported."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def nursery(folder: Path) -> Generator[Nursery]:
     """Start the process that all children are forked from; `folder` is for their reports."""
     path = os.pathsep.join([str(_ROOT), str(_ROOT / "tests")])
     with subprocess.Popen(
-        [sys.executable, "-m", "support.zygote"],
+        [sys.executable, "-m", "crash.zygote"],
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from support.simulate import in_real_time, in_virtual_time
+from simulation.simulate import in_real_time, in_virtual_time
 
 from gunbot_mcp.tickets.mandate import Mandate
 

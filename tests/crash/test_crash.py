@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from support.children import Nursery, nursery
+from crash.children import Nursery, nursery
 from support.live import TOKEN, LiveGunbot, serving
 
 Hold = Literal["request", "answer", "half"] | None

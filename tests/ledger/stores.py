@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from ledger.old_ledgers import restore_postgres, restore_sqlite
 from sqlalchemy import Connection, inspect, text
-from support.old_ledgers import restore_postgres, restore_sqlite
 
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.ledger.database import Database

@@ -16,11 +16,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support import draws
+from simulation import draws
+from simulation.hooks import SeededIds, SteppedDatabase, TurnLedger, keep
+from simulation.invariants import Played
+from simulation.processes import Dead, Process, SimulatedClock, acting, began, current, current_ticket, together
 from support.exchange import Exchange
-from support.hooks import SeededIds, SteppedDatabase, TurnLedger, keep
-from support.invariants import Played
-from support.processes import Dead, Process, SimulatedClock, acting, began, current, current_ticket, together
 
 from gunbot_mcp.config import Instance, Limits, Mode, Settings
 from gunbot_mcp.endpoints import BY_NAME

@@ -1,6 +1,6 @@
 """Real child processes by the dozen: one process imports everything, and forks a fresh child for every job.
 
-`python -m support.zygote` reads jobs from stdin, one JSON object a line, and answers with the child's process id; the
+`python -m crash.zygote` reads jobs from stdin, one JSON object a line, and answers with the child's process id; the
 line `{"wait": PID}` answers with its exit status. A child writes its report to the file `said`, as JSON.
 """
 

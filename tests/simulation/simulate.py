@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulation import virtual
+from simulation.hooks import SteppedDatabase
+from simulation.world import World, play
 from sqlalchemy import event
-from support import virtual
-from support.hooks import SteppedDatabase
-from support.world import World, play
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from simulation.processes import Dead, acting, current, current_ticket
 from sqlalchemy import CursorResult, Executable
-from support.processes import Dead, acting, current, current_ticket
 
 from gunbot_mcp.files import write_private
 from gunbot_mcp.ledger.database import Database

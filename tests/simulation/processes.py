@@ -14,7 +14,7 @@ from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import Gunbot
 
 if TYPE_CHECKING:
-    from support.world import World
+    from simulation.world import World
 
 START = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
