@@ -76,7 +76,8 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = subprocess.run(
         ["git", "-C", ROOT, "archive", RELEASE, "gunbot_mcp", "tests/support"], capture_output=True, check=False
     )
-    assert archive.returncode == 0, f"this test needs the whole history (git fetch --unshallow): {archive.stderr!r}"
+    if archive.returncode:
+        pytest.skip(f"this test needs the whole history (git fetch --unshallow): {archive.stderr.decode()!r}")
     folder = tmp_path_factory.mktemp("release")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
         packed.extractall(folder, filter="data")
