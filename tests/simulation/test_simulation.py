@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from simulation.simulate import in_real_time, in_virtual_time
+from sqlalchemy import bindparam, select
 
+from gunbot_mcp.ledger import reads
+from gunbot_mcp.ledger.tables import mandates
 from gunbot_mcp.tickets.mandate import Mandate
 
 Tell = Callable[[str], None]
@@ -63,6 +66,7 @@ def test_a_guard_that_does_not_see_the_halt_file_is_found_out(monkeypatch: pytes
 @pytest.mark.slow
 def test_a_guard_whose_mandates_never_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Mandate, "active", _always)
+    monkeypatch.setattr(reads, "UNEXPIRED", select(mandates).where(mandates.c.instance == bindparam("instance")))
     found = in_virtual_time(list(range(300)))
     assert any("had been revoked" in problem for problem in found)
     assert any("had expired" in problem for problem in found)
