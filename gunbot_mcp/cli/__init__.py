@@ -38,6 +38,7 @@ _COMMANDS: Mapping[str, str] = {
     "ledger": "gunbot_mcp.cli.guard:ledger",
     "doctor": "gunbot_mcp.cli.doctor:doctor",
     "install": "gunbot_mcp.cli.install:install",
+    "uninstall": "gunbot_mcp.cli.install:uninstall",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
 }
 
