@@ -5,8 +5,6 @@ import difflib
 import json
 import os
 import shutil
-import sys
-import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +13,7 @@ import click
 
 from gunbot_mcp.cli.clients import CLIENTS, ClientFile, Command, Places
 from gunbot_mcp.cli.splice import Encoded, Entry, Misfit, find, piece, put, take
+from gunbot_mcp.command import CONFIG, HOME, INSTANCE, MODE, program, surroundings
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError
 from gunbot_mcp.files import write_private
@@ -23,7 +22,6 @@ from gunbot_mcp.runtime import state_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEPT = ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG", "GUNBOT_MCP_INSTANCE", "GUNBOT_MCP_MODE")
 _RECORD = "installed.json"
 
 
@@ -153,30 +151,11 @@ class _ClientsFile:
 
 
 def _command(instance: str | None) -> Command:
-    environment = {variable: os.environ[variable] for variable in _KEPT if os.environ.get(variable)}
-    for variable in ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG"):
-        if variable in environment:
-            environment[variable] = str(Path(environment[variable]).expanduser().absolute())
+    environment = surroundings((HOME, CONFIG, INSTANCE, MODE))
     if instance is not None:
-        environment["GUNBOT_MCP_INSTANCE"] = instance
+        environment[INSTANCE] = instance
     command, *args = program()
     return Command(command=command, args=(*args, "serve"), env=environment)
-
-
-def program() -> list[str]:
-    """Return how this program is started from anywhere.
-
-    By the console script's full path: Python started with `-m` would look for modules in the client's project folder
-    first, and run what it finds there. From `uvx` and `pipx run` by these: what they unpacked is thrown away some day.
-    """
-    parts = {part.lower() for part in Path(sys.prefix).parts}
-    if "uv" in parts and parts & {"archive-v0", "environments-v2", "builds-v0"}:
-        return [shutil.which("uvx") or "uvx", "gunbot-mcp"]
-    if "pipx" in parts and ".cache" in parts:
-        return [shutil.which("pipx") or "pipx", "run", "gunbot-mcp"]
-    suffix = ".exe" if sys.platform == "win32" else ""
-    script = Path(sysconfig.get_path("scripts")) / f"gunbot-mcp{suffix}"
-    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "gunbot_mcp"]
 
 
 def _updated(row: ClientFile, old: Entry | None, new: Entry, name: str) -> Entry:

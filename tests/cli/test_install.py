@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from gunbot_mcp.cli import run
 from gunbot_mcp.cli.clients import CLIENTS, Places, claude_desktop_file
-from gunbot_mcp.cli.install import program
+from gunbot_mcp.command import program, typed
 
 
 @pytest.fixture(autouse=True)
@@ -260,3 +261,11 @@ def test_what_uvx_and_pipx_unpacked_is_not_named(monkeypatch: pytest.MonkeyPatch
     assert program() == ["uvx", "gunbot-mcp"]
     monkeypatch.setattr(sys, "prefix", "/home/me/.local/pipx/.cache/abc")
     assert program() == ["pipx", "run", "gunbot-mcp"]
+
+
+def test_a_line_for_a_terminal_is_whole_and_quoted_as_the_shell_wants_it() -> None:
+    given = {"GUNBOT_MCP_HOME": "/a b"}
+    line = typed("approve", "x1", environment=given, words=["/opt/it's/gunbot-mcp"], platform="linux")
+    assert shlex.split(line) == ["GUNBOT_MCP_HOME=/a b", "/opt/it's/gunbot-mcp", "approve", "x1"]
+    line = typed("approve", "x1", environment=given, words=[r"C:\it's\gunbot-mcp.exe"], platform="win32")
+    assert line == r"$env:GUNBOT_MCP_HOME='/a b'; & 'C:\it''s\gunbot-mcp.exe' approve x1"
