@@ -289,15 +289,15 @@ async def test_a_form_that_is_declined_in_a_blink_ends_the_waiting_and_is_not_as
 async def test_while_a_form_is_shown_the_way_to_decide_is_told_as_progress(live_settings: MakeSettings) -> None:
     told: list[str | None] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
-        del done, total
+    async def told_so(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
         told.append(message)
 
     async with (
         Runtime(live_settings(approval=PATIENT)) as runtime,
         Client(build_server(runtime), mode="legacy", elicitation_callback=APPROVING) as client,
     ):
-        await client.call_tool("buy_limit", BUY, progress_callback=progress)
+        await client.call_tool("buy_limit", BUY, progress_callback=told_so)
     assert len(told) == 1
     assert told[0] is not None
     assert "Nothing has been sent" in told[0]
