@@ -17,8 +17,9 @@ from gunbot_mcp import exchanges
 from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_reply
 from gunbot_mcp.approval.ways import is_open
 from gunbot_mcp.arguments import parse_arguments
+from gunbot_mcp.command import typed
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import GunbotMcpError, Internal, TicketNotFound, clean
+from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
@@ -27,7 +28,7 @@ from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.tickets.view import TICKET_META, ticket_answer
+from gunbot_mcp.tickets.view import TICKET_META, seconds_left, ticket_answer
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Context
 
@@ -53,7 +54,7 @@ class Caller:
 
     `known` is False where anybody could be the client: on a port, unlike a pipe of the user's own client, a program
     can answer its own forms. Then neither forms nor a card's buttons speak for a human on a live instance.
-    `waiting` is told how a human can decide before the call waits for that.
+    `waiting` is told how a human can decide before the call waits for the form.
     """
 
     name: str
@@ -62,19 +63,21 @@ class Caller:
     asks_later: bool = False
     reply: LaterReply | None = None
     shows_card: bool = False
-    waiting: Callable[[str], None] | None = None
+    waiting: Callable[[str], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the dispatcher needs from its owner.
 
-    `page_url` starts the approval page, if there is one; `later` runs something that may outlive the call.
+    `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
+    `later` runs something that may outlive the call.
     """
 
     settings: Settings
     gunbot: Gunbot
     desk: Callable[[], Awaitable[Desk]]
+    inbox_url: Callable[[], Awaitable[str | None]]
     page_url: Callable[[], Awaitable[str | None]]
     later: Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -88,6 +91,9 @@ class Dispatcher:
         self._limits = around.settings.served.limits
         self._matrix = exchanges.CapabilityMatrix(around.settings.capabilities)
         self.tools = inventory()
+        # Clients of this process that were asked to show a form and never did; nobody is kept waiting for theirs.
+        self._blind: set[str] = set()
+        self._asked: dict[str, str] = {}
 
     async def call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
         """Answer one call, or ask the client to ask. Never raises: what went wrong is an error answer with a code."""
@@ -131,28 +137,50 @@ class Dispatcher:
         desk = await self._around.desk()
         if caller.reply is not None:
             return await self._replied(desk, order, caller, caller.reply)
-        proposal = await desk.propose(order, client=caller.name, send=True)
+        try:
+            proposal = await desk.propose(order, client=caller.name, send=True)
+        except DuplicateOrder as exc:
+            raise await self._led_to(exc, caller) from exc
         ticket = proposal.ticket
         if ticket.state is not State.PENDING:
             return await self._answer(ticket, caller, proposal)
-        if caller.asks_later:
+        if caller.asks_later and not self._is_blind(caller):
+            self._asked[ticket.id] = caller.name
             form = form_for(ticket, proposal.nonce, self._limits)
             return Question(form=form, state=f"{ticket.id}.{proposal.nonce}")
         return await self._ask_and_wait(desk, proposal, caller)
 
+    def _is_blind(self, caller: Caller) -> bool:
+        """Return whether this client shows no form, whatever it declares; or has a card that is better than one."""
+        return caller.name in self._blind or self._card_buttons(caller)
+
+    async def _led_to(self, exc: DuplicateOrder, caller: Caller) -> DuplicateOrder:
+        """Return the refusal of an order that waits already, with the way to its ticket: a second one helps nobody."""
+        if exc.twin is None:
+            return exc
+        if self._asked.pop(exc.twin, None) == caller.name:
+            self._blind.add(caller.name)  # it dropped the question, and the order is here again
+        ticket = await (await self._around.desk()).get(exc.twin)
+        approve = await self._how_to_approve(ticket)
+        if approve is None:
+            return exc
+        return DuplicateOrder(
+            f"the same order waits for a human already: ticket {ticket.id}; nothing has been sent",
+            f"do not propose it again: {approve['how']}; get_ticket {ticket.id} tells what became of it",
+            twin=exc.twin,
+        )
+
     async def _ask_and_wait(self, desk: Desk, proposal: Proposal, caller: Caller) -> Answer:
-        """Wait for whichever channel decides first, but not longer than the client tolerates."""
+        """Wait while a form is shown, but not longer than the client tolerates; without a form, answer at once."""
+        if caller.ask is None or self._is_blind(caller):
+            return await self._answer(proposal.ticket, caller, proposal)
         notes: list[str] = []
         decided = anyio.Event()
         # The page is there from the first moment: a human who looks need not wait until the call has ended.
         approve = await self._how_to_approve(proposal.ticket)
+        self._around.later(functools.partial(self._ask, desk, proposal, caller, decided, notes))
         if caller.waiting is not None and approve is not None:
-            caller.waiting(approve["how"])
-        if caller.ask is not None:
-            self._around.later(functools.partial(self._ask, desk, proposal, caller, decided, notes))
-        elif caller.shows_card:
-            # The card comes with the answer, so there is nothing to wait for.
-            return await self._answer(proposal.ticket, caller, proposal)
+            await caller.waiting(f"Nothing has been sent. {approve['how']}")
         async with anyio.create_task_group() as tasks:
 
             async def until_decided() -> None:
@@ -195,7 +223,9 @@ class Dispatcher:
                     notes.append(await self._decide(desk, ticket, reply, caller))
                 except GunbotMcpError as exc:
                     notes.append(f"{exc.message}.")
-                if reply in {Reply.APPROVE, Reply.REJECT}:
+                if reply is Reply.NOT_SHOWN:
+                    self._blind.add(caller.name)
+                if reply in {Reply.APPROVE, Reply.REJECT, Reply.NOT_SHOWN}:
                     decided.set()
             tasks.cancel_scope.cancel()
 
@@ -214,15 +244,15 @@ class Dispatcher:
         if ticket.tool != order.tool or ticket.order.arguments != order.arguments:
             raise TicketNotFound("the answer belongs to another order", "call the tool again without request_state")
         note = ""
+        self._asked.pop(ticket_id, None)
         if ticket.state is State.PENDING:
             form = form_for(ticket, nonce, self._limits)
             seconds = (desk.clock.now() - ticket.created_at).total_seconds()
             decision = read_reply(form, reply.action, reply.content, seconds)
             note = await self._decide(desk, ticket, decision, caller)
-            if decision in {Reply.APPROVE, Reply.REJECT}:
-                ticket = await desk.get(ticket_id)
-            else:
-                ticket = await desk.wait(ticket_id, self._settings.approval.wait)
+            if decision is Reply.NOT_SHOWN:
+                self._blind.add(caller.name)
+            ticket = await desk.get(ticket_id)
         return await self._answer(ticket, caller, Proposal(ticket=ticket, nonce=nonce), note)
 
     # Answers
@@ -234,15 +264,22 @@ class Dispatcher:
     async def _how_to_approve(self, ticket: Ticket) -> dict[str, Any] | None:
         if ticket.state is not State.PENDING:
             return None
-        try:
-            base = await self._around.page_url()
-        except GunbotMcpError as exc:
-            logger.warning("there is no approval page: %s", exc)
-            base = None
+        inbox = await self._around.inbox_url()
+        base = inbox
+        if base is None:
+            try:
+                base = await self._around.page_url()
+            except GunbotMcpError as exc:
+                logger.warning("there is no approval page: %s", exc)
         page = None if base is None else f"{base}/tickets/{ticket.id}"
-        command = f"gunbot-mcp approve {ticket.id}"
-        how = f"the human opens {page} or runs `{command}` in a terminal" if page else f"the human runs `{command}`"
-        return {"page": page, "command": command, "how": how}
+        several = ("--instance", ticket.instance) if len(self._settings.instances) > 1 else ()
+        command = typed("approve", ticket.id, *several)
+        terminal = f"runs `{command}` in a plain terminal"
+        how = f"the human opens {page} or {terminal}" if page else f"the human {terminal}"
+        if page and inbox is None:
+            how += " (the page lives only as long as the client keeps this server running)"
+        left = seconds_left(ticket, (await self._around.desk()).clock.now())
+        return {"page": page, "command": command, "how": how, "seconds_left": left}
 
     def _with_card(self, answer: Answer, caller: Caller, proposal: Proposal | None) -> Answer:
         """Add what only the human's card needs; no client shows `_meta` to its model."""

@@ -117,7 +117,13 @@ class Halted(Refused):
 
 
 class DuplicateOrder(Refused):
+    """`twin` is the ticket of the same order."""
+
     code = "duplicate_order"
+
+    def __init__(self, message: str, hint: str = "", *, twin: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.twin = twin
 
 
 class PairLocked(Refused):

@@ -81,6 +81,14 @@ class _Server(uvicorn.Server):
 async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[str], None]) -> None:  # noqa: ANN401 - any ASGI application
     """Serve until SIGINT, SIGTERM or cancellation; `announce` gets the address once connections are accepted."""
     listener = bind(host, port)
+    try:
+        await serve_sockets(app, [listener], announce=announce)
+    finally:
+        listener.close()
+
+
+async def serve_sockets(app: Any, listeners: list[socket.socket], *, announce: Callable[[str], None]) -> None:  # noqa: ANN401 - any ASGI application
+    """As `serve_loopback`, on sockets that listen already and that the caller closes; the first one is announced."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -90,8 +98,5 @@ async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[
         lifespan="on",
         timeout_graceful_shutdown=3,
     )
-    server = _Server(config, functools.partial(announce, url_of(listener)))
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        listener.close()
+    server = _Server(config, functools.partial(announce, url_of(listeners[0])))
+    await server.serve(sockets=listeners)

@@ -140,6 +140,7 @@ class Runtime:
                 settings=settings,
                 gunbot=self.gunbot,
                 desk=self.desk,
+                inbox_url=self.inbox_url,
                 page_url=self.page_url,
                 later=self._later.start,
             )
@@ -190,6 +191,14 @@ class Runtime:
             for ticket in await desk.list(states={State.UNKNOWN}):
                 await desk.get(ticket.id, look=True)
         return desk
+
+    async def inbox_url(self) -> str | None:
+        """Return the address of an inbox that runs now and can send for this instance; None where there is none."""
+        from gunbot_mcp.approval import inbox  # noqa: PLC0415 - needed when a ticket waits
+
+        served = self.settings.served
+        folder = state_folder(self.settings)
+        return await inbox.find(folder, instance=self.settings.name, live=served.live, url=served.url)
 
     async def page_url(self) -> str | None:
         """Return the approval page's address, starting it if needed; None where there is none."""

@@ -17,6 +17,7 @@ LAYERS = (
     "domain",
     "clock",
     "files",
+    "command",
     "exchanges",
     "arguments",
     "endpoints",
@@ -86,8 +87,9 @@ def test_only_the_adapter_speaks_http_to_gunbot() -> None:
         if "AsyncClient(" in file.read_text(encoding="utf-8") or "httpx2.get(" in file.read_text(encoding="utf-8")
     }
 
-    # The demo moves the paper market's price, as the exchange would; that is not Gunbot's API.
-    assert speaking == {"gunbot/client.py", "cli/demo.py"}
+    # The demo moves the paper market's price, as the exchange would, and servers ask an inbox on this machine for its
+    # proof: neither is Gunbot's API.
+    assert speaking == {"gunbot/client.py", "cli/demo.py", "approval/inbox.py"}
 
 
 def test_the_top_edges_alone_catch_everything() -> None:

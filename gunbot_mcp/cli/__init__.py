@@ -31,6 +31,7 @@ _COMMANDS: Mapping[str, str] = {
     "approve": "gunbot_mcp.cli.tickets:approve",
     "reject": "gunbot_mcp.cli.tickets:reject",
     "resolve": "gunbot_mcp.cli.tickets:resolve",
+    "inbox": "gunbot_mcp.cli.inbox:inbox",
     "pin": "gunbot_mcp.cli.guard:pin",
     "halt": "gunbot_mcp.cli.guard:halt",
     "resume": "gunbot_mcp.cli.guard:resume",
@@ -38,6 +39,7 @@ _COMMANDS: Mapping[str, str] = {
     "ledger": "gunbot_mcp.cli.guard:ledger",
     "doctor": "gunbot_mcp.cli.doctor:doctor",
     "install": "gunbot_mcp.cli.install:install",
+    "uninstall": "gunbot_mcp.cli.install:uninstall",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
 }
 

@@ -65,13 +65,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 async def _call(settings: Settings, tool: str, arguments: object, seams: Seams | None) -> Answer:
     async with Runtime(settings, seams=seams) as runtime:
-        caller = Caller(name="gunbot-mcp call", waiting=_waiting if sys.stderr.isatty() else None)
+        caller = Caller(name="gunbot-mcp call")
         answer = await runtime.dispatcher.call(tool, arguments, caller)
     # Only callers that can show a form later get this; this one cannot.
     if isinstance(answer, Question):
         raise Internal("a form was asked for where none can be shown")
     return answer
-
-
-def _waiting(how: str) -> None:
-    sys.stderr.write(f"waiting for a decision: {how}\n")

@@ -1,109 +1,219 @@
-"""`gunbot-mcp install CLIENT`: adds the server to an MCP client's own configuration."""
+"""`gunbot-mcp install CLIENT` and `uninstall CLIENT`: one entry in an MCP client's own file, and out again."""
 
+import contextlib
+import difflib
 import json
 import os
-import shlex
 import shutil
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from gunbot_mcp.config import load
-from gunbot_mcp.errors import ConfigInvalid
+from gunbot_mcp.cli.clients import CLIENTS, ClientFile, Command, Places
+from gunbot_mcp.cli.splice import Encoded, Entry, Misfit, find, piece, put, take
+from gunbot_mcp.command import CONFIG, HOME, INSTANCE, MODE, program, surroundings
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError
+from gunbot_mcp.files import write_private
+from gunbot_mcp.runtime import state_folder
 
-_KEPT = ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG", "GUNBOT_MCP_INSTANCE", "GUNBOT_MCP_MODE")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-
-def claude_desktop_file(platform: str = sys.platform) -> Path:
-    """Return where Claude Desktop keeps its configuration on that system."""
-    if platform == "darwin":
-        return Path.home() / "Library/Application Support/Claude/claude_desktop_config.json"
-    if platform == "win32":
-        return Path(os.environ.get("APPDATA", str(Path.home()))) / "Claude/claude_desktop_config.json"
-    return Path.home() / ".config/Claude/claude_desktop_config.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A client with a JSON file: where it is, and under which key its servers stand."""
-
-    file: Callable[[], Path]
-    key: str
-
-
-_FILES: Mapping[str, Target] = {
-    "claude-desktop": Target(claude_desktop_file, "mcpServers"),
-    "cursor": Target(lambda: Path.home() / ".cursor/mcp.json", "mcpServers"),
-    "vscode": Target(lambda: Path.cwd() / ".vscode/mcp.json", "servers"),
-}
+_RECORD = "installed.json"
 
 
 @click.command()
-@click.argument("client", type=click.Choice([*_FILES, "claude-code"]))
+@click.argument("client", type=click.Choice(list(CLIENTS)), required=False)
 @click.option("--name", default="gunbot", show_default=True, help="What the client calls the server.")
 @click.option("--instance", help="The instance that this entry serves, where the config has several.")
 @click.option("--print", "only_print", is_flag=True, help="Show what would be added, change nothing.")
-def install(client: str, name: str, instance: str | None, only_print: bool) -> None:
-    """Add this server to CLIENT. Secrets are never written: put tokens into the config or token_file."""
+def install(client: str | None, name: str, instance: str | None, only_print: bool) -> None:
+    """Add this server to CLIENT. Secrets are never written: put tokens into the config or token_file.
+
+    With --print and no CLIENT: the entry in the form that most other clients take.
+    """
     settings = load(instance=instance)
-    if settings.served.live and os.environ.get("GUNBOT_TOKEN"):
+    if settings.served.live and (os.environ.get("GUNBOT_TOKEN") or os.environ.get("GUNBOT_URL")):
         raise ConfigInvalid(
-            "GUNBOT_TOKEN would have to be written into the client's file",
+            "GUNBOT_URL and GUNBOT_TOKEN would have to be written into the client's file",
             "put url and token_file into a config, set GUNBOT_MCP_CONFIG, and install again",
         )
-    environment = {variable: os.environ[variable] for variable in _KEPT if os.environ.get(variable)}
-    for variable in ("GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG"):
-        if variable in environment:
-            environment[variable] = str(Path(environment[variable]).expanduser().absolute())
-    if instance is not None:
-        environment["GUNBOT_MCP_INSTANCE"] = instance
-    command = [sys.executable, "-m", "gunbot_mcp", "serve"]
-    if client == "claude-code":
-        given = [part for variable, value in environment.items() for part in ("-e", f"{variable}={value}")]
-        click.echo(shlex.join(["claude", "mcp", "add", name, *given, "--", *command]))
-        return
-    entry = {"command": command[0], "args": command[1:], **({"env": environment} if environment else {})}
-    target = _FILES[client]
+    if client is None and not only_print:
+        raise click.UsageError(f"Missing CLIENT, one of {', '.join(CLIENTS)}; or --print for any other.")
+    row = CLIENTS[client or "cursor"]
+    entry = row.entry(_command(instance), name)
     if only_print:
-        click.echo(json.dumps({target.key: {name: entry}}, indent=2))
+        click.echo(row.format.show(row.keys, name, entry))
         return
-    path = target.file()
-    kept = _add(path, target.key, name, entry)
-    click.echo(f"{name} is in {path}. Restart {client} to see it.")
+    path = row.file(Places())
+    file = _ClientsFile(path, row)
+    before = file.text
+    try:
+        entry = _updated(row, find(row.format, before, row.keys, name), entry, name)
+        after = put(row.format, before, row.keys, name, entry)
+    except Misfit as exc:
+        shown = row.format.show(row.keys, name, entry)
+        raise ConfigInvalid(f"{path} is not changed: {exc}", f"add this by hand:\n{shown}") from exc
+    kind = "LIVE" if settings.served.live else "PAPER"
+    if after == before:
+        click.echo(f"{name} is already in {path}, as it would be added now ({kind}). Nothing was changed.")
+        return
+    kept = file.write(after)
+    _remember(settings, path, name, before=before, after=after, created=not file.existed)
+    _show_change(before, after)
+    click.echo(f"{name} ({kind}) is in {path}. {row.then}")
     if kept is not None:
         click.echo(f"The file as it was before is {kept}.")
 
 
-def _add(path: Path, key: str, name: str, entry: Mapping[str, Any]) -> Path | None:
-    """Add one server and leave everything else in the file as it is; return where a copy of the old file is kept.
+@click.command()
+@click.argument("client", type=click.Choice(list(CLIENTS)))
+@click.option("--name", default="gunbot", show_default=True, help="What the client calls the server.")
+def uninstall(client: str, name: str) -> None:
+    """Take this server out of CLIENT's file again, and nothing else."""
+    row = CLIENTS[client]
+    path = row.file(Places())
+    file = _ClientsFile(path, row)
+    try:
+        entry = find(row.format, file.text, row.keys, name)
+        if entry is None:
+            click.echo(f"{name} is not in {path}. Nothing was changed.")
+            return
+        _check_own(row, entry, name)
+        made = _recalled(path, name)
+        after = take(row.format, file.text, row.keys, name, made.get("inserted"))
+    except Misfit as exc:
+        raise ConfigInvalid(f"{path} is not changed: {exc}", f"take {name} out by hand") from exc
+    kept = file.remove() if made.get("created") and not after.strip() else file.write(after)
+    _show_change(file.text, after)
+    click.echo(f"{name} is no longer in {path}. Restart {row.title}.")
+    click.echo(f"The file as it was before is {kept}.")
+
+
+class _ClientsFile:
+    """Another program's file: read once, written in one step, a link stays a link, permissions stay."""
+
+    def __init__(self, path: Path, row: ClientFile) -> None:
+        """Read it; where there is none, its text is empty.
+
+        Raises:
+            ConfigInvalid: it is no text.
+        """
+        self._real = path.resolve()
+        self._row = row
+        self.existed = self._real.exists()
+        self._raw = self._real.read_bytes() if self.existed else b""
+        try:
+            self._read = Encoded.read(self._raw)
+        except Misfit as exc:
+            raise ConfigInvalid(f"{path} is not changed: {exc}", "save it as UTF-8, or use --print") from exc
+        self.text = self._read.text
+
+    def write(self, text: str) -> Path | None:
+        """Write the text; return where the file as it was is kept.
+
+        Raises:
+            ConfigInvalid: somebody else wrote it since it was read.
+        """
+        self._real.parent.mkdir(parents=True, exist_ok=True)
+        kept = self._back_up()
+        fresh = self._real.with_name(f".{self._real.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(0o600)
+        fresh.write_bytes(self._read.bytes_of(text))
+        if self.existed:
+            shutil.copymode(self._real, fresh)
+        if (self._real.read_bytes() if self._real.exists() else b"") != self._raw:
+            fresh.unlink()
+            raise ConfigInvalid(f"{self._real} was changed by another program just now", "run it again")
+        fresh.replace(self._real)
+        return kept
+
+    def remove(self) -> Path | None:
+        kept = self._back_up()
+        self._real.unlink()
+        return kept
+
+    def _back_up(self) -> Path | None:
+        if not self.existed:
+            return None
+        stem = f"{self._real.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        for number in range(1, 1000):
+            kept = self._real.with_name(stem if number == 1 else f"{stem}-{number}")
+            with contextlib.suppress(FileExistsError):
+                kept.touch(0o600, exist_ok=False)
+                shutil.copy2(self._real, kept)
+                return kept
+        raise ConfigInvalid(f"there are too many copies of {self._real.name}", "remove old ones")
+
+
+def _command(instance: str | None) -> Command:
+    environment = surroundings((HOME, CONFIG, INSTANCE, MODE))
+    if instance is not None:
+        environment[INSTANCE] = instance
+    command, *args = program()
+    return Command(command=command, args=(*args, "serve"), env=environment)
+
+
+def _updated(row: ClientFile, old: Entry | None, new: Entry, name: str) -> Entry:
+    """Return the entry to write: what the user added to an older one of ours stays, the environment above all.
 
     Raises:
-        ConfigInvalid: the file is not a JSON object of the expected form; it is not touched.
+        ConfigInvalid: the name belongs to another server.
     """
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if old is None:
+        return new
+    _check_own(row, old, name)
+    kept = cast("Mapping[str, str]", old.get(row.env) or {})
+    given = cast("Mapping[str, str]", new.get(row.env) or {})
+    environment = {**kept, **given}
+    merged = {**old, **new}
+    return {**merged, row.env: environment} if environment or row.env in merged else merged
+
+
+def _check_own(row: ClientFile, entry: Entry, name: str) -> None:
+    """Refuse to touch a server that is not this one.
+
+    Raises:
+        ConfigInvalid: it is another.
+    """
+    words = [str(entry.get(row.program, "")), *map(str, cast("list[object]", entry.get("args") or []))]
+    if not any(Path(word.replace("\\", "/")).name.lower().startswith(("gunbot-mcp", "gunbot_mcp")) for word in words):
+        raise ConfigInvalid(f"{name} is another server's entry there", "choose a name with --name")
+
+
+def _show_change(before: str, after: str) -> None:
+    for line in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0):
+        if line[:1] in "+-" and not line.startswith(("+++", "---")):
+            click.echo(f"  {line}")
+
+
+# What was put where, so that it can be taken out to the byte
+
+
+def _remember(settings: Settings, path: Path, name: str, *, before: str, after: str, created: bool) -> None:
+    grown = len(after) > len(before) and after.replace(piece(before, after), "", 1) == before
+    record = _records(state_folder(settings))
+    record[f"{path.resolve()}#{name}"] = {"inserted": piece(before, after) if grown else None, "created": created}
+    # Without it the entry can still be taken out; only its blank lines may stay.
+    with contextlib.suppress(OSError):
+        write_private(state_folder(settings) / _RECORD, json.dumps(record, indent=1))
+
+
+def _recalled(path: Path, name: str) -> dict[str, Any]:
     try:
-        loaded: Any = json.loads(before) if before.strip() else {}
-    except ValueError as exc:
-        raise ConfigInvalid(f"{path} is not JSON", "repair it first, or use --print") from exc
-    document = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else None
-    servers: Any = None if document is None else document.setdefault(key, {})
-    if document is None or not isinstance(servers, dict):
-        raise ConfigInvalid(f"{path} has another form than expected", "use --print and add it by hand")
-    cast("dict[str, Any]", servers)[name] = entry
-    # A link stays a link, and a file that only its owner could read stays so: other servers' keys may be in it.
-    real = path.resolve()
-    real.parent.mkdir(parents=True, exist_ok=True)
-    kept = path.with_suffix(".json.before-gunbot-mcp")
-    if before and not kept.exists():
-        shutil.copy2(real, kept)
-    fresh = real.with_name(f".{real.name}.new")
-    fresh.touch(0o600)
-    fresh.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    if before:
-        shutil.copymode(real, fresh)
-    fresh.replace(real)
-    return kept if before else None
+        folder = state_folder(load())
+    except GunbotMcpError:
+        return {}
+    return _records(folder).get(f"{path.resolve()}#{name}", {})
+
+
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        found: object = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cast("dict[str, dict[str, Any]]", found) if isinstance(found, dict) else {}

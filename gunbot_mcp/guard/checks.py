@@ -235,6 +235,7 @@ def check_duplicate(case: Case) -> tuple[str, ...]:
         raise DuplicateOrder(
             f"the same order was proposed a moment ago: ticket {case.twin}",
             f"look at get_ticket; if it is meant to happen twice, call again with repeat_of = {case.twin!r}",
+            twin=case.twin,
         )
     return ()
 

@@ -1,5 +1,6 @@
 """One low-level SDK server over the tables; it serves both protocol generations."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -123,9 +124,15 @@ def _caller(ctx: Context, params: types.CallToolRequestParams, *, known: bool, m
             return "cancel", None
         return result.action, result.content
 
+    async def tell(how: str) -> None:
+        # Nothing comes of it where the client sent no progress token.
+        with contextlib.suppress(MCPError):
+            await ctx.session.report_progress(0, None, how)
+
     return Caller(
         name=facts.name,
         known=known,
+        waiting=tell,
         ask=ask if forms and not stateless and ctx.session.can_send_request else None,
         asks_later=forms and stateless,
         reply=reply,

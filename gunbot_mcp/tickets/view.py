@@ -143,8 +143,8 @@ TICKET_OUTPUT: Mapping[str, Any] = {
 def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, note: str | None = None) -> Answer:
     """Return a ticket in both forms. `approve` says how a human decides; `note` is one more sentence for the text.
 
-    The first and the last line of the text, and the labels before the others, are what a ticket card reads in clients
-    that pass on nothing but the text.
+    The line that begins with the status, the labels before others and the last line are what a ticket card reads in
+    clients that pass on nothing but the text.
     """
     said, failed = (ticket.answer or {}).get("message"), (ticket.answer or {}).get("error")
     status = STATUS[ticket.state]
@@ -161,6 +161,11 @@ def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, n
     happened = news_of(ticket)
     structured["note"] = f"{happened} {note}" if note else happened
     lines = [f"{status}: {ticket.summary}", happened]
+    if "approve" in structured:
+        # What to do comes first: some clients show their models little more than a first line.
+        page, left = structured["approve"]["page"], structured["approve"]["seconds_left"]
+        what = f"Show the human this link now; {left} s left: {page}" if page else f"A human decides; {left} s left."
+        lines.insert(0, f"Nothing has been sent. {what}")
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
     if "approve" in structured:
         lines.append(f"To approve: {structured['approve']['how']}")

@@ -13,6 +13,7 @@ A GET decides nothing. No address carries a secret.
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -79,8 +80,16 @@ class ApprovalPage:
     """
 
     def __init__(
-        self, *, desk: Desk, settings: Settings, folder: Path, pin_gate: Gate, patience: float = PATIENCE
+        self,
+        *,
+        desk: Desk,
+        settings: Settings,
+        folder: Path,
+        pin_gate: Gate,
+        patience: float = PATIENCE,
+        port: Callable[[], int | None] | None = None,
     ) -> None:
+        """`port` is where somebody else serves `app`; None: this object does, once it is started."""
         self._desk = desk
         self._settings = settings
         self._folder = folder
@@ -101,6 +110,7 @@ class ApprovalPage:
         self.app.router.redirect_slashes = False
         self._patience = patience
         self._background = Background(self.app, request_seconds=patience)
+        self._port = port or (lambda: self._background.port)
 
     async def ensure_started(self) -> str:
         """Serve at the configured port, or at any free one where that is taken; return the base address.
@@ -120,16 +130,33 @@ class ApprovalPage:
 
     async def _tickets(self, request: Request) -> Response:
         gate.check_visit(request)
-        waiting, recent = await self._lists()
-        version = self._version(waiting, recent)
-        frame, page = view_model.list_page(self._served(), waiting, recent, self._desk.clock.now(), version=version)
-        return _html(render("list.html", frame, page))
+        return self.front(*await self.lists(), live=False)
 
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
-        return _json({"version": self._version(*await self._lists())})
+        return self.front(*await self.lists(), live=True)
 
-    async def _lists(self) -> tuple[list[Ticket], list[Ticket]]:
+    def front(self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instance: str = "") -> Response:
+        """Return the front page of these tickets, or with `live` only the word that changes when they do."""
+        version = self._version(waiting, recent)
+        if live:
+            return _json({"version": version})
+        served = self._served()
+        if instance:
+            served = replace(served, instance=instance, live=served.live or any(ticket.live for ticket in waiting))
+        frame, page = view_model.list_page(served, waiting, recent, self._desk.clock.now(), version=version)
+        return _html(render("list.html", frame, page))
+
+    def failure(self, exc: GunbotMcpError) -> Response:
+        """Return the page of an error."""
+        return self._error(exc)
+
+    def data(self, value: object) -> Response:
+        """Return JSON for a program, under the page's own headers."""
+        return _json(value)
+
+    async def lists(self) -> tuple[list[Ticket], list[Ticket]]:
+        """Return the tickets that wait, and a few of those that do not any more."""
         waiting = await self._desk.list(states=OPEN)
         recent = await self._desk.list(states=set(State) - OPEN, limit=_RECENT)
         return waiting, recent
@@ -272,7 +299,7 @@ class ApprovalPage:
 
     def _check_host(self, request: Request) -> Response | None:
         try:
-            gate.check_host(request, self._background.port)
+            gate.check_host(request, self._port())
         except gate.Misdirected as exc:
             return self._error(exc)
         return None

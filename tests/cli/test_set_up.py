@@ -1,7 +1,6 @@
 """Setting up: doctor, install, schemas, demo."""
 
 import functools
-import json
 import os
 import re
 import stat
@@ -17,7 +16,6 @@ from mcp import Client, StdioServerParameters, types
 
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
-from gunbot_mcp.cli.install import claude_desktop_file
 from gunbot_mcp.config import load
 from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.runtime import state_folder
@@ -163,100 +161,6 @@ def test_doctor_in_read_only_mode_needs_no_approval(
     monkeypatch.setenv("GUNBOT_MCP_MODE", "read-only")
     assert run(["doctor"]) == 0
     assert "not needed: the server is read-only" in capsys.readouterr().out
-
-
-def test_installing_adds_the_server_and_leaves_the_rest_of_the_file_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    file = tmp_path / ".cursor" / "mcp.json"
-    file.parent.mkdir()
-    before = {"mcpServers": {"other": {"command": "x"}}, "theme": "ünï"}
-    file.write_text(json.dumps(before), encoding="utf-8")
-    assert run(["install", "cursor", "--name", "mine"]) == 0
-    after = json.loads(file.read_text(encoding="utf-8"))
-    assert after["theme"] == "ünï"
-    assert after["mcpServers"]["other"] == {"command": "x"}
-    assert after["mcpServers"]["mine"]["args"] == ["-m", "gunbot_mcp", "serve"]
-    kept = file.with_suffix(".json.before-gunbot-mcp")
-    assert json.loads(kept.read_text(encoding="utf-8")) == before
-    assert "Restart cursor" in capsys.readouterr().out
-
-
-def test_a_file_for_its_owner_alone_stays_so_and_a_link_stays_a_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    real, link = tmp_path / "dotfiles.json", tmp_path / ".cursor" / "mcp.json"
-    link.parent.mkdir()
-    real.write_text('{"mcpServers": {"other": {"env": {"KEY": "secret"}}}}', encoding="utf-8")
-    real.chmod(0o600)
-    link.symlink_to(real)
-    assert run(["install", "cursor", "--name", "one"]) == 0
-    assert run(["install", "cursor", "--name", "two", "--instance", "paper"]) == 0
-    assert link.is_symlink()
-    found = json.loads(real.read_text(encoding="utf-8"))["mcpServers"]
-    assert list(found) == ["other", "one", "two"]
-    assert found["two"]["env"]["GUNBOT_MCP_INSTANCE"] == "paper"
-    kept = link.with_suffix(".json.before-gunbot-mcp")
-    assert list(json.loads(kept.read_text(encoding="utf-8"))["mcpServers"]) == ["other"]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (real, kept)} == {0o600}
-
-
-@pytest.mark.parametrize("content", ["{not json", "[1, 2]", '{"mcpServers": 5}'])
-def test_a_client_s_file_of_another_form_is_not_touched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    file = tmp_path / ".cursor" / "mcp.json"
-    file.parent.mkdir()
-    file.write_text(content, encoding="utf-8")
-    assert run(["install", "cursor"]) == 1
-    assert file.read_text(encoding="utf-8") == content
-    assert "config_invalid" in capsys.readouterr().err
-
-
-def test_installing_writes_no_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("GUNBOT_URL", "http://127.0.0.1:3000")
-    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
-    assert run(["install", "claude-desktop"]) == 1
-    assert "token_file" in capsys.readouterr().err
-    assert [path for path in tmp_path.rglob("*") if "laude" in path.name] == []
-
-
-@pytest.mark.parametrize(
-    ("platform", "place"),
-    [
-        ("darwin", "Library/Application Support/Claude/claude_desktop_config.json"),
-        ("linux", ".config/Claude/claude_desktop_config.json"),
-        ("win32", "Claude/claude_desktop_config.json"),
-    ],
-)
-def test_claude_desktop_s_file_is_where_each_system_has_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, place: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("APPDATA", str(tmp_path))
-    assert claude_desktop_file(platform) == tmp_path / place
-
-
-def test_claude_code_gets_one_line_to_type(capsys: pytest.CaptureFixture[str], clean_environment: Path) -> None:
-    assert run(["install", "claude-code"]) == 0
-    line = capsys.readouterr().out.strip()
-    assert line.startswith(f"claude mcp add gunbot -e GUNBOT_MCP_HOME={clean_environment}")
-    assert line.endswith(f"-- {sys.executable} -m gunbot_mcp serve")
-
-
-def test_printing_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run(["install", "vscode", "--print"]) == 0
-    assert "servers" in json.loads(capsys.readouterr().out)
-    assert not (tmp_path / ".vscode").exists()
 
 
 def test_generated_files_agree_with_the_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,10 @@ from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 from support.calls import APPROVING, BOTH_ERAS, BUY, PATIENT, Era, answering, only_ticket, status, text
 
+from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.config import Settings
+from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.tickets.channels import TERMINAL
@@ -246,3 +249,74 @@ async def test_a_form_that_nobody_has_answered_goes_away_with_its_ticket(
         with anyio.fail_after(60):
             await gone.wait()
     assert live_gunbot.trades == []
+
+
+# Forms that are never shown
+
+
+async def test_a_client_without_forms_is_answered_at_once(live_settings: MakeSettings) -> None:
+    async with (
+        Runtime(live_settings(approval=PATIENT)) as runtime,
+        Client(build_server(runtime), mode="legacy") as client,
+    ):
+        with anyio.fail_after(10):
+            result = await client.call_tool("buy_limit", BUY)
+    assert status(result) == "awaiting_approval"
+    assert text(result).startswith("Nothing has been sent.")
+
+
+@BOTH_ERAS
+async def test_a_form_that_is_declined_in_a_blink_ends_the_waiting_and_is_not_asked_for_again(
+    era: Era, live_settings: MakeSettings
+) -> None:
+    asked: list[object] = []
+
+    async def blink(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+        del context
+        asked.append(params)
+        return types.ElicitResult(action="decline")
+
+    async with (
+        Runtime(live_settings(approval=PATIENT)) as runtime,
+        Client(build_server(runtime), mode=era, elicitation_callback=blink) as client,
+    ):
+        with anyio.fail_after(10):
+            for amount in (0.001, 0.0011):
+                assert status(await client.call_tool("buy_limit", {**BUY, "amount": amount})) == "awaiting_approval"
+    assert len(asked) == 1
+
+
+async def test_while_a_form_is_shown_the_way_to_decide_is_told_as_progress(live_settings: MakeSettings) -> None:
+    told: list[str | None] = []
+
+    async def told_so(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        told.append(message)
+
+    async with (
+        Runtime(live_settings(approval=PATIENT)) as runtime,
+        Client(build_server(runtime), mode="legacy", elicitation_callback=APPROVING) as client,
+    ):
+        await client.call_tool("buy_limit", BUY, progress_callback=told_so)
+    assert len(told) == 1
+    assert told[0] is not None
+    assert "Nothing has been sent" in told[0]
+
+
+async def test_an_order_whose_question_was_dropped_leads_to_its_ticket_when_it_comes_again(
+    live_settings: MakeSettings,
+) -> None:
+    async with Runtime(live_settings(approval=PATIENT)) as runtime:
+        caller = Caller(name="Dropper", asks_later=True)
+        question = await runtime.dispatcher.call("buy_limit", BUY, caller)
+        assert isinstance(question, Question)
+        again = await runtime.dispatcher.call("buy_limit", BUY, caller)
+        assert isinstance(again, Answer)
+        ticket = (await (await runtime.desk()).list())[0]
+        assert ticket.id in again.text
+        assert "approve" in again.text
+        assert "repeat_of" not in again.text
+        # From now on nobody asks this client for a form.
+        other = await runtime.dispatcher.call("buy_limit", {**BUY, "amount": 0.0011}, caller)
+    assert isinstance(other, Answer)
+    assert other.structured["status"] == "awaiting_approval"

@@ -308,8 +308,16 @@ async def _build(
     async def the_desk() -> Desk:
         return desk
 
+    async def no_inbox() -> None:
+        return None
+
     around = Surroundings(
-        settings=settings, gunbot=gunbot, desk=the_desk, page_url=page.ensure_started, later=Later().start
+        settings=settings,
+        gunbot=gunbot,
+        desk=the_desk,
+        inbox_url=no_inbox,
+        page_url=page.ensure_started,
+        later=Later().start,
     )
     return Site(
         portal=portal,

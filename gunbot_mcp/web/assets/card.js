@@ -76,21 +76,24 @@
   const WARNING = "Warning: ";
   const HOW = "To approve: ";
   const TICKET = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/;
+  const STATUS = /^[a-z_]+: /;
   const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
   const labelled = (rows, label) => rows.filter((row) => row.startsWith(label)).map((row) => row.slice(label.length));
 
   const outcomeFrom = (rows) => {
     const [title] = labelled(rows, OUTCOME);
     if (title === undefined) return null;
-    const plain = rows.slice(1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
+    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
+    const plain = rows.slice(at + 1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
     // The text has no tone; this one never looks better than things are.
     return { tone: "unsure", title, lines: plain };
   };
   const fromText = (rows) => {
     const last = TICKET.exec(rows.at(-1));
     if (!last) return null;
-    const [status, ...summary] = rows[0].split(": ");
-    const until = INSTANT.exec(rows[1]);
+    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
+    const [status, ...summary] = rows[at].split(": ");
+    const until = INSTANT.exec(rows[at + 1]);
     const [how = ""] = labelled(rows, HOW);
     const ticket = {
       id: last[1],

@@ -1,0 +1,96 @@
+"""The inbox: the approval pages of all instances of a state folder at one address, whoever proposed.
+
+    GET  /              open tickets of all of them
+    GET  /live          a word that changes when that list does
+    GET  /inbox?nonce=  the proof that this is the inbox of this state folder, see `approval.inbox`
+    …    /tickets/ID…   the page of the ticket's instance
+
+A ticket whose instance this process has no url or login for is shown in the list's words only: it cannot be sent here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gunbot_mcp.approval.inbox import Serves, statement
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound
+from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.web import gate
+from gunbot_mcp.web.page import ApprovalPage
+
+_TICKET = re.compile(r"/tickets/([0-9a-zA-Z_-]{1,40})(?:/(?:live|approve|reject))?")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+class Inbox:
+    """An ASGI application. `pages` are those of the instances that can be decided here, by name; never empty."""
+
+    def __init__(
+        self,
+        *,
+        pages: Mapping[str, ApprovalPage],
+        served: Sequence[Serves],
+        ledger: Ledger,
+        folder: Path,
+        port: Callable[[], int | None],
+    ) -> None:
+        self._pages = pages
+        self._served = served
+        self._ledger = ledger
+        self._folder = folder
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            gate.check_host(request, self._port())
+            answer = await self._answer(request)
+        except GunbotMcpError as exc:
+            answer = self._first.failure(exc)
+        await answer(scope, receive, send)
+
+    @property
+    def _first(self) -> ApprovalPage:
+        return next(iter(self._pages.values()))
+
+    async def _answer(self, request: Request) -> ASGIApp:
+        path = request.url.path
+        if path == "/inbox" and request.method == "GET":
+            return self._prove(request)
+        if path in {"/", "/live"} and request.method == "GET" and len(self._pages) > 1:
+            gate.check_visit(request)
+            found = [await page.lists() for page in self._pages.values()]
+            waiting = [ticket for lists in found for ticket in lists[0]]
+            recent = [ticket for lists in found for ticket in lists[1]]
+            by_time = sorted(waiting, key=lambda ticket: ticket.created_at, reverse=True)
+            latest = sorted(recent, key=lambda ticket: ticket.created_at, reverse=True)
+            return self._first.front(by_time, latest, live=path == "/live", instance=", ".join(self._pages))
+        if (named := _TICKET.fullmatch(path)) is not None:
+            return (await self._page_of(named[1])).app
+        return self._first.app
+
+    async def _page_of(self, ticket_id: str) -> ApprovalPage:
+        ticket = await self._ledger.get(ticket_id)
+        if ticket is None:
+            raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
+        page = self._pages.get(ticket.instance)
+        if page is None:
+            raise ConfigInvalid(
+                f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}",
+                f"put the url and the login of {ticket.instance} into the config, and start the inbox again; "
+                "until then decide on the page that the assistant's answer names",
+            )
+        return page
+
+    def _prove(self, request: Request) -> Response:
+        nonce = request.query_params.get("nonce", "")
+        port = self._port()
+        if _NONCE.fullmatch(nonce) is None or port is None:
+            raise gate.BadForm("the inbox proves itself to a nonce")
+        return self._first.data(statement(self._folder, nonce=nonce, port=port, served=self._served))

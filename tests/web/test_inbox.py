@@ -1,0 +1,243 @@
+"""The inbox: one address for every instance of a state folder, proven before anybody is sent there."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from gunbot_mcp.approval.inbox import announce, announced, find, has_ipv6, serves, statement
+from gunbot_mcp.files import private_folder
+
+pytestmark = pytest.mark.anyio
+
+BUY = json.dumps({"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 48000})
+Start = Callable[..., "subprocess.Popen[str]"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `gunbot-mcp inbox` on that port; wait until it listens, or until it has ended."""
+    children: list[subprocess.Popen[str]] = []
+
+    def run(port: int = 0) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "gunbot_mcp", "inbox", "--port", str(port)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        children.append(child)
+        assert child.stdout is not None
+        while (line := child.stdout.readline()) and "listening" not in line:
+            pass
+        return child
+
+    yield run
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def call(tool: str, arguments: str = "{}") -> dict[str, Any]:
+    """Call a tool in a process that is gone when its answer is there, as some clients do."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gunbot_mcp", "call", tool, arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+async def found(home: Path) -> str | None:
+    return await find(home, instance="paper", live=False, url="")
+
+
+async def test_an_order_of_a_process_that_is_gone_is_approved_in_the_inbox(
+    start: Start, clean_environment: Path
+) -> None:
+    start()
+    answer = call("buy_limit", BUY)
+    page = answer["approve"]["page"]
+    port = announced(clean_environment)
+    assert page == f"http://localhost:{port}/tickets/{answer['ticket']['id']}"
+    assert "lives only as long" not in answer["approve"]["how"]
+    with httpx2.Client(trust_env=False) as browser:
+        shown = browser.get(page).text
+        token = re.search(r'name="token" value="([0-9a-f]{64})"', shown)
+        assert token is not None
+        decided = browser.post(
+            f"{page}/approve",
+            data={"token": token[1]},
+            headers={"Origin": f"http://localhost:{port}"},
+            follow_redirects=True,
+        )
+    assert "Accepted" in decided.text
+    after = call("get_ticket", json.dumps({"ticket_id": answer["ticket"]["id"]}))
+    assert after["status"] == "accepted"
+    assert after["ticket"]["decided_by"] == "approval page"
+
+
+def test_without_an_inbox_the_answer_has_the_whole_command(clean_environment: Path) -> None:
+    approve = call("buy_limit", BUY)["approve"]
+    assert approve["page"] is None
+    assert f"GUNBOT_MCP_HOME={clean_environment}" in approve["command"]
+    assert "in a plain terminal" in approve["how"]
+
+
+async def test_an_inbox_is_named_while_it_runs_and_not_any_more(start: Start, clean_environment: Path) -> None:
+    child = start()
+    assert await found(clean_environment) == f"http://localhost:{announced(clean_environment)}"
+    child.terminate()
+    child.wait()
+    assert await found(clean_environment) is None
+
+
+async def test_an_inbox_of_another_gunbot_is_not_named(start: Start, clean_environment: Path) -> None:
+    start()
+    assert await find(clean_environment, instance="paper", live=True, url="http://127.0.0.1:3000") is None
+    assert await find(clean_environment, instance="other", live=False, url="") is None
+
+
+async def test_an_inbox_of_another_state_folder_is_not_named(
+    start: Start, clean_environment: Path, tmp_path: Path
+) -> None:
+    start()
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    port = announced(clean_environment)
+    assert port is not None
+    announce(other, port)
+    assert await find(other, instance="paper", live=False, url="") is None
+
+
+def test_a_port_that_is_taken_ends_the_inbox(start: Start) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        child = start(taken.getsockname()[1])
+        _, err = child.communicate()
+    assert child.returncode != 0
+    assert "the port is taken" in err
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no [::1]")
+def test_a_port_that_is_taken_on_the_other_loopback_address_ends_the_inbox(start: Start) -> None:
+    with closing(socket.socket(socket.AF_INET6)) as taken:
+        taken.bind(("::1", 0))
+        taken.listen()
+        child = start(taken.getsockname()[1])
+        _, err = child.communicate()
+    assert child.returncode != 0
+    assert "the port is taken" in err
+
+
+class Stranger:
+    """A server at a port of its own on 127.0.0.1 that answers every nonce with `reply(nonce, port)`."""
+
+    def __init__(self, reply: Callable[[str, int], bytes]) -> None:
+        stranger = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = reply(self.path.rpartition("nonce=")[2], stranger.port)
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server names it
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.port = int(self.server.server_address[1])
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("kind", ["nonsense", "long", "without proof", "old nonce", "other port", "echo"])
+async def test_a_stranger_on_the_port_is_never_named(clean_environment: Path, kind: str) -> None:
+    private_folder(clean_environment)
+    served = [serves(clean_environment, instance="paper", live=False, url="")]
+
+    def reply(nonce: str, port: int) -> bytes:
+        match kind:
+            case "nonsense":
+                return b"<html>hello"
+            case "long":
+                return b" " * 1_000_000
+            case "without proof":
+                said = statement(clean_environment, nonce=nonce, port=port, served=served)
+                return json.dumps({**said, "proof": "0" * 64}).encode()
+            case "old nonce":
+                return json.dumps(statement(clean_environment, nonce="a" * 32, port=port, served=served)).encode()
+            case "other port":
+                # Passed on from the real inbox, which says where it listens.
+                return json.dumps(statement(clean_environment, nonce=nonce, port=port + 1, served=served)).encode()
+            case _:
+                return json.dumps({"nonce": nonce, "port": port}).encode()
+
+    with closing(Stranger(reply)) as stranger:
+        announce(clean_environment, stranger.port)
+        assert await found(clean_environment) is None
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no [::1]")
+async def test_one_that_holds_only_one_of_the_two_addresses_is_not_named(clean_environment: Path) -> None:
+    private_folder(clean_environment)
+    served = [serves(clean_environment, instance="paper", live=False, url="")]
+
+    def reply(nonce: str, port: int) -> bytes:
+        return json.dumps(statement(clean_environment, nonce=nonce, port=port, served=served)).encode()
+
+    with closing(Stranger(reply)) as half:
+        announce(clean_environment, half.port)
+        assert await found(clean_environment) is None
+
+
+async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_elsewhere(
+    start: Start, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    text = 'instance = "one"\n[instances.one]\n[instances.two]\n'
+    config.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(config))
+    monkeypatch.setenv("GUNBOT_MCP_INSTANCE", "two")
+    second = call("buy_limit", BUY)["ticket"]["id"]
+    monkeypatch.setenv("GUNBOT_MCP_INSTANCE", "one")
+    first = call("buy_limit", BUY)["ticket"]["id"]
+    monkeypatch.delenv("GUNBOT_MCP_INSTANCE")
+    start()
+    port = announced(clean_environment)
+    with httpx2.Client(base_url=f"http://localhost:{port}", trust_env=False) as browser:
+        front = browser.get("/").text
+        assert first in front
+        assert second in front
+        assert "instance <b>two</b>" in browser.get(f"/tickets/{second}").text
+        assert browser.get("/live").json()["version"]
+        assert browser.get("/", headers={"Host": "evil.example"}).status_code == 421
+        assert browser.get("/inbox").status_code == 400
+    config.write_text("[instances.one]\n", encoding="utf-8")
+    start(0)
+    port = announced(clean_environment)
+    with httpx2.Client(base_url=f"http://localhost:{port}", trust_env=False) as browser:
+        shown = browser.get(f"/tickets/{second}")
+        assert "cannot send for instance two" in shown.text
+        assert browser.get("/tickets/nothing").status_code == 404
