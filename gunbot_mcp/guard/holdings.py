@@ -1,4 +1,4 @@
-"""What one has of the asset that an order spends, for the human who decides. Pure; where nothing is known, it is silent.
+"""What one has of the asset that an order spends, for the human who decides. Pure; silent where nothing is known.
 
 Orders about positions are silent, too, unless they open one by buying: a balance says nothing about a position.
 """

@@ -66,7 +66,7 @@ def test_where_one_side_of_the_book_is_empty_the_other_one_is_compared_with() ->
         ("buy_limit", {"price": 50000}, ["fills at once"]),
         ("sell_limit", {"price": 49990}, ["fills at once"]),
         ("buy_stop_limit", {"stop_price": 50000, "limit_price": 50100}, ["triggers at once"]),
-        ("sell_stop_limit", {"stop_price": 49990, "limit_price": 49000}, ["triggers at once"]),
+        ("sell_stop_limit", {"stop_price": 49990, "limit_price": 49900}, ["triggers at once"]),
         ("buy_stop_limit", {"stop_price": 51000, "limit_price": 50900}, ["may rest"]),
         ("sell_stop_limit", {"stop_price": 49000, "limit_price": 49100}, ["may rest"]),
         ("buy_limit", {"price": 49999.99}, []),
