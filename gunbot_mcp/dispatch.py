@@ -28,7 +28,7 @@ from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.tickets.view import TICKET_META, seconds_left, ticket_answer
+from gunbot_mcp.tickets.view import TICKET_META, seconds_left, shown_quote, ticket_answer
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Context
 
@@ -290,7 +290,7 @@ class Dispatcher:
         approve: dict[str, Any] = answer.structured.get("approve", {})
         card = {
             **seen,
-            "quote": None if proposal is None else proposal.ticket.quote,
+            "quote": None if proposal is None else shown_quote(proposal.ticket),
             "distances": None if proposal is None else [list(pair) for pair in seen_distances(proposal.ticket)],
             "page_url": approve.get("page"),
             "buttons": buttons and proposal is not None,

@@ -182,11 +182,35 @@ def plain_text(number: Decimal) -> str:
     return format(number.normalize(), "f")
 
 
-def money(amount: Decimal) -> str:
-    """Return an amount as people read it: at most eight decimals, no trailing zeros, rounded up (never understated)."""
+def grouped(number: Decimal) -> str:
+    """Return every digit, in groups of three: `51,000.5`. For numbers that a human typed, which are never rounded."""
+    return format(number, ",f")
+
+
+_DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "DAI", "TUSD", "USDP", "PYUSD", "BUSD")
+_OTHERS = ("EUR", "EURC", "EURT", "GBP", "CHF", "AUD", "NZD", "CAD", "SGD", "BRL", "TRY", "UAH", "PLN", "ZAR", "MXN")
+CENTS = frozenset((*_DOLLARS, *_OTHERS))
+"""Assets that people count with two decimals."""
+_SIGNIFICANT = 6
+_FEWEST = 2
+
+
+def money(amount: Decimal, asset: str = "", *, down: bool = False) -> str:
+    """Return computed money as people read it, in groups of three and with the digits that `asset` needs.
+
+    `51,000.50` for what is counted in cents (two digits at least: `0.0048`), six significant digits for all else (all
+    of a whole number), eight decimals where the asset is not said. Rounded up, so that a cost is never understated;
+    with `down`, for what one gets.
+    """
+    cents = asset in CENTS
+    places = 8
+    if asset:
+        places = max(2, _FEWEST - 1 - amount.adjusted()) if cents else max(0, _SIGNIFICANT - 1 - amount.adjusted())
+    way = "ROUND_FLOOR" if down else "ROUND_CEILING"
     # In the usual context, 1e20 with eight decimals has too many digits and raises.
-    rounded = amount.quantize(Decimal("1e-8"), rounding="ROUND_CEILING", context=EXACT)
-    text = decimal_text(rounded)
+    text = grouped(amount.quantize(Decimal(1).scaleb(-places), rounding=way, context=EXACT))
+    if cents:
+        return text.removesuffix(".00")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunbot_mcp.domain import Close, Leg, Pair, Place, Side, decimal_text, exact_number, side_of, to_decimal
+from gunbot_mcp.domain import (
+    Close,
+    Leg,
+    Pair,
+    Place,
+    Side,
+    decimal_text,
+    exact_number,
+    grouped,
+    money,
+    side_of,
+    to_decimal,
+)
 
 
 @given(st.floats(min_value=1e-18, max_value=1e18) | st.integers(min_value=1, max_value=10**18))
@@ -85,3 +97,34 @@ def test_an_order_trades_on_its_own_side() -> None:
     order = Place(side=Side.BUY, exchange="binance", pair="USDT-BTC", amount=Decimal(1), legs=(Leg(),))
 
     assert side_of(order) is Side.BUY
+
+
+@pytest.mark.parametrize(
+    ("amount", "asset", "cost", "gain"),
+    [
+        ("51000.5", "USDT", "51,000.50", "51,000.50"),
+        ("101.8827", "USDT", "101.89", "101.88"),
+        ("250", "EUR", "250", "250"),
+        ("0.0048049", "USDT", "0.0049", "0.0048"),  # two digits at least: a price of nothing is no price
+        ("0.00102", "BTC", "0.00102", "0.00102"),
+        ("0.00102041234", "BTC", "0.00102042", "0.00102041"),
+        ("1234567.891", "DOGE", "1,234,568", "1,234,567"),
+        ("0.00000000000012345678", "SHIB", "0.000000000000123457", "0.000000000000123456"),
+        ("0", "USDT", "0", "0"),
+    ],
+)
+def test_computed_money_has_the_digits_its_asset_needs_costs_rounded_up_and_proceeds_down(
+    amount: str, asset: str, cost: str, gain: str
+) -> None:
+    assert (money(Decimal(amount), asset), money(Decimal(amount), asset, down=True)) == (cost, gain)
+
+
+@given(st.decimals("1e-18", "1e36", allow_nan=False), st.sampled_from(["USDT", "BTC", ""]))
+def test_a_rounded_cost_is_never_less_and_a_rounded_gain_never_more(amount: Decimal, asset: str) -> None:
+    cost, gain = (Decimal(money(amount, asset, down=down).replace(",", "")) for down in (False, True))
+    assert gain <= amount <= cost
+
+
+@given(st.decimals("1e-18", "1e18", allow_nan=False))
+def test_a_number_that_somebody_typed_keeps_every_digit(number: Decimal) -> None:
+    assert Decimal(grouped(number).replace(",", "")) == number

@@ -13,7 +13,7 @@ from typing import Any
 from gunbot_mcp.config import Limits
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.tickets.ticket import Ticket
-from gunbot_mcp.tickets.view import kind_of
+from gunbot_mcp.tickets.view import kind_of, shown_quote
 
 NOT_SHOWN_SECONDS = 1.0
 
@@ -56,8 +56,8 @@ def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
     code = f"{int(hashlib.sha256(f'code:{nonce}'.encode()).hexdigest(), 16) % 10_000:04d}"
     required = needs_code(ticket, limits)
     lines = [f"{kind_of(ticket)} instance {ticket.instance}", ticket.summary]
-    if ticket.quote is not None:
-        lines.append(f"The book now: bid {ticket.quote.get('bid')}, ask {ticket.quote.get('ask')}")
+    if (quote := shown_quote(ticket)) is not None:
+        lines.append(f"The book now: bid {quote['bid']}, ask {quote['ask']}")
     lines += [f"{what}: {where}" for what, where in seen_distances(ticket)]
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
     seconds = round((ticket.expires_at - ticket.created_at).total_seconds())

@@ -110,7 +110,9 @@ async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bo
 async def _show(ticket: Ticket, desk: Desk) -> None:
     click.echo(f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
     click.secho(ticket.summary, bold=True)
-    market = await desk.market(ticket)
+    market = await desk.market(ticket, balances=ticket.state is State.PENDING)
+    if market.have is not None:
+        click.echo(market.have)
     click.echo(market.note or f"The book at {market.at}: bid {market.bid}, ask {market.ask}")
     for what, where in market.distances:
         click.echo(f"{what}: {where}")

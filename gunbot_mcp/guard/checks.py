@@ -12,7 +12,7 @@ from enum import Enum, auto
 from fnmatch import fnmatchcase
 
 from gunbot_mcp.config import require_trading
-from gunbot_mcp.domain import Cancel, Leg, Place, Side, decimal_text, legs_of, money, side_of
+from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, grouped, legs_of, money, side_of
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
@@ -216,8 +216,9 @@ def check_wrong_side(case: Case) -> tuple[str, ...]:
     if warnings and case.limits.wrong_side == "refuse":
         raise PriceOutOfBand(warnings[0], "the user's limits refuse prices on the wrong side of the market")
     if case.book is None:
-        return ("There is no order book to compare this order with.",)
-    return warnings
+        warnings = ("There is no order book to compare this order with.",)
+    far = (_far_limit(leg, order, case.limits.slippage_percent) for leg in legs_of(order))
+    return (*warnings, *(warning for found in far for warning in found))
 
 
 def check_rate(case: Case) -> tuple[str, ...]:
@@ -288,23 +289,36 @@ def _wrong_side(leg: Leg, side: Side, book: Book | None) -> list[str]:
     if market is None:
         return []
     found: list[str] = []
-    now = decimal_text(market)
+    now = grouped(market)
     if leg.stop is not None:
-        stop = decimal_text(leg.stop)
+        stop = grouped(leg.stop)
         if side is Side.BUY and leg.stop <= market:
             found.append(f"The stop {stop} is not above the market ({now}): it triggers at once.")
         if side is Side.SELL and leg.stop >= market:
             found.append(f"The stop {stop} is not below the market ({now}): it triggers at once.")
         if leg.limit is not None and (leg.limit < leg.stop if side is Side.BUY else leg.limit > leg.stop):
-            limit = decimal_text(leg.limit)
+            limit = grouped(leg.limit)
             found.append(f"The limit {limit} lies beyond the stop {stop}: once triggered it may rest, not fill.")
     elif leg.limit is not None:
-        limit = decimal_text(leg.limit)
+        limit = grouped(leg.limit)
         if side is Side.BUY and leg.limit >= market:
             found.append(f"The limit {limit} is at or above the market ({now}): it fills at once.")
         if side is Side.SELL and leg.limit <= market:
             found.append(f"The limit {limit} is at or below the market ({now}): it fills at once.")
     return found
+
+
+def _far_limit(leg: Leg, order: Place | Close, slippage: Decimal) -> list[str]:
+    """Warn of a stop whose limit lets the price go much further than the slippage that the user allows for."""
+    if leg.stop is None or leg.limit is None:
+        return []
+    buying = side_of(order) is Side.BUY
+    percent = (leg.limit - leg.stop if buying else leg.stop - leg.limit) / leg.stop * 100
+    if percent <= slippage:
+        return []
+    limit, stop = grouped(leg.limit), grouped(leg.stop)
+    far = f"The limit {limit} lies {grouped(_tenths(percent))} % {'above' if buying else 'below'} the stop {stop}"
+    return [f"{far}: once triggered it may {'pay as much' if buying else 'sell for as little'} as {limit}."]
 
 
 def _wrong_trigger(intent: Place) -> Iterator[str]:
@@ -313,7 +327,7 @@ def _wrong_trigger(intent: Place) -> Iterator[str]:
         return
     buying = intent.side is Side.BUY
     if (intent.trigger < intent.reference) if buying else (intent.trigger > intent.reference):
-        stop, price = decimal_text(intent.trigger), decimal_text(intent.reference)
+        stop, price = grouped(intent.trigger), grouped(intent.reference)
         word = "below" if buying else "above"
         turn = "buying waits for a rise" if buying else "selling waits for a fall"
         yield f"The stop {stop} lies {word} the price {price}, but {turn}: Gunbot may understand it otherwise."
@@ -339,7 +353,14 @@ CHECKS: tuple[Check, ...] = (
         cancels=False,
         limits=("price_band_percent", "slippage_percent", "without_market_data"),
     ),
-    Check("wrong side", "prices that act at once", check_wrong_side, Facts.FULL, cancels=False, limits=("wrong_side",)),
+    Check(
+        "wrong side",
+        "prices that act at once",
+        check_wrong_side,
+        Facts.FULL,
+        cancels=False,
+        limits=("wrong_side", "slippage_percent"),
+    ),
     Check("rate", "the minute's orders", check_rate, Facts.FULL, cancels=True, limits=("orders_per_minute",)),
     Check(
         "duplicate", "the same order again", check_duplicate, Facts.FULL, cancels=False, limits=("duplicate_seconds",)

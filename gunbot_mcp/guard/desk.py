@@ -250,9 +250,12 @@ class Desk:
             ticket = await self._follower.look(ticket)
         return ticket
 
-    async def market(self, ticket: Ticket) -> market.BookView:
-        """Return the book as it is now beside the ticket; never raises if there is no market."""
-        return await market.look(self._gunbot, ticket, self._clock)
+    async def market(self, ticket: Ticket, *, balances: bool = False) -> market.BookView:
+        """Return the book as it is now beside the ticket; never raises if there is no market.
+
+        With `balances`, also what one has of what the order spends.
+        """
+        return await market.look(self._gunbot, ticket, self._clock, balances=balances)
 
     async def candidates(self, ticket: Ticket) -> list[Observation]:
         """Return the orders that could be this ticket's, if Gunbot can be asked: a human chooses from them."""

@@ -1,5 +1,6 @@
 """What the guard reads from Gunbot: book, open orders and fills; and how far an order lies from the book."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from typing import Any
 import anyio
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, legs_of, side_of
+from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, grouped, legs_of, side_of
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
+from gunbot_mcp.guard.holdings import have, spent_asset
 from gunbot_mcp.guard.matching import Baseline
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
@@ -30,7 +32,8 @@ _CENT = Decimal("0.01")
 class BookView:
     """Texts to show, and `moment`: when the book was read, for programs.
 
-    `note` says why there is no book; then the prices are None and there are no distances.
+    `note` says why there is no book; then the prices are None and there are no distances. `have` is what one has of the
+    asset that the order spends; None where it was not asked for, or is not known.
     """
 
     bid: str | None = None
@@ -39,6 +42,7 @@ class BookView:
     moment: str
     distances: tuple[tuple[str, str], ...] = ()
     note: str | None = None
+    have: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -51,23 +55,40 @@ class BookView:
         }
 
 
-async def look(gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = PATIENCE) -> BookView:
-    """Read the book for a ticket. Never raises if there is no market, and never keeps the human waiting for long."""
+async def look(
+    gunbot: Gunbot, ticket: Ticket, clock: Clock, patience: float = PATIENCE, *, balances: bool = False
+) -> BookView:
+    """Read the book for a ticket, and with `balances` what one has for it, at the same time.
+
+    Never raises if there is no market, and never keeps the human waiting for long.
+    """
     note = "Gunbot did not answer in time."
     book: Book | None = None
-    with anyio.move_on_after(patience):
+    held: str | None = None
+
+    async def read_book() -> None:
+        nonlocal book, note
         try:
             book = await gunbot.order_book(ticket.order.key)
         except GatewayError as exc:
             note = f"{clean(exc.message)}."
+
+    async def read_balances() -> None:
+        nonlocal held
+        # They are a help, not a condition: without them the page says nothing.
+        with contextlib.suppress(GatewayError):
+            held = have(ticket, await gunbot.balances())
+
+    with anyio.move_on_after(patience):
+        await at_once(read_book, *([read_balances] if balances and spent_asset(ticket) is not None else []))
     now = clock.now()
     at, moment = f"{now:%H:%M:%S} UTC", instant(now)
     if book is not None and book.bid is None and book.ask is None:
         book, note = None, "The order book is empty."
     if book is None:
-        return BookView(at=at, moment=moment, note=note)
+        return BookView(at=at, moment=moment, note=note, have=held)
     far = tuple(distances(ticket.order.intent, book))
-    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, moment=moment, distances=far)
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, moment=moment, distances=far, have=held)
 
 
 def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
@@ -81,17 +102,17 @@ def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
 def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
     """Yield each of the order's prices with its distance from the side of the book that it meets."""
     if isinstance(intent, Cancel):
-        yield f"Its price {decimal_text(intent.price)}", _from(intent.price, *_nearest(intent.price, book))
+        yield f"Its price {grouped(intent.price)}", _from(intent.price, *_nearest(intent.price, book))
         return
     price, side = _met(side_of(intent), book)
     named = list(named_prices(intent))
     for word, value in named:
-        yield f"{word.capitalize()} {decimal_text(value)}", _from(value, price, side)
+        yield f"{word.capitalize()} {grouped(value)}", _from(value, price, side)
     for leg in legs_of(intent):
         if leg.trail is not None:
-            yield f"Trails by {decimal_text(leg.trail)}", f"{_percent(leg.trail, price)} of the {side}"
+            yield f"Trails by {grouped(leg.trail)}", f"{_percent(leg.trail, price)} of the {side}"
     if not named:
-        yield "Market order", f"fills near the {side}, {decimal_text(price)}"
+        yield "Market order", f"fills near the {side}, {grouped(price)}"
 
 
 def _met(side: Side, book: Book) -> tuple[Decimal, str]:
@@ -121,7 +142,7 @@ def _percent(part: Decimal, whole: Decimal) -> str:
 
 
 def _text(price: Decimal | None) -> str | None:
-    return None if price is None else decimal_text(price)
+    return None if price is None else grouped(price)
 
 
 # What is asked before and after sending

@@ -19,9 +19,11 @@ from gunbot_mcp.domain import Cancel
 from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard import cancels, market
 from gunbot_mcp.guard.checks import check_all, check_static, too_many
+from gunbot_mcp.tickets import protection
 from gunbot_mcp.tickets.channels import AUTO, SMART_CANCEL, Actor
 from gunbot_mcp.tickets.content import fingerprint, hash_nonce, quote_of
 from gunbot_mcp.tickets.mandate import covers
+from gunbot_mcp.tickets.proceeds import Costs, proceeds
 from gunbot_mcp.tickets.sentences import sentence
 from gunbot_mcp.tickets.ticket import State, Ticket
 
@@ -138,20 +140,25 @@ class Proposer:
         now, ttl = self._clock.now(), self._settings.approval.ttl
         worst = verdict.notional
         intent = order.intent
-        seen = cancels.find(intent, shown.open_orders) if isinstance(intent, Cancel) else None
+        seen = placed = lost = None
+        if isinstance(intent, Cancel):
+            seen = cancels.find(intent, shown.open_orders)
+            placed = await self._placed(write, intent)
+            lost = protection.lost(intent, seen, placed)
+        costs = Costs.of(self._instance.limits)
         return Ticket(
             id=self._ids.ticket(),
             instance=self._settings.name,
             live=self._instance.live,
             url=self._instance.url,
             order=order,
-            summary=sentence(intent, worst, seen),
+            summary=sentence(intent, worst, seen, gets=proceeds(intent, shown.book, costs), placed=placed),
             notional=None if worst is None else worst.amount,
             asset=None if worst is None else worst.asset,
             purpose=purpose_of(intent),
-            quote=quote_of(shown.book, now),
+            quote=quote_of(shown.book, now, costs.as_texts()),
             checks=verdict.checks,
-            warnings=verdict.warnings,
+            warnings=verdict.warnings if lost is None else (*verdict.warnings, lost),
             client=client,
             fingerprint=mark,
             repeat_of=order.repeat_of,
@@ -184,6 +191,13 @@ class Proposer:
             ):
                 return Actor("mandate", mandate.id)
         return None
+
+    async def _placed(self, write: Transaction, intent: Cancel) -> Ticket | None:
+        """Return the ticket that placed the order of a cancel, if it went out through here and was found again."""
+        since = self._clock.now() - cancels.REMEMBERED
+        return protection.placed_as(
+            intent, await write.sent_on(self._settings.name, intent.exchange, intent.pair, since)
+        )
 
     async def _is_entry(self, write: Transaction, intent: Cancel, seen: OpenOrder | None) -> bool:
         if seen is None or not cancels.is_entry(intent, seen):

@@ -11,18 +11,16 @@ no migration: a ticket keeps the form that it was made in.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gunbot_mcp.domain import Purpose, decimal_text, to_decimal
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import Ticket
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 VERSION = 2
 
@@ -175,14 +173,18 @@ def hash_nonce(nonce: str) -> str:
     return hashlib.sha256(nonce.encode()).hexdigest()
 
 
-def quote_of(book: Book | None, now: datetime) -> dict[str, Any] | None:
-    """Return the book as a ticket keeps it, so that a human sees later what was seen then."""
+def quote_of(book: Book | None, now: datetime, costs: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    """Return the book as a ticket keeps it, so that a human sees later what was seen then.
+
+    `costs` are the percentages that the order's figures were computed with; they stand beside the prices.
+    """
     if book is None:
         return None
     return {
         "bid": None if book.bid is None else str(book.bid),
         "ask": None if book.ask is None else str(book.ask),
         "at": now.isoformat(),
+        **(costs or {}),
     }
 
 

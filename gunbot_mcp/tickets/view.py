@@ -1,15 +1,15 @@
 """A ticket as people, models and pages see it: the same facts everywhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gunbot_mcp.domain import Close, money, plain_text
+from gunbot_mcp.domain import decimal_text, grouped, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import Answer, instant
+from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.outcome import WHERE, news_of, outcome_of, reason_text
-from gunbot_mcp.tickets.sentences import headline_of
+from gunbot_mcp.tickets.sentences import figure_of, headline_of
 from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
 STATUS: Mapping[State, str] = {
@@ -39,7 +39,7 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "tool": ticket.tool,
         "exchange": ticket.exchange,
         "pair": ticket.pair,
-        "worst_case": None if ticket.notional is None else f"{money(ticket.notional)} {ticket.asset}",
+        "worst_case": worst_case_text(ticket),
         "warnings": list(ticket.warnings),
         "created_at": instant(ticket.created_at),
         "proposed_by": ticket.client,
@@ -47,6 +47,11 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "order_id": None if ticket.observed is None else _first(ticket.observed),
         "reason": reason_text(ticket),
     }
+
+
+def worst_case_text(ticket: Ticket) -> str | None:
+    """Return what limits count, with every digit: `50.0500 USDT`; None for a cancel. Sentences round it."""
+    return None if ticket.notional is None else f"{decimal_text(ticket.notional)} {clean(ticket.asset, 20)}"
 
 
 def observed_view(seen: Observation) -> dict[str, Any]:
@@ -66,22 +71,12 @@ def _first(seen: Observation) -> str | None:
     return seen.order_ids[0] if seen.order_ids else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """How much money is at stake, in words: `Worst case`, `50.05 USDT`, `fees included`."""
-
-    word: str
-    amount: str
-    note: str
-
-
-def figure_of(ticket: Ticket) -> Figure:
-    if ticket.notional is None:
-        return Figure(word="Spends", amount="Nothing", note="it only cancels")
-    # A sell or a close does not spend the amount, so it is not a worst case.
-    sells = ticket.side == "sell" or isinstance(ticket.order.intent, Close)
-    amount = f"{money(ticket.notional)} {clean(ticket.asset, 20)}"
-    return Figure(word="Worth at most" if sells else "Worst case", amount=amount, note="fees included")
+def shown_quote(ticket: Ticket) -> dict[str, str] | None:
+    """Return the `bid` and `ask` that the order was proposed with, as people read them; None without a book."""
+    book = seen_book(ticket)
+    if book is None:
+        return None
+    return {side: "none" if price is None else grouped(price) for side, price in (("bid", book.bid), ("ask", book.ask))}
 
 
 TICKET_META = "gunbot-mcp/ticket"

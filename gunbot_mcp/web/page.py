@@ -184,7 +184,7 @@ class ApprovalPage:
         if ticket.state is not State.PENDING:
             frame, closed = view_model.closed_page(self._served(), ticket, failure)
             return _html(render("closed.html", frame, closed), status)
-        book = await self._desk.market(ticket)
+        book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._locked(ticket)
         form = Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket))

@@ -13,11 +13,14 @@ from gunbot_mcp.errors import GunbotMcpError, Halted, clean
 from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.outcome import Outcome, outcome_of
-from gunbot_mcp.tickets.sentences import headline_of
+from gunbot_mcp.tickets.proceeds import costs_of
+from gunbot_mcp.tickets.sentences import Figure, figure_of, headline_of
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.tickets.view import Figure, figure_of, kind_of, seconds_left
+from gunbot_mcp.tickets.view import kind_of, seconds_left, shown_quote, worst_case_text
 
 _WARNINGS = 10
+_SENTENCE = 1200
+"""No sentence about an order is longer; if a part of it were cut off, two orders could read the same."""
 
 
 # What the pages are made from
@@ -116,11 +119,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
+    """Who proposed it and what was checked; `arguments` and `worst_case` with every digit."""
+
     client: str
     proposed: Moment
     ticket: str
     checks: tuple[str, ...]
     tool: str
+    arguments: str
+    worst_case: str | None
+    costs: str | None
     digest: str
 
 
@@ -136,6 +144,7 @@ class OpenPage:
     what: str
     worth: str
     figure: Figure
+    have: str | None
     countdown: str
     expires: Moment
     warnings: tuple[str, ...]
@@ -210,6 +219,7 @@ def open_page(
         what=what,
         worth=worth,
         figure=figure_of(ticket),
+        have=None if book.have is None else at.shown(book.have, 200),
         countdown=_minutes(int(left)),
         expires=_moment(ticket.expires_at),
         warnings=_warnings(at, ticket),
@@ -217,7 +227,7 @@ def open_page(
         decision=_decision(at, form),
         origin=_origin(at, ticket),
     )
-    title = at.shown(ticket.summary, 120)
+    title = at.shown(ticket.summary, _SENTENCE)
     return _frame(at, title, live=ticket.live, otherwise=f"gunbot-mcp approve {ticket.id}"), page
 
 
@@ -235,11 +245,11 @@ def closed_page(at: Served, ticket: Ticket, failure: GunbotMcpError | None) -> t
         under_way=ticket.state in {State.APPROVED, State.SENDING},
         problem=_failure(at, failure),
         outcome=outcome,
-        summary=at.shown(ticket.summary),
+        summary=at.shown(ticket.summary, _SENTENCE),
         warnings=_warnings(at, ticket),
         origin=_origin(at, ticket),
     )
-    return _frame(at, f"{outcome.title}: {at.shown(ticket.summary, 120)}", live=ticket.live), page
+    return _frame(at, f"{outcome.title}: {at.shown(ticket.summary, _SENTENCE)}", live=ticket.live), page
 
 
 def list_page(
@@ -297,8 +307,8 @@ def _problem(at: Served, exc: GunbotMcpError) -> Problem:
 def _headline(at: Served, ticket: Ticket) -> tuple[str, str]:
     """Return the whole summary in two pieces; in one piece where it is too long to be shown in full."""
     headline = headline_of(ticket)
-    what, worth = at.shown(headline.what), at.shown(headline.worth)
-    whole = at.shown(ticket.summary)
+    what, worth = at.shown(headline.what, _SENTENCE), at.shown(headline.worth)
+    whole = at.shown(ticket.summary, _SENTENCE)
     return (what, worth) if what + worth == whole else (whole, "")
 
 
@@ -307,7 +317,7 @@ def _warnings(at: Served, ticket: Ticket) -> tuple[str, ...]:
 
 
 def _book(at: Served, book: BookView, ticket: Ticket) -> Book:
-    quote = ticket.quote
+    quote = shown_quote(ticket)
     return Book(
         readable=book.note is None,
         note=at.shown(book.note or ""),
@@ -315,7 +325,7 @@ def _book(at: Served, book: BookView, ticket: Ticket) -> Book:
         bid=book.bid or "none",
         ask=book.ask or "none",
         distances=book.distances,
-        before=Quote(bid=clean(quote.get("bid"), 30), ask=clean(quote.get("ask"), 30)) if quote else None,
+        before=Quote(bid=quote["bid"], ask=quote["ask"]) if quote else None,
     )
 
 
@@ -331,12 +341,16 @@ def _decision(at: Served, form: Form) -> Decision:
 
 
 def _origin(at: Served, ticket: Ticket) -> Origin:
+    costs = costs_of(ticket)
     return Origin(
         client=at.shown(ticket.client, 80),
         proposed=_moment(ticket.created_at, date=True),
         ticket=ticket.id,
         checks=tuple(at.shown(check, 60) for check in ticket.checks),
         tool=at.shown(ticket.tool, 64),
+        arguments=at.shown(ticket.order.arguments, 2000),
+        worst_case=worst_case_text(ticket),
+        costs=None if costs is None else f"fee {costs.fee_percent} %, slippage {costs.slippage_percent} %",
         digest=ticket.digest[:16],
     )
 
@@ -345,7 +359,7 @@ def _waiting(at: Served, ticket: Ticket, now: datetime) -> Waiting:
     left = seconds_left(ticket, now)
     return Waiting(
         ticket=ticket.id,
-        summary=at.shown(ticket.summary),
+        summary=at.shown(ticket.summary, _SENTENCE),
         kind=kind_of(ticket),
         waits=ticket.state is State.PENDING,
         state=ticket.state.value,
@@ -357,7 +371,12 @@ def _waiting(at: Served, ticket: Ticket, now: datetime) -> Waiting:
 
 def _past(at: Served, ticket: Ticket) -> Past:
     outcome = outcome_of(ticket)
-    return Past(ticket=ticket.id, summary=at.shown(ticket.summary), tone=outcome.tone, outcome=at.shown(outcome.title))
+    return Past(
+        ticket=ticket.id,
+        summary=at.shown(ticket.summary, _SENTENCE),
+        tone=outcome.tone,
+        outcome=at.shown(outcome.title),
+    )
 
 
 def _moment(moment: datetime, *, date: bool = False) -> Moment:

@@ -55,8 +55,8 @@ def test_the_form_says_everything_that_a_human_decides_about() -> None:
     assert form.message == (
         "LIVE instance gunbot\n"
         "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees\n"
-        "The book now: bid 49999.5, ask 50000.5\n"
-        "Limit price 50000: less than 0.01 % below the ask\n"
+        "The book now: bid 49,999.5, ask 50,000.5\n"
+        "Limit price 50,000: less than 0.01 % below the ask\n"
         "Warning: It fills at once.\n"
         'Proposed by "Claude". Ticket t1 waits 120 s, until 12:02:00 UTC.'
     )

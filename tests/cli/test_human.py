@@ -93,9 +93,9 @@ def test_a_human_approves_in_a_terminal_and_the_order_goes_at_once() -> None:
     terminal = Terminal("approve", ticket)
     terminal.answer("Send this PAPER order now?", "y")
     assert terminal.end() == 0
-    assert "Buy 0.001 BTC at 50000 USDT on binance" in terminal.shown
-    assert re.search(r"The book at \d\d:\d\d:\d\d UTC: bid \d+\.\d+, ask \d+\.\d+", terminal.shown)
-    assert re.search(r"Limit price 50000: \d+\.\d\d % below the ask", terminal.shown)
+    assert "Buy 0.001 BTC at 50,000 USDT on binance" in terminal.shown
+    assert re.search(r"The book at \d\d:\d\d:\d\d UTC: bid \d\d,\d+\.\d+, ask \d\d,\d+\.\d+", terminal.shown)
+    assert re.search(r"Limit price 50,000: \d+\.\d\d % below the ask", terminal.shown)
     assert f"Ticket {ticket}, PAPER instance paper, state accepted" in terminal.shown
     assert state_of(ticket) is State.ACCEPTED
 

@@ -66,7 +66,7 @@ def test_where_one_side_of_the_book_is_empty_the_other_one_is_compared_with() ->
         ("buy_limit", {"price": 50000}, ["fills at once"]),
         ("sell_limit", {"price": 49990}, ["fills at once"]),
         ("buy_stop_limit", {"stop_price": 50000, "limit_price": 50100}, ["triggers at once"]),
-        ("sell_stop_limit", {"stop_price": 49990, "limit_price": 49000}, ["triggers at once"]),
+        ("sell_stop_limit", {"stop_price": 49990, "limit_price": 49900}, ["triggers at once"]),
         ("buy_stop_limit", {"stop_price": 51000, "limit_price": 50900}, ["may rest"]),
         ("sell_stop_limit", {"stop_price": 49000, "limit_price": 49100}, ["may rest"]),
         ("buy_limit", {"price": 49999.99}, []),
@@ -88,6 +88,47 @@ def test_prices_that_act_at_once_warn_by_default_and_are_refused_where_the_user_
         assert refusal(strict) == "price_out_of_band"
     else:
         check_all(strict)
+
+
+@pytest.mark.parametrize(
+    ("tool", "prices", "words"),
+    [
+        (
+            "sell_stop_limit",
+            {"stop_price": 49000, "limit_price": 45000},
+            "The limit 45,000 lies 8.2 % below the stop 49,000: once triggered it may sell for as little as 45,000.",
+        ),
+        (
+            "buy_stop_limit",
+            {"stop_price": 51000, "limit_price": 55000},
+            "The limit 55,000 lies 7.8 % above the stop 51,000: once triggered it may pay as much as 55,000.",
+        ),
+        (
+            "sell_oco",
+            {"price": 52000, "stop_price": 49000, "limit_price": 45000},
+            "The limit 45,000 lies 8.2 % below the stop 49,000: once triggered it may sell for as little as 45,000.",
+        ),
+        ("sell_stop_limit", {"stop_price": 49000, "limit_price": 48600}, None),  # within the slippage of 1 %
+        ("buy_stop_limit", {"stop_price": 51000, "limit_price": 51510}, None),
+    ],
+)
+def test_a_limit_far_behind_its_stop_is_said_to_be_the_floor_and_is_no_reason_to_refuse(
+    tool: str, prices: Mapping[str, float], words: str | None
+) -> None:
+    found = order(tool, amount=0.001, **prices)
+    expected = () if words is None else (words,)
+    assert check_all(found).warnings == expected
+    assert check_all(replace(found, limits=limits(wrong_side="refuse"))).warnings == expected
+    wide = replace(found, limits=limits(slippage_percent="9"))
+    assert check_all(wide).warnings == ()
+
+
+def test_a_floor_of_30_000_under_a_stop_of_49_000_is_said_without_a_book_too() -> None:
+    found = order("sell_stop_limit", amount=0.001, stop_price=49000, limit_price=30000)
+    free = replace(found, book=None, live=False, limits=limits(price_band_percent="50"))
+    said = check_all(free).warnings
+    assert said[0] == "There is no order book to compare this order with."
+    assert said[1].endswith("once triggered it may sell for as little as 30,000.")
 
 
 @pytest.mark.parametrize(

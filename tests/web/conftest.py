@@ -44,7 +44,7 @@ BUY: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0
 
 
 class Wire(httpx2.AsyncBaseTransport):
-    """The way to the paper gateway; counts the orders that pass, and fails where a test says so.
+    """The way to the paper gateway; notes what passes (`orders` apart), and fails where a test says so.
 
     `answers` maps a path to what stands in for the gateway's answer: a response, or an error to raise.
     """
@@ -52,6 +52,7 @@ class Wire(httpx2.AsyncBaseTransport):
     def __init__(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
         self._inner = httpx2.ASGITransport(app=app)
         self.orders: list[str] = []
+        self.paths: list[str] = []
         self.answers: dict[str, httpx2.Response | Exception] = {}
         self.held = anyio.Event()
         self._holds = ""
@@ -66,6 +67,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
+        self.paths.append(path)
         if path.startswith(TRADE):
             self.orders.append(path)
         if path == self._holds:

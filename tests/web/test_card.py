@@ -36,7 +36,7 @@ def test_the_card_shakes_hands_and_shows_the_ticket(make_site: MakeSite, new_pag
         card = client.show(result)
         expect(card.locator(".kind")).to_have_text("PAPER")
         expect(card.get_by_role("heading", level=1)).to_have_text(
-            "Buy 0.001 BTC at 52000 USDT on binance, at most 52.052 USDT with fees"
+            "Buy 0.001 BTC at 52,000 USDT on binance, at most 52.06 USDT with fees"
         )
         expect(card.locator("#worst-word")).to_have_text("Worst case")
         expect(card.locator("#worst-case")).to_have_text("52.052 USDT")
@@ -122,8 +122,8 @@ def test_what_is_sold_is_worth_something_on_the_card_too(make_site: MakeSite, ne
     site = make_site()
     with new_page() as page:
         card = Client(page, site).show(site.call("sell_limit", BUY))
-        expect(card.locator("#worst-word")).to_have_text("Worth at most")
-        expect(card.get_by_role("heading", level=1)).to_contain_text("Sell 0.001 BTC at 52000 USDT on binance")
+        expect(card.locator("#worst-word")).to_have_text("You get at least")
+        expect(card.get_by_role("heading", level=1)).to_contain_text("Sell 0.001 BTC at 52,000 USDT on binance")
 
 
 CANCEL: Mapping[str, Any] = {"exchange": "binance", "pair": "USDT-BTC", "price": 50000, "order_type": "limit"}

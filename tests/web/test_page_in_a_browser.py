@@ -261,7 +261,7 @@ def test_the_front_page_shows_a_new_ticket_by_itself(make_site: MakeSite, new_pa
         page.clock.run_for(3100)
         expect(page.get_by_role("heading", level=1)).to_have_text("1 order waits for you")
         page.get_by_role("link", name=ticket.summary).click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 50000 USDT on binance")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 50,000 USDT on binance")
 
 
 def test_the_front_page_counts_down_only_where_a_script_can(make_site: MakeSite, new_page: NewPage) -> None:

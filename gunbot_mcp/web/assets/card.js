@@ -158,7 +158,7 @@
     if (isObject(figure)) {
       put("worst-word", figure.word, 40);
       put("worst-case", figure.amount, 60);
-      put("worst-note", figure.note, 40);
+      put("worst-note", figure.note, 120);
     }
     const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
     lines("warnings", warnings.map((warning) => WARNING + warning));
@@ -185,8 +185,9 @@
     const { what, worth } = isObject(card.headline) ? card.headline : {};
     const apart = typeof worth === "string" && what + worth === summary;
     const small = document.createElement("small");
-    small.textContent = apart ? clean(worth) : "";
-    byId("summary").replaceChildren(clean(apart ? what : summary), small);
+    // Not one word of it is cut off: two orders could read the same.
+    small.textContent = apart ? clean(worth, 1200) : "";
+    byId("summary").replaceChildren(clean(apart ? what : summary, 1200), small);
   };
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
