@@ -14,10 +14,12 @@ from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.server.tools import tools
+from gunbot_mcp.tickets.mandate import not_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,22 @@ async def _running(settings: Settings) -> list[Finding]:
         try:
             problems = await (await runtime.desk()).ledger.verify()
             found.append(Finding(not problems, "ledger", "; ".join(problems) or "sound"))
+            found.extend(await _mandates(settings, await runtime.desk()))
         except GunbotMcpError as exc:
             found.append(Finding(False, "ledger", str(exc)))
+    return found
+
+
+async def _mandates(settings: Settings, desk: Desk) -> list[Finding]:
+    """Tell the mandates in force that do not count here, and those that nothing uses because of the mode."""
+    served, now = settings.served, desk.clock.now()
+    active = [one for one in await desk.ledger.mandates(settings.name) if one.active(now)]
+    told = [(one, not_for(one, live=served.live, url=served.url)) for one in active]
+    found = [Finding(None, f"mandate {one.id}", against) for one, against in told if against is not None]
+    counting = sum(against is None for _, against in told)
+    if served.live and counting and settings.effective_mode is not Mode.AUTO:
+        unused = f"{counting} in force, but mode {settings.effective_mode.value} is not auto: nothing uses them"
+        found.append(Finding(None, "mandates", unused))
     return found
 
 

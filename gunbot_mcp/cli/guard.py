@@ -12,7 +12,7 @@ import click
 from gunbot_mcp.approval.pin import has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
-from gunbot_mcp.config import Settings, load, state_home
+from gunbot_mcp.config import Mode, Settings, load, state_home
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard import halt as switch
@@ -20,7 +20,7 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.mandate import Mandate, not_for
 from gunbot_mcp.tools.market import QuoteArgs
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
@@ -125,7 +125,24 @@ def mandate_create(
         return made
 
     made = with_desk(settings, create)
-    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. It takes effect in mode auto.")
+    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. {_effect(settings)}")
+
+
+def _effect(settings: Settings) -> str:
+    """Return what a new mandate changes on this instance, as it is set now."""
+    if not settings.served.live:
+        return (
+            f"It was made on PAPER and never lets a live order go, also not if {settings.name} becomes live. "
+            "On paper, mode auto sends orders without a mandate."
+        )
+    only = f"It is for the Gunbot at {settings.served.url} only."
+    mode = settings.effective_mode
+    if mode is Mode.AUTO:
+        return only
+    return (
+        f"{only} Nothing uses it yet: instance {settings.name} is in mode {mode.value}, not auto. To use it, "
+        'set mode = "auto" for this instance in the config (or GUNBOT_MCP_MODE=auto), and restart its server.'
+    )
 
 
 @mandate.command("list")
@@ -143,11 +160,18 @@ def mandate_list(instance: str | None) -> None:
         click.echo("no mandates")
     for one, active in found:
         state = "revoked" if one.revoked_at else ("active" if active else "expired")
+        against = not_for(one, live=settings.served.live, url=settings.served.url) if active else None
         click.echo(
-            f"{one.id}  {state}  {one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
+            f"{one.id}  {state}  {_kind(one)}{one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
             f"{decimal_text(one.max_total)} {one.asset}, {decimal_text(one.max_order)} per order, "
-            f"until {instant(one.expires_at)}"
+            f"until {instant(one.expires_at)}" + (f"; {against}" if against else "")
         )
+
+
+def _kind(one: Mandate) -> str:
+    if one.live is None:
+        return ""
+    return f"LIVE at {one.url}  " if one.live else "PAPER  "
 
 
 @mandate.command("revoke")
