@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import click
 
-from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
 from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
@@ -115,6 +115,8 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     if live and not has_pin(state_folder(settings)):
         yield Finding(None, "PIN", f"none is set, so {elsewhere} cannot approve; run gunbot-mcp pin")
         elsewhere = "nothing else until a PIN is set"
+    elif live and may_be_short(state_folder(settings)):
+        yield Finding(None, "PIN", _MAY_BE_SHORT)
     clients = recall(settings)
     if not clients:
         yield Finding(None, "approval", f"no client has connected yet; without one a human decides in {elsewhere}")
@@ -122,6 +124,11 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         said = f"{_offers(facts)}; a human is asked in {_asked(settings, facts)}{elsewhere}"
         yield Finding(True, f"client {name}", said)
 
+
+_MAY_BE_SHORT = (
+    f"it was set when fewer than {SHORTEST} characters were allowed, and if it has fewer it does not count on this "
+    "live instance; gunbot-mcp pin sets a new one"
+)
 
 _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
 """The channels that every client's human has, as places to go to."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gunbot_mcp.approval.pin import has_pin, set_pin
+from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.config import Mode, Settings, load, state_home
@@ -37,7 +37,8 @@ def pin(instance: str | None) -> None:
     folder = state_folder(settings)
     if has_pin(folder):
         click.echo("There is a PIN already; type it first.")
-        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL))
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL, replacing=True))
+    click.echo(f"A PIN has {SHORTEST} characters at least; six digits are enough.")
     set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
     click.echo("The PIN is set.")
 

@@ -4,9 +4,11 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from support.pins import old_pin
 from support.terminals import Terminal
 
 from gunbot_mcp.approval.pin import set_pin
@@ -17,6 +19,9 @@ from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.tickets.ticket import State
+
+if TYPE_CHECKING:
+    from support.recorder import Recorder
 
 ORDER = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
 
@@ -143,6 +148,34 @@ def test_setting_a_pin_asks_twice_and_changing_it_asks_for_the_old_one() -> None
     owner.answer("Repeat for confirmation:", "141421")
     assert owner.end() == 0
     assert "141421" not in owner.shown
+
+
+def test_a_short_pin_of_release_0_1_is_refused_on_a_live_instance_until_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], recorder: "Recorder"
+) -> None:
+    monkeypatch.setenv("GUNBOT_URL", recorder.url)
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    old_pin(state_folder(load()), "1234")
+    mandate = ("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC", "--max-order", "50")
+    refused = Terminal(*mandate, "--max-total", "200", "--for", "2h")
+    refused.answer("PIN:", "1234")
+    assert refused.end() == 1
+    assert "fewer than 6 characters does not count on a live instance" in refused.shown
+    assert run(["doctor"]) == 0
+    assert "PIN: it was set when fewer than 6 characters were allowed" in capsys.readouterr().out
+
+    owner = Terminal("pin")
+    owner.answer("PIN:", "1234")
+    owner.answer("New PIN:", "141421")
+    owner.answer("Repeat for confirmation:", "141421")
+    assert owner.end() == 0
+    assert "six digits are enough" in owner.shown
+    assert run(["doctor"]) == 0
+    assert "PIN:" not in capsys.readouterr().out
+    allowed = Terminal(*mandate, "--max-total", "200", "--for", "2h")
+    allowed.answer("PIN:", "141421")
+    allowed.answer("Create this mandate?", "y")
+    assert allowed.end() == 0
 
 
 def test_rejecting_declines_and_a_second_word_comes_too_late(capsys: pytest.CaptureFixture[str]) -> None:
