@@ -13,7 +13,7 @@ from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
 from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
-from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.runtime import Runtime, state_folder
@@ -70,7 +70,7 @@ async def _running(settings: Settings) -> list[Finding]:
     async with Runtime(settings) as runtime:
         try:
             status = await runtime.gunbot.status()
-            found.append(Finding(True, "gateway", f"answers: {status.get('message', 'no message')}"))
+            found.append(Finding(True, "gateway", f"answers: {clean(status.get('message', 'no message'))}"))
         except GunbotMcpError as exc:
             found.append(Finding(False, "gateway", str(exc)))
         answer = await runtime.dispatcher.call("list_exchanges", {}, Caller(name="gunbot-mcp doctor"))
@@ -78,7 +78,7 @@ async def _running(settings: Settings) -> list[Finding]:
         found.append(Finding(not getattr(answer, "is_error", True), "tools", f"{listed} listed, and they answer"))
         try:
             problems = await (await runtime.desk()).ledger.verify()
-            found.append(Finding(not problems, "ledger", "; ".join(problems) or "sound"))
+            found.append(Finding(not problems, "ledger", clean("; ".join(problems), 2000) or "sound"))
             found.extend(await _mandates(settings, await runtime.desk()))
         except GunbotMcpError as exc:
             found.append(Finding(False, "ledger", str(exc)))
@@ -122,7 +122,7 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         yield Finding(None, "approval", f"no client has connected yet; without one a human decides in {elsewhere}")
     for name, facts in clients.items():
         said = f"{_offers(facts)}; a human is asked in {_asked(settings, facts)}{elsewhere}"
-        yield Finding(True, f"client {name}", said)
+        yield Finding(True, f"client {clean(name, 80)}", said)
 
 
 _MAY_BE_SHORT = (
@@ -136,7 +136,7 @@ _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-m
 
 def _offers(facts: Mapping[str, Any]) -> str:
     offers = [word for word, key in (("forms", "shows_forms"), ("ticket cards", "shows_card")) if facts.get(key)]
-    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {facts.get('protocol')})"
+    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {clean(facts.get('protocol'), 40)})"
 
 
 def _asked(settings: Settings, facts: Mapping[str, Any]) -> str:

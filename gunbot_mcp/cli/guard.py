@@ -12,6 +12,7 @@ import click
 from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
+from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.config import Mode, Settings, load, state_home
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
@@ -205,7 +206,7 @@ def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None) -
 async def _verify(desk: Desk) -> int:
     problems = await desk.ledger.verify()
     for problem in problems:
-        click.echo(problem, err=True)
+        click.echo(clean(problem, 1000), err=True)
     newest = await desk.ledger.events(limit=1)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
     click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
@@ -216,7 +217,7 @@ async def _show(settings: Settings, desk: Desk, ticket: str | None, limit: int) 
     del settings
     for event in await desk.ledger.events(ticket=ticket, limit=limit):
         facts: list[Any] = [event.seq, instant(event.at), event.instance or "-", event.ticket or "-", event.kind]
-        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, event.detail_text)))
+        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, printable_json(event.detail_text))))
     return 0
 
 
