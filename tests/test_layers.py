@@ -17,6 +17,7 @@ LAYERS = (
     "domain",
     "clock",
     "files",
+    "tokens",
     "exchanges",
     "arguments",
     "endpoints",

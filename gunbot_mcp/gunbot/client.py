@@ -24,7 +24,7 @@ from pydantic_core import from_json
 
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.config import Instance, is_token
+from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import (
     ConfigInvalid,
@@ -40,6 +40,7 @@ from gunbot_mcp.gunbot import records
 from gunbot_mcp.gunbot.login import encrypt_password
 from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs
 from gunbot_mcp.gunbot.wire import json_text, query_text
+from gunbot_mcp.tokens import is_token
 
 logger = logging.getLogger(__name__)
 
@@ -363,4 +364,7 @@ def _tls(instance: Instance) -> bool | ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=instance.ca_file.expanduser())
     except (OSError, ssl.SSLError) as exc:
-        raise ConfigInvalid("ca_file cannot be read as a certificate", "it must be a PEM file") from exc
+        raise ConfigInvalid(
+            f"ca_file {clean(instance.ca_file)} cannot be read as a certificate",
+            "it must be a PEM file; this prints Gunbot's: openssl s_client -showcerts -connect HOST:PORT",
+        ) from exc
