@@ -5,7 +5,9 @@ Environment: `GUNBOT_MCP_HOME` (all state), `GUNBOT_MCP_CONFIG` (the TOML file),
 live instance named `gunbot`. `config.example.toml` shows every key.
 """
 
+import codecs
 import contextlib
+import difflib
 import ipaddress
 import logging
 import os
@@ -29,6 +31,7 @@ from pydantic_settings import (
 from gunbot_mcp.domain import Capability
 from gunbot_mcp.errors import ConfigInvalid, ReadOnly, clean
 from gunbot_mcp.limits import Limits, Seconds, Section
+from gunbot_mcp.tokens import plain_token, read_token
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +77,6 @@ def _mode_text(value: object) -> str:
 
 ModeValue = Annotated[Mode, BeforeValidator(Mode.parse)]
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
-
-
-def is_token(text: str) -> bool:
-    """Whether `text` can stand in an Authorization header: printable ASCII in one piece."""
-    return text.isascii() and text.isprintable() and text != "" and " " not in text
 
 
 class Instance(Section):
@@ -135,19 +133,10 @@ class Instance(Section):
         Raises:
             ConfigInvalid: the token file cannot be read or is empty, or what is there cannot be a token.
         """
-        token = self.token.get_secret_value().strip()
         if self.token_file is not None:
-            try:
-                token = self.token_file.expanduser().read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as exc:
-                raise ConfigInvalid(
-                    f"token_file cannot be read: {type(exc).__name__}", "check the path and its permissions"
-                ) from None
-        if not is_token(token) and (token or self.token_file is not None):
-            raise ConfigInvalid(
-                "the token is empty or has characters that no token has", "copy it again from Gunbot's GUI"
-            )
-        return token
+            return read_token(self.token_file)
+        token = self.token.get_secret_value()
+        return plain_token(token, "the token") if token.strip() else ""
 
 
 class Approval(Section):
@@ -284,14 +273,14 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
     try:
         settings = Settings(**{key: value for key, value in flags.items() if value is not None})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigInvalid(f"the config is not valid TOML: {clean(exc)}", "see config.example.toml") from exc
+        raise ConfigInvalid(f"the config is not valid TOML: {clean(exc)}", _toml_hint()) from exc
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "config"
         what = (
             "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         )
-        raise ConfigInvalid(f"{clean(key, 80)}: {clean(what)}", "config.example.toml shows every key") from None
+        raise ConfigInvalid(f"{clean(key, 80)}: {clean(what)}", _hint(first["loc"])) from None
     for said in (flags.get("mode"), os.environ.get("GUNBOT_MCP_MODE", "").strip()):
         if said and not Mode.knows(said):
             logger.warning("mode %r is not understood: the server is read-only", clean(said, 40))
@@ -303,6 +292,27 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
         settings = settings.model_copy(update={"instance": "gunbot"})
     _check(settings)
     return settings
+
+
+def _hint(place: tuple[int | str, ...]) -> str:
+    """Return what to do about a wrong key or value: the variable that set it, or the name that was meant."""
+    variable = next((name for name, path in _ENVIRONMENT.items() if path == place and os.environ.get(name)), None)
+    if variable is not None:
+        return f"{variable} sets it; config.example.toml shows what it may be"
+    known = {
+        name for section in (Settings, Instance, Approval, LedgerSettings, Limits) for name in section.model_fields
+    }
+    name = str(place[-1]) if place else ""
+    near = [] if name in known else difflib.get_close_matches(name, known, n=1)
+    return (f"did you mean {near[0]}? " if near else "") + "config.example.toml shows every key, and what it may be"
+
+
+def _toml_hint() -> str:
+    file = _toml_file()
+    if file is not None and file.read_bytes().startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return f"{clean(file)} begins with a byte order mark: save it as UTF-8 without one"
+    where = "" if file is None else f" in {clean(file)}"
+    return f"repair that line{where}; config.example.toml shows the form"
 
 
 def _read_only_anywhere(settings: Settings) -> bool:
@@ -335,7 +345,9 @@ def _check(settings: Settings) -> None:
             "set `instance` in the config, GUNBOT_MCP_INSTANCE, or --instance; add the server once per instance",
         )
     if settings.instance is not None and settings.instance not in settings.instances:
-        raise ConfigInvalid(f"there is no instance {clean(settings.instance, 40)!r}", f"there is: {names}")
+        raise ConfigInvalid(
+            f"there is no instance {clean(settings.instance, 40)!r}", f"choose one that there is: {names}"
+        )
     served = settings.served
     can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
     has_token = bool(served.token_file or served.token.get_secret_value())

@@ -33,10 +33,11 @@ have been sent.
 import re
 from typing import Any, ClassVar
 
-_UNPRINTABLE = re.compile(
+UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+"""A control, bidi or invisible character: what can steer a terminal, reorder what is read, or hide in it."""
 _SECRET = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.[\w-]+|ENC:[A-Za-z0-9+/=]{8,}|(?i:bearer)\s+\S+")
 
 _SECRET_LENGTH = 4
@@ -53,7 +54,7 @@ def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         if len(secret) >= _SECRET_LENGTH:
             shown = shown.replace(secret, "[secret]")
-    shown = _SECRET.sub("[secret]", _UNPRINTABLE.sub(" ", shown))
+    shown = _SECRET.sub("[secret]", UNPRINTABLE.sub(" ", shown))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

@@ -16,7 +16,7 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.dispatch import Dispatcher, Surroundings
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.exchanges import CapabilityMatrix
-from gunbot_mcp.files import write_private
+from gunbot_mcp.files import private_folder, write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
@@ -243,7 +243,7 @@ def state_folder(settings: Settings) -> Path:
     """
     folder = settings.folder
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as exc:
         raise ConfigInvalid(f"the state folder {folder} cannot be made: {exc.strerror}", "set GUNBOT_MCP_HOME") from exc
     return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gunbot_mcp.config import Instance, Limits, Mode, Settings, is_token, load
+from gunbot_mcp.config import Limits, Mode, Settings, load
 from gunbot_mcp.errors import ConfigInvalid
 
 SECRETS = ("tok-en-1", "hunter2", "0123456789abcdef-wallet", "pg-password")
@@ -214,6 +214,32 @@ def test_an_unknown_flag_is_one_clear_error() -> None:
         load(colour="red")
 
 
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ('[instances.a]\ntokenfile = "x"', "did you mean token_file?"),
+        ("[instances.a.limits]\nmax_oder = {}", "did you mean max_order?"),
+        ("[aproval]\nwait = 1", "did you mean approval?"),
+        ("[instances.a]\nread_timeout = 0", "config.example.toml shows every key"),
+        ("[instances.a\n", "repair that line in "),
+        ("\ufeff[instances.a]\n", "save it as UTF-8 without"),
+    ],
+)
+def test_a_wrong_file_is_told_with_the_next_step(text: str, step: str, toml: Toml) -> None:
+    toml(text)
+    with pytest.raises(ConfigInvalid) as caught:
+        load()
+    assert step in caught.value.hint
+
+
+def test_a_bad_value_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_TOKEN", "t")
+    monkeypatch.setenv("GUNBOT_URL", "nonsense")
+    with pytest.raises(ConfigInvalid) as caught:
+        load()
+    assert "GUNBOT_URL sets it" in caught.value.hint
+
+
 @pytest.mark.parametrize("text", ["[", "a = ", "a = 1\na = 2", "\x00", 'a = "\\q"'])
 def test_a_file_that_is_no_toml_is_one_clear_error(text: str, toml: Toml) -> None:
     toml(text)
@@ -308,23 +334,6 @@ def test_a_token_file_wins_and_is_read_when_it_is_needed(toml: Toml, tmp_path: P
 
     assert load().served.secret() == "tok-en-1"
     assert "tok-en-1" in load().secrets()
-
-
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe", b"two words", b"two\nlines", "tökén".encode()])
-def test_a_token_file_without_a_token_is_one_clear_error(content: bytes | None, tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    if content is not None:
-        file.write_bytes(content)
-
-    with pytest.raises(ConfigInvalid, match="token"):
-        Instance(url="https://host", token_file=file).secret()
-
-
-@pytest.mark.parametrize(
-    ("text", "good"), [("eyJ.a-b_c.d", True), ("", False), ("a b", False), ("a\n", False), ("é", False)]
-)
-def test_a_token_is_printable_ascii_in_one_piece(text: str, good: bool) -> None:  # noqa: FBT001 - a table's column
-    assert is_token(text) is good
 
 
 def test_secrets_are_in_no_text_of_the_settings(toml: Toml) -> None:

@@ -1,11 +1,14 @@
 """The errors: stable codes, a next step, clean text, no secrets."""
 
+import ast
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gunbot_mcp
 from gunbot_mcp.errors import (
     GatewayRejected,
     GatewayTimeout,
@@ -41,6 +44,24 @@ CODES = [
     "internal",
 ]
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoidGVzdHMifQ.c2lnbmF0dXJl"
+
+
+def test_every_config_error_has_a_next_step() -> None:
+    """`Error(message, hint)`: the hint is there, and no empty text. What each says, its own test reads."""
+    package = Path(gunbot_mcp.__file__).parent
+    without: list[str] = []
+    for file in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ConfigInvalid"):
+                continue
+            match node.args:
+                case [ast.Starred()] | [_, ast.Name() | ast.JoinedStr() | ast.Call() | ast.BinOp()]:
+                    pass
+                case [_, ast.Constant(value=str() as hint)] if hint:
+                    pass
+                case _:
+                    without.append(f"{file.relative_to(package)}:{node.lineno}")
+    assert without == []
 
 
 def test_the_public_codes_are_these_and_no_others() -> None:

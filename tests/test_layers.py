@@ -18,6 +18,7 @@ LAYERS = (
     "clock",
     "files",
     "command",
+    "tokens",
     "exchanges",
     "arguments",
     "endpoints",

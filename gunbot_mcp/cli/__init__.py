@@ -5,7 +5,6 @@ Commands are imported when they are called: `serve` must be listening before any
 
 import contextlib
 import importlib
-import io
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from gunbot_mcp import __version__
+from gunbot_mcp.cli.output import clean_output
 from gunbot_mcp.errors import GunbotMcpError, clean
 
 if TYPE_CHECKING:
@@ -71,15 +71,16 @@ def cli() -> None:
 
 def run(arguments: Sequence[str], *, commands: click.Command = cli, seams: "Seams | None" = None) -> int:
     """Run one command line and return its exit code. `seams` replace parts of the runtime that a command opens."""
+    with clean_output():
+        return _run(arguments, commands, seams)
+
+
+def _run(arguments: Sequence[str], commands: click.Command, seams: "Seams | None") -> int:
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.getLevelNamesMapping().get(os.environ.get("GUNBOT_MCP_LOG", "").upper(), logging.WARNING),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    for stream in (sys.stdout, sys.stderr):
-        # A character that a terminal or a pipe cannot show must not end the command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     try:
         result = commands.main(

@@ -9,6 +9,7 @@ import click
 from pydantic_core import to_json
 
 from gunbot_mcp.approval.forms import Question
+from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import Internal, InvalidArguments, clean
@@ -37,13 +38,15 @@ def call(seams: Seams | None, tool: str, arguments: str, text: bool, instance: s
     except ValueError as exc:  # Python refuses integers of thousands of digits
         raise InvalidArguments("a number among the arguments is too long", "numbers are at most 1e18") from exc
     answer = anyio.run(_call, settings, tool, parsed, seams)
-    click.echo(answer.text if text else to_json(answer.structured, indent=2, inf_nan_mode="null").decode())
+    structured = to_json(answer.structured, indent=2, inf_nan_mode="null").decode()
+    click.echo(answer.text if text else printable_json(structured))
     if answer.is_error:
         error = answer.structured["error"]
         hint = f" ({error['hint']})" if error["hint"] else ""
         sys.stderr.write(f"gunbot-mcp: {error['code']}: {error['message']}{hint}\n")
         return 1
-    status = answer.structured.get("status")
+    # A read may have a `status` of Gunbot's own among its members.
+    status = answer.structured.get("status") if "ticket" in answer.structured else None
     if status not in _WELL:
         sys.stderr.write(f"gunbot-mcp: {status}: {answer.structured['note']}\n")
         return 1

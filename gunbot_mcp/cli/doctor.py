@@ -9,15 +9,17 @@ from typing import Any
 import anyio
 import click
 
-from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
 from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
-from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.errors import GunbotMcpError, clean
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.server.tools import tools
+from gunbot_mcp.tickets.mandate import not_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def _running(settings: Settings) -> list[Finding]:
     async with Runtime(settings) as runtime:
         try:
             status = await runtime.gunbot.status()
-            found.append(Finding(True, "gateway", f"answers: {status.get('message', 'no message')}"))
+            found.append(Finding(True, "gateway", f"answers: {clean(status.get('message', 'no message'))}"))
         except GunbotMcpError as exc:
             found.append(Finding(False, "gateway", str(exc)))
         answer = await runtime.dispatcher.call("list_exchanges", {}, Caller(name="gunbot-mcp doctor"))
@@ -76,9 +78,23 @@ async def _running(settings: Settings) -> list[Finding]:
         found.append(Finding(not getattr(answer, "is_error", True), "tools", f"{listed} listed, and they answer"))
         try:
             problems = await (await runtime.desk()).ledger.verify()
-            found.append(Finding(not problems, "ledger", "; ".join(problems) or "sound"))
+            found.append(Finding(not problems, "ledger", clean("; ".join(problems), 2000) or "sound"))
+            found.extend(await _mandates(settings, await runtime.desk()))
         except GunbotMcpError as exc:
             found.append(Finding(False, "ledger", str(exc)))
+    return found
+
+
+async def _mandates(settings: Settings, desk: Desk) -> list[Finding]:
+    """Tell the mandates in force that do not count here, and those that nothing uses because of the mode."""
+    served, now = settings.served, desk.clock.now()
+    active = [one for one in await desk.ledger.mandates(settings.name) if one.active(now)]
+    told = [(one, not_for(one, live=served.live, url=served.url)) for one in active]
+    found = [Finding(None, f"mandate {one.id}", against) for one, against in told if against is not None]
+    counting = sum(against is None for _, against in told)
+    if served.live and counting and settings.effective_mode is not Mode.AUTO:
+        unused = f"{counting} in force, but mode {settings.effective_mode.value} is not auto: nothing uses them"
+        found.append(Finding(None, "mandates", unused))
     return found
 
 
@@ -99,13 +115,20 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     if live and not has_pin(state_folder(settings)):
         yield Finding(None, "PIN", f"none is set, so {elsewhere} cannot approve; run gunbot-mcp pin")
         elsewhere = "nothing else until a PIN is set"
+    elif live and may_be_short(state_folder(settings)):
+        yield Finding(None, "PIN", _MAY_BE_SHORT)
     clients = recall(settings)
     if not clients:
         yield Finding(None, "approval", f"no client has connected yet; without one a human decides in {elsewhere}")
     for name, facts in clients.items():
         said = f"{_offers(facts)}; a human is asked in {_asked(settings, facts)}{elsewhere}"
-        yield Finding(True, f"client {name}", said)
+        yield Finding(True, f"client {clean(name, 80)}", said)
 
+
+_MAY_BE_SHORT = (
+    f"it was set when fewer than {SHORTEST} characters were allowed, and if it has fewer it does not count on this "
+    "live instance; gunbot-mcp pin sets a new one"
+)
 
 _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
 """The channels that every client's human has, as places to go to."""
@@ -113,7 +136,7 @@ _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-m
 
 def _offers(facts: Mapping[str, Any]) -> str:
     offers = [word for word, key in (("forms", "shows_forms"), ("ticket cards", "shows_card")) if facts.get(key)]
-    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {facts.get('protocol')})"
+    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {clean(facts.get('protocol'), 40)})"
 
 
 def _asked(settings: Settings, facts: Mapping[str, Any]) -> str:

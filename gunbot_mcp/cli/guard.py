@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from gunbot_mcp.approval.pin import has_pin, set_pin
+from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
-from gunbot_mcp.config import Settings, load, state_home
+from gunbot_mcp.cli.output import printable_json
+from gunbot_mcp.config import Mode, Settings, load, state_home
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard import halt as switch
@@ -20,7 +21,7 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.mandate import Mandate, not_for
 from gunbot_mcp.tools.market import QuoteArgs
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
@@ -37,7 +38,8 @@ def pin(instance: str | None) -> None:
     folder = state_folder(settings)
     if has_pin(folder):
         click.echo("There is a PIN already; type it first.")
-        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL))
+        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL, replacing=True))
+    click.echo(f"A PIN has {SHORTEST} characters at least; six digits are enough.")
     set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
     click.echo("The PIN is set.")
 
@@ -125,7 +127,24 @@ def mandate_create(
         return made
 
     made = with_desk(settings, create)
-    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. It takes effect in mode auto.")
+    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. {_effect(settings)}")
+
+
+def _effect(settings: Settings) -> str:
+    """Return what a new mandate changes on this instance, as it is set now."""
+    if not settings.served.live:
+        return (
+            f"It was made on PAPER and never lets a live order go, also not if {settings.name} becomes live. "
+            "On paper, mode auto sends orders without a mandate."
+        )
+    only = f"It is for the Gunbot at {settings.served.url} only."
+    mode = settings.effective_mode
+    if mode is Mode.AUTO:
+        return only
+    return (
+        f"{only} Nothing uses it yet: instance {settings.name} is in mode {mode.value}, not auto. To use it, "
+        'set mode = "auto" for this instance in the config (or GUNBOT_MCP_MODE=auto), and restart its server.'
+    )
 
 
 @mandate.command("list")
@@ -143,11 +162,18 @@ def mandate_list(instance: str | None) -> None:
         click.echo("no mandates")
     for one, active in found:
         state = "revoked" if one.revoked_at else ("active" if active else "expired")
+        against = not_for(one, live=settings.served.live, url=settings.served.url) if active else None
         click.echo(
-            f"{one.id}  {state}  {one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
+            f"{one.id}  {state}  {_kind(one)}{one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
             f"{decimal_text(one.max_total)} {one.asset}, {decimal_text(one.max_order)} per order, "
-            f"until {instant(one.expires_at)}"
+            f"until {instant(one.expires_at)}" + (f"; {against}" if against else "")
         )
+
+
+def _kind(one: Mandate) -> str:
+    if one.live is None:
+        return ""
+    return f"LIVE at {one.url}  " if one.live else "PAPER  "
 
 
 @mandate.command("revoke")
@@ -180,7 +206,7 @@ def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None) -
 async def _verify(desk: Desk) -> int:
     problems = await desk.ledger.verify()
     for problem in problems:
-        click.echo(problem, err=True)
+        click.echo(clean(problem, 1000), err=True)
     newest = await desk.ledger.events(limit=1)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
     click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
@@ -191,7 +217,7 @@ async def _show(settings: Settings, desk: Desk, ticket: str | None, limit: int) 
     del settings
     for event in await desk.ledger.events(ticket=ticket, limit=limit):
         facts: list[Any] = [event.seq, instant(event.at), event.instance or "-", event.ticket or "-", event.kind]
-        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, event.detail_text)))
+        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, printable_json(event.detail_text))))
     return 0
 
 

@@ -50,8 +50,12 @@ def with_desk(settings: Settings, work: Callable[[Desk], Awaitable[Result]]) -> 
     return anyio.run(run)
 
 
-async def ask_pin(settings: Settings, desk: Desk, *, actor: Actor, ticket: str | None = None) -> None:
+async def ask_pin(
+    settings: Settings, desk: Desk, *, actor: Actor, ticket: str | None = None, replacing: bool = False
+) -> None:
     """Ask for the PIN and check it. A paper instance without a PIN asks for none.
+
+    A short PIN of an earlier release counts on a live instance for one thing only: `replacing` it by a longer one.
 
     Raises:
         GunbotMcpError: it is wrong, there were too many wrong ones, or a live instance has none.
@@ -63,4 +67,5 @@ async def ask_pin(settings: Settings, desk: Desk, *, actor: Actor, ticket: str |
     if not pin_set:
         raise NoTerminal("a live instance needs a PIN, and none is set", "run gunbot-mcp pin first")
     typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
-    await PinGate(desk.ledger, folder, Clock()).verify(typed, actor=actor, ticket=ticket)
+    gate = PinGate(desk.ledger, folder, Clock(), live=settings.served.live and not replacing)
+    await gate.verify(typed, actor=actor, ticket=ticket)

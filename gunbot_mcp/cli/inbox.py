@@ -65,7 +65,7 @@ async def _serve(able: list[Settings], port: int) -> None:
         for settings in able:
             runtime = await stack.enter_async_context(Runtime(settings))
             desk = await runtime.desk()
-            gate = PinGate(desk.ledger, folder, desk.clock)
+            gate = PinGate(desk.ledger, folder, desk.clock, live=settings.served.live)
             pages[settings.name] = ApprovalPage(
                 desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound
             )

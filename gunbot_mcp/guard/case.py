@@ -139,7 +139,9 @@ class Cases:
         if ticket.live is not self._instance.live:
             was, now = ("live", "paper") if ticket.live else ("paper", "live")
             return TicketClosed(f"it was proposed to a {was} instance, and {ticket.instance} is {now} now", "")
-        if ticket.fingerprint != fingerprint(self._settings.name, self._instance.url, ticket.order):
+        # A ticket of version 0.1 names its Gunbot in the fingerprint alone.
+        elsewhere = ticket.url is not None and ticket.url != self._instance.url
+        if elsewhere or ticket.fingerprint != fingerprint(self._settings.name, self._instance.url, ticket.order):
             return TicketClosed(f"it was proposed to another Gunbot than {ticket.instance} is now", "propose it again")
         return None
 

@@ -183,6 +183,8 @@ class Proposer:
         for mandate in await write.mandates(self._settings.name, active_at=now):
             if covers(
                 mandate,
+                live=self._instance.live,
+                url=self._instance.url,
                 exchange=ticket.exchange,
                 pair=ticket.pair,
                 asset=ticket.asset,

@@ -130,7 +130,7 @@ class Sender:
         if not by.row.counts(live=ticket.live):
             raise TicketClosed(f"an approval by {by} does not count on this instance", "a human can still approve it")
         mandate = by.name if by.channel == "mandate" else None
-        if mandate is not None and not await write.spend(mandate, ticket.notional or Decimal(0), actor=by):
+        if mandate is not None and not await self._spend(write, mandate, ticket.notional or Decimal(0), by):
             raise TicketClosed(
                 f"mandate {mandate} does not cover ticket {ticket.id} any more", "a human can still approve it"
             )
@@ -169,8 +169,12 @@ class Sender:
         mandate = next((one for one in active if one.id == ticket.mandate), None)
         more = worst.amount - (ticket.notional or Decimal(0))
         covered = mandate is not None and worst.amount <= mandate.max_order
-        if not covered or (more > 0 and not await write.spend(ticket.mandate, more, actor=SENDER)):
+        if not covered or (more > 0 and not await self._spend(write, ticket.mandate, more, SENDER)):
             raise LimitExceeded(f"mandate {ticket.mandate} does not cover it any more", "propose it again")
+
+    async def _spend(self, write: Transaction, mandate: str, amount: Decimal, by: Actor) -> bool:
+        served = self._settings.served
+        return await write.spend(mandate, amount, actor=by, live=served.live, url=served.url)
 
     async def take_back(self, claimed: Ticket, exc: BaseException) -> None:
         """Close a ticket that may be claimed although the transaction reported a failure: nobody will send it."""

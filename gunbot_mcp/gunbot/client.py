@@ -24,7 +24,7 @@ from pydantic_core import from_json
 
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.config import Instance, is_token
+from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import (
     ConfigInvalid,
@@ -38,7 +38,9 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.gunbot import records
 from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs
 from gunbot_mcp.gunbot.wire import json_text, query_text
+from gunbot_mcp.tokens import is_token
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,7 @@ class Gunbot:
     @functools.cached_property
     def _http(self) -> httpx2.AsyncClient:
         """The pooled client, made for the first call: a server that starts loads no HTTP and no certificates."""
+        keep_headers_out_of_logs()
         instance = self._instance
         return httpx2.AsyncClient(
             base_url=instance.url or "http://paper.invalid",
@@ -273,9 +276,12 @@ class Gunbot:
             finally:
                 await response.aclose()
         except httpx2.TransportError as exc:
-            raise _transport_failure(exc) from exc
+            logger.debug("%s %s: %s", method, path, type(exc).__name__)
+            # Not its cause: such an exception may quote a header line, and a traceback in a log would show it.
+            raise _transport_failure(exc) from None
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
-            raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from exc
+            raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from None
+        logger.debug("%s %s: %d", method, path, response.status_code)
         return self._understand(response.status_code, content if path == _LOGIN else self._without_secrets(content))
 
     async def _read(self, response: httpx2.Response) -> bytes:
@@ -358,4 +364,7 @@ def _tls(instance: Instance) -> bool | ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=instance.ca_file.expanduser())
     except (OSError, ssl.SSLError) as exc:
-        raise ConfigInvalid("ca_file cannot be read as a certificate", "it must be a PEM file") from exc
+        raise ConfigInvalid(
+            f"ca_file {clean(instance.ca_file)} cannot be read as a certificate",
+            "it must be a PEM file; this prints Gunbot's: openssl s_client -showcerts -connect HOST:PORT",
+        ) from exc

@@ -136,10 +136,10 @@ class Ledger:
         """Return all mandates of the instance (None: of all), oldest first, the expired and revoked ones too."""
         return [mandate_of(row) for row in await self._read(mandates_of(instance))]
 
-    async def wrong_pins(self, since: datetime) -> int:
-        """Return how many PIN attempts since then were not right."""
+    async def wrong_pins(self, since: datetime) -> list[datetime]:
+        """Return when PINs were tried since then, as recorded, without those that were right."""
         found = await self._read(PIN_EVENTS, since=instant_text(since))
-        return len(wrong_pins([event_of(row, self._database.first) for row in found]))
+        return wrong_pins([event_of(row, self._database.first) for row in found])
 
     async def verify(self) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; an empty list means sound.

@@ -208,8 +208,10 @@ class Transaction(Reads):
         await self._set_mandate("mandate_revoked", replace(found, revoked_at=self._clock.now()), "revoked_at", actor)
         return True
 
-    async def spend(self, mandate_id: str, amount: Decimal, *, actor: Actor) -> bool:
-        """Take `amount` from the mandate; False, and nothing is taken, if it is not in force or a cap forbids it.
+    async def spend(self, mandate_id: str, amount: Decimal, *, actor: Actor, live: bool, url: str) -> bool:
+        """Take `amount` from the mandate for an order to the Gunbot of that kind and address.
+
+        False, and nothing is taken, if it is not in force, was made for another Gunbot, or a cap forbids it.
 
         Raises:
             ValueError: the amount is not finite, or not greater than 0.
@@ -217,7 +219,9 @@ class Transaction(Reads):
         if not amount.is_finite() or amount <= 0:
             raise ValueError("only a finite amount greater than 0 can be spent")
         found = await self._mandate(mandate_id)
-        if found is None or not found.active(self._clock.now()) or not found.affords(amount):
+        if found is None or not found.active(self._clock.now()) or not found.is_for(live=live, url=url):
+            return False
+        if not found.affords(amount):
             return False
         spent = replace(found, spent=found.spent + amount)
         await self._set_mandate("mandate_spent", spent, "spent", actor, amount=money_text(amount))

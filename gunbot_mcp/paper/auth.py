@@ -39,7 +39,7 @@ class Access:
         if (self.password is None) != (self.wallet is None):
             raise ConfigInvalid("a password needs a wallet, and a wallet a password", "give both or neither")
         if self.wallet is not None and len(self.wallet.encode()) < _BLOCK:
-            raise ConfigInvalid("the wallet is too short", "its first sixteen bytes are the key")
+            raise ConfigInvalid("the wallet is too short", "give at least sixteen bytes of it: they are the key")
 
     def passes(self, authorization: str | None, now: int) -> bool:
         """Say whether an Authorization header gives access at `now` (epoch seconds)."""

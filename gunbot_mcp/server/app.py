@@ -153,5 +153,5 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
     from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - likewise
 
     folder = state_folder(runtime.settings)
-    gate = PinGate(desk.ledger, folder, desk.clock)
+    gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)
     return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate)

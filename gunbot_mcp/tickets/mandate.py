@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from gunbot_mcp.errors import clean
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.content import VERSION, canonical, instant_of, instant_text, money_of, money_text
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class Mandate:
     """Amounts are in `asset`; `pairs` are exact names (none = nothing is covered); instants are aware UTC datetimes.
 
-    `url` and `live` name the Gunbot that it was given for (`url` None: version 0.1 did not write it down). Only `spent`
-    (which never falls) and `revoked_at` ever change. `content` is the canonical text of what was granted.
+    `url` and `live` name the Gunbot that it was given for (None: version 0.1 did not write it down), see `is_for`. Only
+    `spent` (which never falls) and `revoked_at` ever change. `content` is the canonical text of what was granted.
     """
 
     id: str
@@ -47,21 +48,45 @@ class Mandate:
         """Return whether the mandate is in force at `now`; never before it was made, even if a clock was set back."""
         return self.revoked_at is None and self.created_at <= now < self.expires_at
 
+    def is_for(self, *, live: bool, url: str) -> bool:
+        """Return whether it was given for this Gunbot: the same kind and the same address, as they are configured.
+
+        One of version 0.1 is for none: it may have been made on paper, where nobody was asked for a PIN.
+        """
+        return self.live is live and self.url == url
+
     def affords(self, amount: Decimal) -> bool:
         """Return whether one more order of `amount` fits both caps."""
         return Decimal(0) < amount <= self.max_order and self.spent + amount <= self.max_total
 
 
-def covers(mandate: Mandate, *, exchange: str, pair: str, asset: str, notional: Decimal, now: datetime) -> bool:
-    """Return whether the mandate permits this order. Advisory: `Transaction.spend` decides, inside the transaction."""
+def covers(
+    mandate: Mandate, *, live: bool, url: str, exchange: str, pair: str, asset: str, notional: Decimal, now: datetime
+) -> bool:
+    """Return whether the mandate permits this order to the Gunbot of that kind and address.
+
+    Advisory: `Transaction.spend` decides, inside the transaction.
+    """
     return (
         mandate.active(now)
+        and mandate.is_for(live=live, url=url)
         and mandate.exchange == exchange
         and pair in mandate.pairs
         and mandate.asset == asset
         and notional.is_finite()
         and mandate.affords(notional)
     )
+
+
+def not_for(mandate: Mandate, *, live: bool, url: str) -> str | None:
+    """Return, for a human, why the mandate does not count for this Gunbot, and what to do; None where it does."""
+    if mandate.is_for(live=live, url=url):
+        return None
+    if mandate.live is None or mandate.url is None:
+        return "does not count: release 0.1 did not write down for which Gunbot it was made; create it again"
+    if not mandate.live:
+        return "does not count: it was made on paper, and this instance is live; create it again"
+    return f"does not count here: it was made for the Gunbot at {clean(mandate.url)}"
 
 
 def sealed(mandate: Mandate) -> Mandate:

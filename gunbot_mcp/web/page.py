@@ -29,7 +29,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
-from gunbot_mcp.approval.pin import TRIES, WINDOW, has_pin
+from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.approval.ways import needs_pin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
@@ -71,6 +71,8 @@ class Gate(Protocol):
     """What checks a PIN: `approval.pin.PinGate`."""
 
     async def verify(self, pin: str, *, actor: Actor, ticket: str | None) -> None: ...
+
+    async def wait(self) -> timedelta: ...
 
 
 class ApprovalPage:
@@ -243,12 +245,7 @@ class ApprovalPage:
         """Return for how many more minutes no PIN is read, after too many wrong ones on any channel; 0 if it is."""
         if not self._needs_pin(ticket):
             return 0
-        now, most = self._desk.clock.now(), int(WINDOW.total_seconds()) // 60
-        for minutes in range(most):
-            # The wrong tries that will still count then. This repeats the gate's rule; only the gate enforces it.
-            if await self._desk.ledger.wrong_pins(now + timedelta(minutes=minutes) - WINDOW) < TRIES:
-                return minutes
-        return most
+        return -(-await self._pin_gate.wait() // timedelta(minutes=1))
 
     def _obstacle(self, ticket: Ticket) -> GunbotMcpError | None:
         """Return why nobody can approve this ticket here and now, whatever is typed."""

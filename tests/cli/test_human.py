@@ -1,16 +1,15 @@
 """A human's commands: in a real terminal they decide, in a pipe they refuse."""
 
 import json
-import os
-import pty
 import re
-import select
 import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from support.pins import old_pin
+from support.terminals import Terminal
 
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
@@ -20,6 +19,9 @@ from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.tickets.ticket import State
+
+if TYPE_CHECKING:
+    from support.recorder import Recorder
 
 ORDER = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000}
 
@@ -50,42 +52,6 @@ def state_of(ticket_id: str) -> State:
             return (await (await runtime.desk()).get(ticket_id)).state
 
     return anyio.run(find)
-
-
-class Terminal:
-    """A child with a terminal of its own; what is typed goes in when its prompt has appeared."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._screen, inner = pty.openpty()
-        command = [sys.executable, "-m", "gunbot_mcp", *arguments]
-        self._child = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
-        os.close(inner)
-        self.shown = ""
-
-    def answer(self, prompt: str, typed: str) -> None:
-        self._read_until(prompt)
-        os.write(self._screen, typed.encode() + b"\n")
-        self.shown += "\n"
-
-    def end(self) -> int:
-        self._read_until(None)
-        os.close(self._screen)
-        return self._child.wait(60)
-
-    def _read_until(self, text: str | None) -> None:
-        seen = ""
-        while text is None or text not in seen:
-            ready, _, _ = select.select([self._screen], [], [], 60)
-            assert ready, f"waited for {text!r}, saw {self.shown + seen!r}"
-            try:
-                chunk = os.read(self._screen, 4096).decode(errors="replace")
-            except OSError:  # the child has gone, and its terminal with it
-                chunk = ""
-            if not chunk:
-                assert text is None, f"ended before {text!r}: {self.shown + seen!r}"
-                break
-            seen += chunk
-        self.shown += seen
 
 
 def test_a_human_approves_in_a_terminal_and_the_order_goes_at_once() -> None:
@@ -182,6 +148,34 @@ def test_setting_a_pin_asks_twice_and_changing_it_asks_for_the_old_one() -> None
     owner.answer("Repeat for confirmation:", "141421")
     assert owner.end() == 0
     assert "141421" not in owner.shown
+
+
+def test_a_short_pin_of_release_0_1_is_refused_on_a_live_instance_until_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], recorder: "Recorder"
+) -> None:
+    monkeypatch.setenv("GUNBOT_URL", recorder.url)
+    monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
+    old_pin(state_folder(load()), "1234")
+    mandate = ("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC", "--max-order", "50")
+    refused = Terminal(*mandate, "--max-total", "200", "--for", "2h")
+    refused.answer("PIN:", "1234")
+    assert refused.end() == 1
+    assert "fewer than 6 characters does not count on a live instance" in refused.shown
+    assert run(["doctor"]) == 0
+    assert "PIN: it was set when fewer than 6 characters were allowed" in capsys.readouterr().out
+
+    owner = Terminal("pin")
+    owner.answer("PIN:", "1234")
+    owner.answer("New PIN:", "141421")
+    owner.answer("Repeat for confirmation:", "141421")
+    assert owner.end() == 0
+    assert "six digits are enough" in owner.shown
+    assert run(["doctor"]) == 0
+    assert "PIN:" not in capsys.readouterr().out
+    allowed = Terminal(*mandate, "--max-total", "200", "--for", "2h")
+    allowed.answer("PIN:", "141421")
+    allowed.answer("Create this mandate?", "y")
+    assert allowed.end() == 0
 
 
 def test_rejecting_declines_and_a_second_word_comes_too_late(capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,52 +276,6 @@ def test_resuming_when_nothing_is_halted_says_so() -> None:
     terminal = Terminal("resume")
     assert terminal.end() == 0
     assert "not halted" in terminal.shown
-
-
-def test_a_mandate_is_created_listed_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal = Terminal(
-        *("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC,USDT-ETH"),
-        *("--max-order", "50", "--max-total", "200", "--for", "2h"),
-    )
-    terminal.answer("Create this mandate?", "y")
-    assert terminal.end() == 0
-    found = re.search(r"Mandate (\w+) holds until", terminal.shown)
-    assert found is not None
-    assert run(["mandate", "list"]) == 0
-    assert "active  binance USDT-BTC,USDT-ETH  spent 0 of 200 USDT, 50 per order" in capsys.readouterr().out
-    assert run(["mandate", "revoke", found[1]]) == 0
-    assert run(["mandate", "revoke", found[1]]) == 1
-    capsys.readouterr()
-    assert run(["mandate", "list"]) == 0
-    assert "revoked" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "word"),
-    [
-        ("--pairs", "USDT-BTC,BTC-ETH", "one paying asset"),
-        ("--pairs", "XBTUSD", "one paying asset"),
-        ("--max-order", "lots", "--max-order must be an amount"),
-        ("--max-total", "-5", "--max-total must be an amount"),
-        ("--max-total", "20", "more than --max-total"),
-        ("--exchange", "bin ance", "exchange has another form"),
-        ("--pairs", "USDT-BTC,USDT-../x", "pair has another form"),
-        ("--for", "8d", "at most 7 days"),
-        ("--for", "soon", "at most 7 days"),
-    ],
-)
-def test_a_mandate_without_clear_bounds_is_refused(option: str, value: str, word: str) -> None:
-    bounds = {
-        "--exchange": "binance",
-        "--pairs": "USDT-BTC",
-        "--max-order": "50",
-        "--max-total": "200",
-        "--for": "2h",
-        option: value,
-    }
-    terminal = Terminal("mandate", "create", *(part for item in bounds.items() for part in item))
-    assert terminal.end() == 1
-    assert word in terminal.shown
 
 
 def test_the_ledger_shows_who_did_what_and_verifies(capsys: pytest.CaptureFixture[str]) -> None:

@@ -246,6 +246,27 @@ def test_the_demo_ends_with_an_exit_code_where_a_step_is_not_so(child_environmen
     assert "Traceback" not in done.stderr
 
 
+def test_all_state_is_for_its_owner_alone_whatever_the_umask(
+    clean_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paper gateway's folder and database too, and the parents that had to be made."""
+    home = clean_environment / "not" / "there" / "yet"
+    monkeypatch.setenv("GUNBOT_MCP_HOME", str(home))
+    monkeypatch.setenv("GUNBOT_MCP_MODE", "auto")
+    order = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001}
+    before = os.umask(0)
+    try:
+        assert run(["call", "buy_market", json.dumps(order)]) == 0
+        set_pin(state_folder(load()), "271828")
+        assert run(["halt"]) == 0
+    finally:
+        os.umask(before)
+    found = [clean_environment, *clean_environment.rglob("*")]
+    assert {"paper.sqlite3", "ledger.sqlite3", "pin.json"} <= {path.name for path in found}
+    open_to_others = [str(path) for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert open_to_others == []
+
+
 def test_state_is_for_its_owner_alone(clean_environment: Path) -> None:
     assert run(["tickets"]) == 0
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (clean_environment, clean_environment / "ledger.sqlite3")}

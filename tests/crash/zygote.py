@@ -148,7 +148,7 @@ async def _grant(desk: Desk, job: Job) -> None:
         max_order=MANDATE,
         max_total=MANDATE,
         live=True,
-        url=None,
+        url=job["url"],
         created_at=now,
         expires_at=now + timedelta(hours=1),
         created_by=TERMINAL,

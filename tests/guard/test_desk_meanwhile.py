@@ -56,7 +56,7 @@ def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
         "max_order": Decimal(51),
         "max_total": Decimal(100),
         "live": True,
-        "url": None,
+        "url": "http://gunbot.invalid",
         "created_at": NOON,
         "expires_at": NOON + timedelta(hours=1),
         "created_by": TERMINAL,
@@ -148,14 +148,44 @@ async def test_a_halt_holds_to_the_last_moment(ledger_url: str, tmp_path: Path) 
         assert "enough" in str(reason_text(done))
 
 
-async def test_a_ticket_is_for_the_gunbot_that_it_was_proposed_to(ledger_url: str, tmp_path: Path) -> None:
+A, B, PAPER = "http://gunbot.invalid", "http://another.invalid", ""
+MOVES = pytest.mark.parametrize(
+    ("made", "served", "why"),
+    [
+        (A, B, "another Gunbot"),
+        (A, "https://gunbot.invalid", "another Gunbot"),
+        (PAPER, A, "to a paper instance"),
+        (A, PAPER, "to a live instance"),
+    ],
+)
+
+
+@MOVES
+async def test_a_ticket_is_for_the_gunbot_that_it_was_proposed_to(
+    ledger_url: str, tmp_path: Path, made: str, served: str, why: str
+) -> None:
     exchange = Exchange()
-    async with open_desk(ledger_url, tmp_path, exchange) as desk:
+    async with open_desk(ledger_url, tmp_path, exchange, url=made) as desk:
         ticket = await propose(desk)
-    async with open_desk(ledger_url, tmp_path, exchange, url="http://another.invalid") as desk:
+        assert (ticket.url, ticket.live) == (made, bool(made))
+    async with open_desk(ledger_url, tmp_path, exchange, url=served) as desk:
         done = await desk.approve(ticket.id, by=TERMINAL)
         assert (done.state, exchange.posts) == (State.VOID, [])
-        assert "another Gunbot" in str(reason_text(done))
+        assert why in str(reason_text(done))
+
+
+@MOVES
+async def test_a_mandate_and_its_ticket_send_nothing_once_the_server_serves_another_gunbot(
+    ledger_url: str, tmp_path: Path, made: str, served: str, why: str
+) -> None:
+    del why
+    exchange, clock = Exchange(), ManualClock(NOON)
+    async with open_desk(ledger_url, tmp_path, exchange, clock=clock, url=made, mode="approve") as desk:
+        ticket = await by_mandate(desk, mandate(url=made, live=bool(made)))
+    async with open_desk(ledger_url, tmp_path, exchange, clock=clock, url=served, mode="auto") as desk:
+        with pytest.raises(TicketClosed):
+            await desk.approve(ticket, by=Actor("mandate", "m1"))
+        assert (exchange.posts, await spent(desk)) == ([], Decimal(0))
 
 
 async def test_a_book_whose_sides_cross_is_no_market(ledger_url: str, tmp_path: Path) -> None:

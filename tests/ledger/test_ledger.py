@@ -139,7 +139,7 @@ async def test_programming_errors_are_refused_before_anything_is_written(
             await write.add_mandate(make_mandate(spent=Decimal(1)))
         for amount in ("0", "-1", "NaN", "Infinity"):
             with pytest.raises(ValueError, match="greater than 0"):
-                await write.spend("m1", Decimal(amount), actor=PAGE)
+                await write.spend("m1", Decimal(amount), actor=PAGE, live=False, url="")
         assert await ledger.events() == []
 
 

@@ -136,7 +136,7 @@ async def test_concurrent_spends_never_exceed_a_mandate(
 
         async def spend(number: int, ledger: Ledger) -> None:
             async with ledger.write() as write:
-                if await write.spend("m1", Decimal("9.9"), actor=PAGE):
+                if await write.spend("m1", Decimal("9.9"), actor=PAGE, live=False, url=""):
                     allowed.append(number)
 
         async with anyio.create_task_group() as tasks:
@@ -156,17 +156,17 @@ async def test_a_mandate_is_spent_only_while_it_is_in_force(
             await write.add_mandate(make_mandate("m2", instance="live"))
             await write.add_mandate(make_mandate("m3", expires_at=clock.now() + timedelta(minutes=1)))
             assert [mandate.id for mandate in await write.mandates("paper")] == ["m1", "m3"]
-            assert await write.spend("m1", Decimal(50), actor=PAGE)
-            assert not await write.spend("m1", Decimal("50.01"), actor=PAGE)
-            assert not await write.spend("none", Decimal(1), actor=PAGE)
-            assert await write.spend("m3", Decimal(1), actor=PAGE)
+            assert await write.spend("m1", Decimal(50), actor=PAGE, live=False, url="")
+            assert not await write.spend("m1", Decimal("50.01"), actor=PAGE, live=False, url="")
+            assert not await write.spend("none", Decimal(1), actor=PAGE, live=False, url="")
+            assert await write.spend("m3", Decimal(1), actor=PAGE, live=False, url="")
             clock.advance(timedelta(minutes=1))
-            assert not await write.spend("m3", Decimal(1), actor=PAGE)
+            assert not await write.spend("m3", Decimal(1), actor=PAGE, live=False, url="")
             assert [mandate.id for mandate in await write.mandates(None, clock.now())] == ["m1", "m2"]
             assert await write.revoke_mandate("m1", TERMINAL)
             assert not await write.revoke_mandate("m1", TERMINAL)
             assert not await write.revoke_mandate("none", TERMINAL)
-            assert not await write.spend("m1", Decimal(1), actor=PAGE)
+            assert not await write.spend("m1", Decimal(1), actor=PAGE, live=False, url="")
         found = {mandate.id: mandate for mandate in await ledger.mandates(None)}
         assert found["m1"] == replace(sealed(make_mandate("m1")), spent=Decimal(50), revoked_at=clock.now())
         assert await ledger.verify() == []

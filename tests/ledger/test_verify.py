@@ -40,7 +40,7 @@ async def record(ledger: Ledger, clock: ManualClock, make_ticket: MakeTicket, ma
         await write.add_mandate(make_mandate())
         await write.add(make_ticket("t1"), CLIENT)
         await write.move("t1", State.PENDING, State.APPROVED, actor=PAGE, decided_by=PAGE)
-        await write.spend("m1", Decimal(10), actor=PAGE)
+        await write.spend("m1", Decimal(10), actor=PAGE, live=False, url="")
         await write.move(
             "t1", State.APPROVED, State.SENDING, actor=SENDER, owner="me", sent_at=clock.now(), mandate="m1"
         )
@@ -178,7 +178,7 @@ async def test_what_is_done_after_tampering_does_not_hide_it(
     execute_sql(ledger_url, "UPDATE mandates SET content = replace(content, '\"50\"', '\"1000\"'), spent = '0'")
     async with ledger.write() as write:
         await write.move("t2", State.PENDING, State.APPROVED, actor=PAGE)
-        await write.spend("m1", Decimal(1), actor=PAGE)
+        await write.spend("m1", Decimal(1), actor=PAGE, live=False, url="")
     assert await ledger.verify() == [
         "ticket t2 is not what was recorded when it was made",
         "mandate m1 is not what was recorded when it was made",

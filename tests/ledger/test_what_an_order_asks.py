@@ -47,7 +47,7 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
         await write.add(ticket, CLIENT)
     async with ledger.write() as write:
         await write.intact(ticket.id)
-        await write.spend("m1", Decimal(1), actor=AUTO)
+        await write.spend("m1", Decimal(1), actor=AUTO, live=False, url="")
         await write.move(ticket.id, State.PENDING, State.APPROVED, actor=PAGE, decided_by=PAGE, mandate="m1")
         await write.move(ticket.id, State.APPROVED, State.SENDING, actor=SENDER, **needed(State.SENDING, clock))
     async with ledger.write() as write:

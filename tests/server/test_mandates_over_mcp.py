@@ -11,10 +11,11 @@ from mcp import Client
 from support.calls import BOTH_ERAS, Era, call
 from support.mandates import grant, mandate
 
-from gunbot_mcp.config import Settings
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
-from gunbot_mcp.tickets.channels import TERMINAL
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot
@@ -112,4 +113,41 @@ async def test_a_mandate_is_no_way_around_the_limits(live_settings: MakeSettings
     async with Runtime(live_settings(mode="auto")) as runtime, Client(build_server(runtime)) as client:
         await grant(runtime, mandate(max_order=Decimal(10**6), max_total=Decimal(10**6)))
         assert await call(client, amount=0.1) == "limit_exceeded"
+    assert live_gunbot.trades == []
+
+
+GUNBOTS: list[tuple[bool | None, str | None]] = [
+    (True, "https://another.example:3000"),
+    (True, "http://127.0.0.1:1"),
+    (False, ""),
+    (True, None),
+    (None, None),
+]
+"""Whom else a mandate for an instance of this name may be for: others, paper, or release 0.1 did not say."""
+
+
+@BOTH_ERAS
+@pytest.mark.parametrize(("live", "url"), GUNBOTS)
+async def test_a_mandate_for_another_gunbot_or_for_paper_covers_nothing_here(
+    era: Era, *, live: bool | None, url: str | None, live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    async with Runtime(live_settings(mode="auto")) as runtime, Client(build_server(runtime), mode=era) as client:
+        async with (await runtime.desk()).ledger.write() as write:
+            await write.add_mandate(mandate(live=live, url=url))
+        assert await call(client) == "awaiting_approval"
+        (ticket,) = await (await runtime.desk()).list()
+        with pytest.raises(TicketClosed, match="does not cover"):
+            await (await runtime.desk()).approve(ticket.id, by=Actor("mandate", "m1"))
+        (untouched,) = await (await runtime.desk()).ledger.mandates("gunbot")
+    assert (live_gunbot.trades, untouched.spent) == ([], Decimal(0))
+
+
+async def test_a_mandate_made_on_paper_sends_nothing_once_the_instance_is_live(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    paper = load(instances={"gunbot": {"mode": "auto"}}, instance="gunbot")
+    async with Runtime(paper) as runtime:
+        await grant(runtime, mandate(live=False, url=""))
+    async with Runtime(live_settings(mode="auto")) as runtime, Client(build_server(runtime)) as client:
+        assert await call(client) == "awaiting_approval"
     assert live_gunbot.trades == []

@@ -59,7 +59,7 @@ def mandate(chance: random.Random, name: str, instance: str) -> Mandate:
         max_order=MANDATE_LIMIT,
         max_total=MANDATE_LIMIT,
         live=True,
-        url=None,
+        url="http://gunbot.invalid",
         created_at=START - timedelta(days=2),
         expires_at=START + timedelta(seconds=lasts),
         created_by=TERMINAL,

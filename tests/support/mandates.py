@@ -1,5 +1,6 @@
 """A human's mandate on the live instance `gunbot`, as `gunbot-mcp mandate create` would record it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,5 +30,8 @@ def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
 
 
 async def grant(runtime: Runtime, given: Mandate) -> None:
+    """Record the mandate; one that names no Gunbot is for the one that is served."""
+    served = runtime.settings.served
+    bound = replace(given, live=served.live, url=served.url) if given.url is None and given.live else given
     async with (await runtime.desk()).ledger.write() as write:
-        await write.add_mandate(given)
+        await write.add_mandate(bound)

@@ -303,7 +303,7 @@ async def _build(
         owner="a test",
         folder=folder,
     )
-    gate = PinGate(ledger, folder, clock)
+    gate = PinGate(ledger, folder, clock, live=settings.served.live)
     page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=gate, patience=patience)
     url = await page.ensure_started()
 
