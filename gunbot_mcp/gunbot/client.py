@@ -112,9 +112,6 @@ class Gunbot:
             base_url=instance.url or "http://paper.invalid",
             transport=self._transport,
             verify=self._verify,
-            timeout=httpx2.Timeout(
-                instance.read_timeout, connect=instance.connect_timeout, pool=instance.connect_timeout
-            ),
             # Node closes idle connections after 5 s: an order that is sent at that moment would be lost.
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=2),
             headers={
@@ -308,6 +305,7 @@ class Gunbot:
             url,
             content=None if body is None else json_text(body).encode(),
             headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=patience.timeout,
             extensions={"trace": patience.trace},
         )
         answered: tuple[int, bytes] | None = None

@@ -30,6 +30,14 @@ def answer_within(seconds: float) -> Generator[None]:
         _UNTIL.reset(token)
 
 
+@contextlib.contextmanager
+def keeping_back(seconds: float) -> Generator[None]:
+    """Let what happens inside leave so many seconds of the call's time to what comes after it, where it has them."""
+    left = seconds_left() - seconds
+    with answer_within(left) if left > 0 else contextlib.nullcontext():
+        yield
+
+
 def seconds_left() -> float:
     """Return what is left of the call's time: infinite where no call waits, not positive where it is over."""
     return _UNTIL.get() - anyio.current_time()

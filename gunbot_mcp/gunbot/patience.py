@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+import httpx2
 
 from gunbot_mcp.config import Instance
 from gunbot_mcp.errors import GatewayError
 from gunbot_mcp.gunbot.failures import no_answer, unreachable
+
+
+_EARLIER = 0.9
 
 
 class Patience:
@@ -20,6 +24,10 @@ class Patience:
         self._read_timeout = instance.read_timeout
         self._connecting = self._sending = False
         self.scope = anyio.CancelScope(deadline=anyio.current_time() + min(instance.post_seconds, within))
+        # Connecting gives up by itself a little earlier: the HTTP library, cut off from outside amid a TLS handshake,
+        # would leave its socket open.
+        connect = min(instance.connect_timeout, max(within, 0) * _EARLIER)
+        self.timeout = httpx2.Timeout(instance.read_timeout, connect=connect, pool=connect)
 
     async def trace(self, event: str, _: Mapping[str, Any]) -> None:
         """Hear from the HTTP library where the request is; another transport (the paper gateway's) says nothing."""
