@@ -10,7 +10,6 @@ from gunbot_mcp.config import Instance
 from gunbot_mcp.errors import GatewayError
 from gunbot_mcp.gunbot.failures import no_answer, unreachable
 
-
 _EARLIER = 0.9
 
 

@@ -95,7 +95,7 @@ class Hindered(Database):
     """Keeps back every transaction that begins after an order has arrived, until it is let go on."""
 
     def __init__(self, url: str, recorder: "Recorder", go_on: anyio.Event) -> None:
-        super().__init__(url)
+        super().__init__(url, 5)
         self._recorder = recorder
         self._go_on = go_on
 
@@ -107,8 +107,11 @@ class Hindered(Database):
 
 async def test_an_order_that_outlasts_its_call_goes_on_in_the_background_and_is_recorded(recorder: "Recorder") -> None:
     go_on, settings = anyio.Event(), _settings(connect_timeout=0.1, read_timeout=1, deadline=3)
-    seams = replace(recorded(recorder), database=lambda url: Hindered(url, recorder, go_on))
 
+    def hindered(url: str) -> Database:
+        return Hindered(url, recorder, go_on)
+
+    seams = replace(recorded(recorder), database=hindered)
     async with Runtime(settings, seams=seams) as runtime:
         answer = await _ask(runtime, "buy_limit", ORDER)
         go_on.set()
@@ -147,9 +150,7 @@ async def test_a_call_does_not_wait_beyond_its_deadline_for_an_order_that_anothe
     recorder.on("/trade/buy", replace(recorder.json({"status": "success", "message": "Order sent"}), after=answered))
     answers: list[Answer] = []
     async with (
-        Runtime(
-            _settings("approve", connect_timeout=0.1, read_timeout=1, deadline=4), seams=recorded(recorder)
-        ) as here,
+        Runtime(_settings("approve", deadline=4), seams=recorded(recorder)) as here,
         Runtime(_settings("approve", read_timeout=60), seams=recorded(recorder)) as there,
         anyio.create_task_group() as tasks,
     ):
@@ -158,16 +159,17 @@ async def test_a_call_does_not_wait_beyond_its_deadline_for_an_order_that_anothe
             answers.append(await _ask(here, "buy_limit", ORDER, Caller(name="tests", ask=_never)))
             answered.set()
 
-        tasks.start_soon(propose)
+        await here.desk()
         desk, waiting = await there.desk(), []
+        tasks.start_soon(propose)
         with anyio.fail_after(60):
             while not waiting:
                 waiting = await desk.list(states={State.PENDING})
         done = await desk.approve(waiting[0].id, by=TERMINAL)
+        assert done.state is State.ACCEPTED
 
     assert answers[0].structured["status"] == "unknown"
     assert answers[0].structured["ticket"]["state"] == "sending"
-    assert done.state is State.ACCEPTED
     assert len(recorder.trades) == 1
 
 
