@@ -79,6 +79,12 @@ ModeValue = Annotated[Mode, BeforeValidator(Mode.parse)]
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
 
+_CLIENTS_WAIT = 60.0
+"""Seconds after which most clients give up a call."""
+_READ_SECONDS = 15.0
+"""What the default deadline leaves to reads before an order: 40 s without the 25 s of an order's own."""
+
+
 class Instance(Section):
     """One Gunbot, or (without a `url`) one embedded paper gateway."""
 
@@ -101,7 +107,11 @@ class Instance(Section):
         Field(description="smart: cancelling an entry order that the server can see needs no approval; ask: all do."),
     ] = "smart"
     connect_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to reach Gunbot.")] = 5
-    read_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to wait for an answer.")] = 20
+    read_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to wait for a whole answer.")] = 20
+    deadline: Annotated[
+        Seconds,
+        Field(gt=0, description="Seconds within which every call answers, whatever Gunbot does."),
+    ] = 40
     ca_file: Annotated[Path | None, Field(description="Certificate authority of a self-signed Gunbot.")] = None
     insecure_skip_verify: Annotated[
         bool, Field(description="Do not verify the certificate. Anyone in between can then read the token.")
@@ -114,6 +124,20 @@ class Instance(Section):
     @property
     def live(self) -> bool:
         return bool(self.url)
+
+    @property
+    def post_seconds(self) -> float:
+        """The whole time-out of one request: the longest that an order can be on its way to Gunbot and back."""
+        return self.connect_timeout + self.read_timeout
+
+    @property
+    def answer_seconds(self) -> float:
+        """The deadline of every call.
+
+        Whoever raises the time-outs and names no deadline gets a longer one: else no order would fit into it.
+        """
+        named = "deadline" in self.model_fields_set
+        return self.deadline if named else max(self.deadline, self.post_seconds + _READ_SECONDS)
 
     @field_validator("url")
     @classmethod
@@ -351,6 +375,10 @@ def _check(settings: Settings) -> None:
     served = settings.served
     can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
     has_token = bool(served.token_file or served.token.get_secret_value())
+    if served.post_seconds > served.answer_seconds:
+        logger.warning("deadline is less than connect_timeout and read_timeout together: no order can be sent")
+    elif served.answer_seconds > _CLIENTS_WAIT:
+        logger.warning("calls may take %g s; most clients give up after %g", served.answer_seconds, _CLIENTS_WAIT)
     if settings.name == "gunbot" and not served.live and os.environ.get("GUNBOT_TOKEN", "").strip():
         raise ConfigInvalid(
             "GUNBOT_TOKEN is set but no url: without one this would be paper",

@@ -24,6 +24,7 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.deadline import answer_within
 from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.order import Order
@@ -96,9 +97,13 @@ class Dispatcher:
         self._asked: dict[str, str] = {}
 
     async def call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
-        """Answer one call, or ask the client to ask. Never raises: what went wrong is an error answer with a code."""
+        """Answer one call, or ask the client to ask, within the instance's deadline whatever Gunbot does.
+
+        Never raises: what went wrong is an error answer with a code.
+        """
         try:
-            return await self._call(name, arguments, caller)
+            with answer_within(self._settings.served.answer_seconds):
+                return await self._call(name, arguments, caller)
         except GunbotMcpError as exc:
             return error_answer(exc, self._settings.secrets())
         except Exception:  # the top edge: a caller gets a code, the log gets the traceback

@@ -26,6 +26,7 @@ from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
 from gunbot_mcp.guard.sending import Sender, closed
 from gunbot_mcp.guard.timing import Timing
+from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.tickets.channels import CLOCK, Actor
 from gunbot_mcp.tickets.content import hash_nonce
 from gunbot_mcp.tickets.ids import Ids
@@ -150,7 +151,7 @@ class Desk:
             raise closed(ticket)
         self._under_way.add(ticket_id)
         try:
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), answer_within(self._instance.answer_seconds):
                 ticket = await self._sender.approve(ticket, by)
         finally:
             self._under_way.discard(ticket_id)
@@ -215,7 +216,7 @@ class Desk:
             LedgerUnavailable: what is not settled yet is left for the next call.
         """
         await self._outbox.take_in(self._settings.name)
-        lease = timedelta(seconds=4 * (self._instance.connect_timeout + self._instance.read_timeout) + 60)
+        lease = timedelta(seconds=4 * self._instance.post_seconds + 60)
         await recover(self._ledger, self._folder, self._clock, lease=lease, instance=self._settings.name)
 
     async def _tidy(self) -> None:
@@ -247,7 +248,8 @@ class Desk:
             await self.recover()
             ticket = await self._ledger.get(ticket_id) or ticket
         if look and unsettled(ticket):
-            ticket = await self._follower.look(ticket)
+            with answer_within(self._instance.answer_seconds):
+                ticket = await self._follower.look(ticket)
         return ticket
 
     async def market(self, ticket: Ticket, *, balances: bool = False) -> market.BookView:
@@ -288,15 +290,15 @@ class Desk:
         """Return the ticket once it is decided and settled, or as it is after `seconds`. `fresh`: it is pending now.
 
         A decision may be taken by another process, so the ledger is polled; a decision in this process wakes it at
-        once. If the order is being sent, it waits longer: the outcome comes soon.
+        once. If the order is being sent, it waits longer: the outcome comes soon. Its call's own time ends all waiting.
         """
-        grace = self._instance.connect_timeout + self._instance.read_timeout
+        grace = self._instance.post_seconds
         deadline = self._clock.monotonic() + seconds
         while True:
             news = self._news.setdefault(ticket_id, anyio.Event())
             if fresh:
                 fresh = False
-                with anyio.move_on_after(min(self._timing.poll, seconds)):
+                with anyio.move_on_after(min(self._timing.poll, seconds, seconds_left())):
                     await news.wait()
                 continue
             ticket = await self.get(ticket_id)
@@ -304,6 +306,7 @@ class Desk:
             busy = ticket_id in self._under_way
             if ticket.state in IN_FLIGHT or busy:
                 left += grace
+            left = min(left, seconds_left())
             if (ticket.state not in OPEN and not busy) or left <= 0:
                 self._news.pop(ticket_id, None)
                 return ticket

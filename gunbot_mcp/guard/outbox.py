@@ -103,6 +103,12 @@ def halted_before(reason: str) -> Result:
     return Result(state=State.VOID, reason=Reason(ReasonCode.HALTED, {"message": reason}))
 
 
+def no_time(needs: float, left: float) -> Result:
+    """Return the result of a claimed order whose whole time-out (`needs` seconds) no longer fits into its call."""
+    facts = {"needs": f"{needs:.3g}", "left": f"{max(left, 0):.3g}"}
+    return Result(state=State.VOID, reason=Reason(ReasonCode.NO_TIME, facts))
+
+
 def too_late() -> Result:
     """Return the result of a claimed order that was held up for too long."""
     return Result(state=State.VOID, reason=Reason(ReasonCode.TOO_LATE))

@@ -19,6 +19,7 @@ from gunbot_mcp.domain import Cancel
 from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard import cancels, market
 from gunbot_mcp.guard.checks import check_all, check_static, too_many
+from gunbot_mcp.gunbot.deadline import keeping_back
 from gunbot_mcp.tickets import protection
 from gunbot_mcp.tickets.channels import AUTO, SMART_CANCEL, Actor
 from gunbot_mcp.tickets.content import fingerprint, hash_nonce, quote_of
@@ -96,7 +97,8 @@ class Proposer:
             # An order that is sent at once needs its baseline now; one that is approved later gets a fresh one then.
             at_once = send and self._sends_all
             paper = not self._instance.live
-            shown = await market.survey(self._gunbot, order.intent, paper=paper, whole=at_once)
+            with keeping_back(self._instance.post_seconds if at_once else 0):
+                shown = await market.survey(self._gunbot, order.intent, paper=paper, whole=at_once)
             nonce, claim = self._ids.nonce(), self._ids.claim()
             with anyio.CancelScope(shield=True):
                 return await self._write_and_send(order, shown, client, nonce, claim if at_once else None)

@@ -15,11 +15,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
+
 from gunbot_mcp.errors import GatewayError, GunbotMcpError, LedgerUnavailable, LimitExceeded, Refused, TicketClosed
 from gunbot_mcp.guard import market, outbox
 from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.guard.following import unsettled
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.way import Way
+from gunbot_mcp.gunbot.deadline import keeping_back, seconds_left
 from gunbot_mcp.tickets.channels import SENDER, Actor
 from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.ticket import State, Ticket
@@ -87,7 +91,9 @@ class Sender:
         claim = self._ids.claim()
         shown: Survey | BaseException
         try:
-            shown = await market.survey(self._gunbot, ticket.order.intent)
+            # A Gunbot that keeps back what a baseline needs must not use up the order's own time.
+            with keeping_back(self._settings.served.post_seconds):
+                shown = await market.survey(self._gunbot, ticket.order.intent)
         except BaseException as exc:  # noqa: BLE001 - raised again below, once it is recorded what it stopped
             shown = exc
         try:
@@ -181,19 +187,37 @@ class Sender:
         await self._outbox.record(claimed, outbox.not_sent(exc), attempts=1)
 
     async def send(self, claimed: Ticket) -> Ticket:
-        """Send a ticket that this process has claimed: one POST, recorded, then one look for the order."""
-        try:
-            result = self._too_late(claimed) or await outbox.post_once(self._gunbot, claimed.order)
-        except BaseException as exc:
-            await self._outbox.record(claimed, outbox.cut_off(exc))
-            raise
-        done = await self._outbox.record(claimed, result)
-        if not unsettled(done):
-            return done
-        done = await self._follower.look(done)
+        """Send a ticket that this process has claimed: one POST, recorded, then one look for the order.
+
+        The POST begins only if its whole time-out still fits into the call's time. Once begun, it goes on in the
+        background when that time is over, and the ticket comes back as it is then.
+        """
+        stopped, way = self._no_time(), Way(claimed)
+        if self._later is None:
+            await way.go(self._carry(way, stopped))
+        else:
+            self._later(lambda: way.go(self._carry(way, stopped)))
+        return await way.end()
+
+    async def _carry(self, way: Way, stopped: Result | None) -> None:
+        claimed = way.ticket
+        with anyio.CancelScope(shield=True):
+            try:
+                result = self._too_late(claimed) or stopped or await outbox.post_once(self._gunbot, claimed.order)
+            except BaseException as exc:
+                await self._outbox.record(claimed, outbox.cut_off(exc))
+                raise
+            way.ticket = await self._outbox.record(claimed, result)
+        if not unsettled(way.ticket):
+            return
+        way.ticket = done = await self._follower.look(way.ticket)
         if self._later is not None and unsettled(done):
             self._later(lambda: self._follower.follow(done))
-        return done
+
+    def _no_time(self) -> Result | None:
+        """Return why a POST must not begin any more: it could outlast the call. None: it may."""
+        needs, left = self._settings.served.post_seconds, seconds_left()
+        return outbox.no_time(needs, left) if needs > left else None
 
     def _too_late(self, ticket: Ticket) -> Result | None:
         """Return why a claimed order must not be sent any more, or None if it may be.

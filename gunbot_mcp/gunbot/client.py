@@ -1,26 +1,23 @@
 """Gunbot over HTTP. One pooled client; GETs are retried with backoff, a POST is sent exactly once.
 
-Every failure becomes one code, here and nowhere else:
+A request has `read_timeout` for its whole answer, however slowly it drips. Reads and their retries also share the time
+of the call that needs them (`deadline.py`); an order, once begun, has its own whole time.
 
-    connection refused, no route, TLS, no free connection  gateway_unreachable       delivered=False
-    connection dropped, half an answer                     gateway_unreachable       delivered=True
-    no answer in time                                      gateway_timeout
-    401                                                    unauthorized
-    4xx in Gunbot's shape, 200 with status "error"         gateway_rejected
-    5xx, redirects, anything that is not Gunbot's JSON     gateway_invalid_response
+What each failure is called stands in `failures.py`.
 """
 
 import functools
 import logging
+import math
 import random
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
 import anyio
 import httpx2
-from pydantic_core import from_json
 
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
@@ -30,15 +27,17 @@ from gunbot_mcp.errors import (
     ConfigInvalid,
     GatewayError,
     GatewayInvalidResponse,
-    GatewayRejected,
-    GatewayTimeout,
     GatewayUnreachable,
     Unauthorized,
     clean,
 )
-from gunbot_mcp.gunbot import records
+from gunbot_mcp.gunbot import failures, records
+from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
+from gunbot_mcp.gunbot.failures import transport_failure, understand
 from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.patience import Patience
 from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs
+from gunbot_mcp.gunbot.remembered import Remembered
 from gunbot_mcp.gunbot.wire import json_text, query_text
 from gunbot_mcp.tokens import is_token
 
@@ -65,9 +64,6 @@ READS: Mapping[str, str] = {
 """What the guards need besides the seventeen. `/config/*`, `/files/*` and `/license/*` carry or change secrets: they,
 like every other path, cannot be called through this client at all."""
 
-_HTTP_OK, _HTTP_UNAUTHORIZED, _HTTP_CLIENT_ERROR, _HTTP_SERVER_ERROR = 200, 401, 400, 500
-_TOO_MANY = 429
-
 
 def allowed_calls() -> frozenset[tuple[str, str]]:
     """Return (method, path) of everything that a client made now may call: the table's rows and `READS`."""
@@ -86,10 +82,12 @@ class Gunbot:
         backoff: float = BACKOFF_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_body: int = MAX_BODY,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`transport` replaces the network (the embedded paper gateway; tests).
 
         A GET that is tried again waits about twice `backoff` seconds first, then four times; `sleep` does the waiting.
+        `monotonic` counts how old a remembered answer is.
         """
         self._instance = instance
         self._allowed = allowed_calls()
@@ -100,10 +98,12 @@ class Gunbot:
             if secret
         )
         self._login_lock = anyio.Lock()
+        self._login_failure: GatewayError | None = None
         self._transport = transport
         self._backoff = backoff
         self._sleep = sleep
         self._max_body = max_body
+        self._pairs = Remembered[tuple[str, ...]](monotonic=monotonic)
         self._verify = True if transport is not None else _tls(instance)
 
     @functools.cached_property
@@ -115,9 +115,6 @@ class Gunbot:
             base_url=instance.url or "http://paper.invalid",
             transport=self._transport,
             verify=self._verify,
-            timeout=httpx2.Timeout(
-                instance.read_timeout, connect=instance.connect_timeout, pool=instance.connect_timeout
-            ),
             # Node closes idle connections after 5 s: an order that is sent at that moment would be lost.
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=2),
             headers={
@@ -152,10 +149,10 @@ class Gunbot:
             GatewayRejected, Unauthorized: Gunbot said no; the order does not exist.
             GatewayError: with `delivered` False it never arrived; otherwise it is unknown whether it did.
         """
-        if not self._token and self._instance.password.get_secret_value():
+        if not self._token and self._can_log_in:
             # Logging in takes time, and meanwhile the checks of this order would become out of date.
             raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
-        answer = await self._call("POST", endpoint.path, body={"data": args.wire()})
+        answer = await self._send("POST", endpoint.path, body={"data": args.wire()}, within=math.inf)
         if not isinstance(answer, dict) or cast("dict[str, Any]", answer).get("status") != "success":
             raise GatewayInvalidResponse(
                 "Gunbot's answer to the order is not one that it documents", "look for the order before trying again"
@@ -191,11 +188,19 @@ class Gunbot:
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
 
     async def pairs(self, exchange: str) -> list[str]:
+        """Return the names of the pairs that an exchange has, as Gunbot knows them; what it said is kept for a minute.
+
+        Raises:
+            GatewayError: Gunbot cannot be asked, or its answer has no list of pairs.
+        """
+        return list(await self._pairs.get(exchange, lambda: self._ask_pairs(exchange)))
+
+    async def _ask_pairs(self, exchange: str) -> tuple[str, ...]:
         answer = await self._get("/pairs", {"exchange": exchange})
         found = answer.get("pairList")
         if not isinstance(found, list):
             raise GatewayInvalidResponse("Gunbot's answer has no pairList", "check that the url is Gunbot's")
-        return [str(name) for name in cast("list[Any]", found)]
+        return tuple(str(name) for name in cast("list[Any]", found))
 
     async def server_time(self) -> int:
         """Return Gunbot's clock in milliseconds since the epoch."""
@@ -209,26 +214,46 @@ class Gunbot:
         return await self._get("/auth/status", {})
 
     async def _get(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """GET an object, trying again where that is harmless and could help."""
-        attempt = 1
-        while True:
-            try:
-                return _object(await self._call("GET", path, query=query))
-            except GatewayError as exc:
-                if attempt >= GET_ATTEMPTS or not exc.retryable:
-                    raise
-                logger.info("GET %s: %s; trying again", path, exc.code)
-            # Full jitter, so that several readers do not retry at the same moments.
-            await self._sleep(self._backoff * 2**attempt * (0.5 + random.random() / 2))  # noqa: S311 - not a secret
-            attempt += 1
+        """GET an object, trying again where that is harmless, could help, and there is time for it."""
+        return _object(await self._call("GET", path, query=query, attempts=GET_ATTEMPTS))
 
     async def _call(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        attempts: int = 1,
     ) -> Any:  # noqa: ANN401 - any JSON value
-        if (method, path) not in self._allowed:
-            raise AssertionError(f"{method} {path} is not among the paths that this client may call")
-        await self.log_in()
-        return await self._send(method, path, query=query, body=body)
+        """Read something, logging in first where that is needed, and once more where the login has run out.
+
+        A login that fails is not tried again: it is a POST, and Gunbot may count wrong passwords.
+        """
+        with answer_within(self._instance.answer_seconds):
+            await self.log_in()
+            renewed, attempt = not self._can_log_in, 1
+            while True:
+                try:
+                    return await self._send(method, path, query=query, body=body, within=seconds_left())
+                except Unauthorized:
+                    if renewed:
+                        raise
+                    renewed = True
+                    await self.log_in()
+                    continue
+                except GatewayError as exc:
+                    # Full jitter, so that several readers do not retry at the same moments.
+                    pause = self._backoff * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311 - not a secret
+                    if attempt >= attempts or not exc.retryable or pause >= seconds_left():
+                        raise
+                    logger.info("%s %s: %s; trying again", method, path, exc.code)
+                await self._sleep(pause)
+                attempt += 1
+
+    @property
+    def _can_log_in(self) -> bool:
+        return bool(self._instance.password.get_secret_value())
 
     async def log_in(self) -> None:
         """Log in where a password is configured and there is no token; every read does so by itself.
@@ -236,53 +261,84 @@ class Gunbot:
         Raises:
             GatewayError: nothing but the login was sent.
         """
-        if self._token or not self._instance.password.get_secret_value():
+        if self._token or not self._can_log_in:
             return
-        try:
-            await self._log_in()
-        except GatewayError as exc:
-            # Whatever became of the login, the call that needs it was not sent.
-            exc.delivered = False
-            raise
-
-    async def _log_in(self) -> None:
+        before = self._login_failure
         async with self._login_lock:
             if self._token:
                 return
-            password = encrypt_password(
-                self._instance.password.get_secret_value(), self._instance.wallet.get_secret_value()
-            )
-            answer = _object(await self._send("POST", "/auth/login", body={"password": password}))
-            token = answer.get("token")
-            if not isinstance(token, str) or not is_token(token):
-                raise Unauthorized("Gunbot's login gave no token", "check password and wallet", delivered=False)
-            self._token = token
-            self._secrets = (*self._secrets, token)
+            if self._login_failure is not None and self._login_failure is not before:
+                # Somebody tried while this one waited for its turn: the same password would fail again.
+                raise self._login_failure
+            try:
+                self._token = await self._log_in()
+            except GatewayError as exc:
+                # Whatever became of the login, the call that needs it was not sent.
+                exc.delivered = False
+                self._login_failure = exc
+                raise
+            self._secrets = (*self._secrets, self._token)
+
+    async def _log_in(self) -> str:
+        password = encrypt_password(
+            self._instance.password.get_secret_value(), self._instance.wallet.get_secret_value()
+        )
+        answer = _object(await self._send("POST", _LOGIN, body={"password": password}, within=seconds_left()))
+        token = answer.get("token")
+        if not isinstance(token, str) or not is_token(token):
+            raise Unauthorized("Gunbot's login gave no token", failures.LOGIN_HINT)
+        return token
 
     async def _send(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        within: float,
     ) -> Any:  # noqa: ANN401 - any JSON value
+        """Send one request, once. `within`: the most seconds that it may take."""
+        if (method, path) not in self._allowed:
+            raise AssertionError(f"{method} {path} is not among the paths that this client may call")
         url = API + path + (f"?{query_text(query)}" if query else "")
+        patience, token = Patience(self._instance, within), self._token
         request = self._http.build_request(
             method,
             url,
             content=None if body is None else json_text(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=patience.timeout,
+            extensions={"trace": patience.trace},
         )
+        answered: tuple[int, bytes] | None = None
         try:
-            response = await self._http.send(request, stream=True)
-            try:
-                content = await self._read(response)
-            finally:
-                await response.aclose()
+            with patience.scope:
+                response = await self._http.send(request, stream=True)
+                try:
+                    answered = response.status_code, await self._read(response)
+                finally:
+                    await response.aclose()
         except httpx2.TransportError as exc:
             logger.debug("%s %s: %s", method, path, type(exc).__name__)
             # Not its cause: such an exception may quote a header line, and a traceback in a log would show it.
-            raise _transport_failure(exc) from None
+            raise transport_failure(exc) from None
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
             raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from None
-        logger.debug("%s %s: %d", method, path, response.status_code)
-        return self._understand(response.status_code, content if path == _LOGIN else self._without_secrets(content))
+        if answered is None:
+            raise patience.lost()
+        status, content = answered
+        logger.debug("%s %s: %d", method, path, status)
+        if path == _LOGIN:
+            return understand(status, content, failures.login_refused, self._secrets)
+        try:
+            refused = failures.login_expired if self._can_log_in else failures.refused
+            return understand(status, self._without_secrets(content), refused, self._secrets)
+        except Unauthorized:
+            # The login has run out; the next call logs in again. Another one may have done so meanwhile.
+            if self._can_log_in and self._token == token:
+                self._token = ""
+            raise
 
     async def _read(self, response: httpx2.Response) -> bytes:
         content = bytearray()
@@ -301,50 +357,6 @@ class Gunbot:
             if len(secret) >= _SECRET_LENGTH and secret.encode() in content:
                 content = content.replace(secret.encode(), b"***")
         return content
-
-    def _understand(self, status: int, content: bytes) -> Any:  # noqa: ANN401 - any JSON value
-        try:
-            body: Any = from_json(content, allow_inf_nan=False)
-        except ValueError:
-            body = None
-        shaped = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-        said = clean(shaped.get("message") or "no reason given", secrets=self._secrets)
-        if status == _HTTP_UNAUTHORIZED:
-            if self._instance.password.get_secret_value():
-                self._token = ""  # the login has expired; the next call logs in again, this one is not repeated
-            raise Unauthorized(
-                f"Gunbot does not accept the token: {said}", "copy a fresh token from Gunbot's GUI, see the README"
-            )
-        if status == _HTTP_OK and body is not None:
-            if shaped.get("status") == "error":
-                raise GatewayRejected(f"Gunbot said no: {said}", _REJECTED_HINT)
-            return cast("object", body)
-        if _HTTP_CLIENT_ERROR <= status < _HTTP_SERVER_ERROR and shaped.get("status") == "error":
-            raise GatewayRejected(f"Gunbot said no: {said}", _REJECTED_HINT)
-        if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:
-            raise _Faltering(f"Gunbot answered {status}: {said}", "look at Gunbot's own log")
-        what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004
-        raise GatewayInvalidResponse(f"the url answered {status} with {what}", "check url: scheme, host and port")
-
-
-class _Faltering(GatewayInvalidResponse):
-    """A 5xx: worth another GET."""
-
-    retryable = True
-
-
-_REJECTED_HINT = "check pair, amount, price and balance; a pair of that exchange must be active in Gunbot"
-
-
-def _transport_failure(exc: httpx2.TransportError) -> GatewayError:
-    if isinstance(exc, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.UnsupportedProtocol):
-        hint = "start Gunbot, check url and port"
-        if "CERTIFICATE" in str(exc).upper():
-            hint = "Gunbot's certificate is not trusted: set ca_file"
-        return GatewayUnreachable("Gunbot cannot be reached; nothing was sent", hint, delivered=False)
-    if isinstance(exc, httpx2.TimeoutException):
-        return GatewayTimeout("Gunbot did not answer in time", "raise read_timeout, look at Gunbot's load")
-    return GatewayUnreachable("the connection to Gunbot broke off", "look at Gunbot and at what stands between")
 
 
 def _object(answer: object) -> dict[str, Any]:

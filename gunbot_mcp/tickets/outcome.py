@@ -95,6 +95,13 @@ def _declined_reason(ticket: Ticket, _: Reason) -> str:
     return f"declined {clean(who.place, 120)}"
 
 
+def _no_time(_: Ticket, reason: Reason) -> str:
+    return (
+        f"nothing was sent: waiting for Gunbot's answer may take {_fact(reason, 'needs')} s, and its call had only "
+        f"{_fact(reason, 'left')} s left; Gunbot answers slowly"
+    )
+
+
 _REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
     ReasonCode.TAKEN: lambda _t, _r: "Gunbot took the order",
     ReasonCode.FOUND: lambda t, _r: f"found in the {WHERE[t.observed.where]}" if t.observed else "found",
@@ -112,6 +119,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
     ReasonCode.CHECK_FAILED: lambda _t, r: f"nothing was sent: {_fact(r)}",
     ReasonCode.NOT_SENT: lambda _t, r: f"nothing was sent: {_stopper(r)} before sending",
     ReasonCode.HALTED: lambda _t, r: f"nothing was sent: trading is halted: {_fact(r)}",
+    ReasonCode.NO_TIME: _no_time,
     ReasonCode.TOO_LATE: lambda _t, _r: "nothing was sent: too much time passed after the claim",
     ReasonCode.SENDER_LOST_BEFORE: lambda _t, r: f"{_lost(r)} after the approval; nothing was sent",
     ReasonCode.DECLINED: _declined_reason,

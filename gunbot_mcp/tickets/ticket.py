@@ -66,6 +66,7 @@ class ReasonCode(StrEnum):
     CHECK_FAILED = "check_failed"  # message: which check, before sending
     NOT_SENT = "not_sent"  # by: fault | stopped; before the POST
     HALTED = "halted"  # message: why
+    NO_TIME = "no_time"  # needs, left: seconds of the order's own time-out, and of its call
     TOO_LATE = "too_late"  # too much time passed after the claim
     SENDER_LOST_BEFORE = "sender_lost_before"  # ended; after the approval, before the claim
     DECLINED = "declined"

@@ -1,6 +1,7 @@
 """Setting up: doctor, install, schemas, demo."""
 
 import functools
+import json
 import os
 import re
 import stat

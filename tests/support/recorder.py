@@ -54,10 +54,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Bytes to write, and what happens then: `keep` the connection, `close` it, `reset` it, or `hang`."""
+    """Bytes to write, and what happens then: `keep` the connection, `close` it, `reset` it, or `hang`.
+
+    `late` is how many seconds pass before the first byte, `drip` before every other one; `after` is waited for first.
+    """
 
     raw: bytes
     then: str = "keep"
+    late: float = 0
+    drip: float = 0
+    after: threading.Event | None = None
 
 
 @dataclass(slots=True)
@@ -186,7 +192,14 @@ class _Connection(socketserver.BaseRequestHandler):
 
     @staticmethod
     def _answer(connection: socket.socket, reply: Reply, recorder: Recorder) -> bool:
-        connection.sendall(reply.raw)
+        if reply.after is not None:
+            reply.after.wait(60)
+        recorder.released.wait(reply.late)
+        whole = len(reply.raw) if not reply.drip else 1
+        for start in range(0, len(reply.raw), max(whole, 1)):
+            if start:
+                recorder.released.wait(reply.drip)
+            connection.sendall(reply.raw[start : start + whole])
         if reply.then == "hang":
             recorder.released.wait(60)
         if reply.then == "reset":

@@ -1,0 +1,40 @@
+"""How long one request may take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import httpx2
+
+from gunbot_mcp.config import Instance
+from gunbot_mcp.errors import GatewayError
+from gunbot_mcp.gunbot.failures import no_answer, unreachable
+
+_EARLIER = 0.9
+
+
+class Patience:
+    """How long one request may take: time to connect, then `read_timeout` for the whole answer; `within` in all.
+
+    The HTTP library's own read time-out begins anew with every byte, so a Gunbot that drips would never reach it.
+    """
+
+    def __init__(self, instance: Instance, within: float) -> None:
+        self._read_timeout = instance.read_timeout
+        self._connecting = self._sending = False
+        self.scope = anyio.CancelScope(deadline=anyio.current_time() + min(instance.post_seconds, within))
+        # Connecting gives up by itself a little earlier: the HTTP library, cut off from outside amid a TLS handshake,
+        # would leave its socket open.
+        connect = min(instance.connect_timeout, max(within, 0) * _EARLIER)
+        self.timeout = httpx2.Timeout(instance.read_timeout, connect=connect, pool=connect)
+
+    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+        """Hear from the HTTP library where the request is; another transport (the paper gateway's) says nothing."""
+        self._connecting = True
+        if event.endswith("send_request_headers.started"):
+            self._sending = True
+            self.scope.deadline = min(self.scope.deadline, anyio.current_time() + self._read_timeout)
+
+    def lost(self) -> GatewayError:
+        """Return the error of a request whose time is over."""
+        return unreachable() if self._connecting and not self._sending else no_answer()
