@@ -14,6 +14,7 @@ import functools
 import logging
 import random
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
@@ -38,6 +39,7 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.gunbot import records
 from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.remembered import Remembered
 from gunbot_mcp.gunbot.wire import json_text, query_text
 
 logger = logging.getLogger(__name__)
@@ -84,10 +86,12 @@ class Gunbot:
         backoff: float = BACKOFF_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_body: int = MAX_BODY,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`transport` replaces the network (the embedded paper gateway; tests).
 
         A GET that is tried again waits about twice `backoff` seconds first, then four times; `sleep` does the waiting.
+        `monotonic` counts how old a remembered answer is.
         """
         self._instance = instance
         self._allowed = allowed_calls()
@@ -102,6 +106,7 @@ class Gunbot:
         self._backoff = backoff
         self._sleep = sleep
         self._max_body = max_body
+        self._pairs = Remembered[tuple[str, ...]](monotonic=monotonic)
         self._verify = True if transport is not None else _tls(instance)
 
     @functools.cached_property
@@ -188,11 +193,19 @@ class Gunbot:
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
 
     async def pairs(self, exchange: str) -> list[str]:
+        """Return the names of the pairs that an exchange has, as Gunbot knows them; what it said is kept for a minute.
+
+        Raises:
+            GatewayError: Gunbot cannot be asked, or its answer has no list of pairs.
+        """
+        return list(await self._pairs.get(exchange, lambda: self._ask_pairs(exchange)))
+
+    async def _ask_pairs(self, exchange: str) -> tuple[str, ...]:
         answer = await self._get("/pairs", {"exchange": exchange})
         found = answer.get("pairList")
         if not isinstance(found, list):
             raise GatewayInvalidResponse("Gunbot's answer has no pairList", "check that the url is Gunbot's")
-        return [str(name) for name in cast("list[Any]", found)]
+        return tuple(str(name) for name in cast("list[Any]", found))
 
     async def server_time(self) -> int:
         """Return Gunbot's clock in milliseconds since the epoch."""
