@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 DOCUMENTED = (
     "alpaca asterdex asterFutures binance binanceus binanceFutures bingx bitfinex bitget bitmex bitmex_testnet bybit "
     "cex coinbase cryptocom dydx dydx4 gateio hitbtc huobi hyperliquid kraken krakenFutures kucoin mexc okex5 poloniex "
-    "mex_gunthy futures_gunthy okgunbot"
+    "mex_gunthy futures_gunthy okgunbot bydfi pancakeswap"
 )
-FUTURES_ONLY = "binanceFutures bitmex bitmex_testnet dydx dydx4 krakenFutures asterFutures futures_gunthy"
+FUTURES_ONLY = "binanceFutures bitmex bitmex_testnet dydx dydx4 krakenFutures asterFutures futures_gunthy bydfi"
 BOTH = "bybit bitget okex5 hyperliquid"
 BINANCE_ONLY = (Capability.STOP_LIMIT, Capability.TRAILING_STOP, Capability.OCO)
 ORDER: dict[str, Any] = {"pair": "USDT-BTC", "amount": 1}

@@ -20,6 +20,7 @@ from gunbot_mcp.domain import (
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.tickets.notional import Notional
 from gunbot_mcp.tickets.ticket import Ticket
+from gunbot_mcp.tickets.units import size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,27 @@ def headline_of(ticket: Ticket) -> Sentence:
     if ticket.notional is None or ticket.asset is None:
         return Sentence(ticket.summary)
     intent = ticket.order.intent
-    pieces = Sentence(what(intent), worth(intent, ticket.notional, ticket.asset))
+    pieces = Sentence(what(intent, contract_size=ticket.contract_size), worth(intent, ticket.notional, ticket.asset))
     return pieces if str(pieces) == ticket.summary else Sentence(ticket.summary)
 
 
-def sentence(intent: Intent, worst: Notional | None = None, seen: OpenOrder | None = None) -> str:
+def sentence(
+    intent: Intent,
+    worst: Notional | None = None,
+    seen: OpenOrder | None = None,
+    contract_size: Decimal | None = None,
+) -> str:
     """Return e.g. `Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees`."""
-    return what(intent, seen) + (worth(intent, worst.amount, worst.asset) if worst else "")
+    return what(intent, seen, contract_size) + (worth(intent, worst.amount, worst.asset) if worst else "")
 
 
-def what(intent: Intent, seen: OpenOrder | None = None) -> str:
+def what(intent: Intent, seen: OpenOrder | None = None, contract_size: Decimal | None = None) -> str:
     """Return the sentence without its worth: `Buy 0.001 BTC at 50000 USDT on binance`."""
     if isinstance(intent, Cancel):
         return _cancel(intent, seen)
     paying, traded = assets_of(intent)
     side = side_of(intent)
-    size = f"{decimal_text(intent.amount)} {traded}"
+    size = size_text(intent.amount, traded, contract_size)
     if isinstance(intent, Close):
         pair = Pair.parse(intent.pair)
         hedge = f"{pair.hedge} " if pair and pair.hedge else ""
