@@ -320,7 +320,7 @@ ENDPOINTS = (
         effect=Effect.ORDER,
         intent=_trailing_stop(Side.BUY),
         needs=Capability.TRAILING_STOP,
-        about="Binance: trailing stop buy, for a price that turns up; Gunbot decides how it trails.",
+        about="Binance: buy once the price turns up; Gunbot decides how it trails.",
     ),
     Endpoint(
         name="sell_trailing_stop",
@@ -331,7 +331,7 @@ ENDPOINTS = (
         effect=Effect.ORDER,
         intent=_trailing_stop(Side.SELL),
         needs=Capability.TRAILING_STOP,
-        about="Binance: trailing stop sell, for a price that turns down; Gunbot decides how it trails.",
+        about="Binance: sell once the price turns down; Gunbot decides how it trails.",
     ),
     Endpoint(
         name="buy_oco",

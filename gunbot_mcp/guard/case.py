@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
 
@@ -133,8 +134,7 @@ class Cases:
             count = await write.count_since(name, minute, cancels=True) if new else 0
             return replace(self.static(order), minute_count=count, pairs=pairs)
         asset = intent.pair.partition("-")[0]
-        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        totals = await write.totals(name, asset, day, exclude=exclude, purpose=purpose_of(intent))
+        totals = await write.totals(name, asset, midnight(now), exclude=exclude, purpose=purpose_of(intent))
         lock = await write.lock(name, intent.exchange, intent.pair, side_of(intent).value)
         window = timedelta(seconds=self._instance.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None

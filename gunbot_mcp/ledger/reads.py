@@ -31,6 +31,7 @@ from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, r
 from gunbot_mcp.ledger.tables import events, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.spent import Sent, sum_of
 from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, State, Ticket
 
 Query = Select[Any]
@@ -146,14 +147,9 @@ class Reads(ABC):
 
         With a `purpose`, only orders of that purpose add up; all count.
         """
-        found = await self._run(SENT_SINCE, {"instance": instance, "since": instant_text(since)})
-        sent = [row for row in found.all() if row.state in SPENT and row.id != exclude]
-        amounts = (
-            money_of(row.notional)
-            for row in sent
-            if row.asset == asset and row.notional is not None and purpose in {None, _purpose(row)}
-        )
-        return Totals(sum(amounts, Decimal(0)), len(sent))
+        found = await self._rows(SENT_SINCE, instance=instance, since=instant_text(since))
+        sent = [one for one in sent_of(found) if one.ticket != exclude]
+        return Totals(sum_of(sent, asset, purpose), len(sent))
 
     async def count_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
         """Return how many order tickets (or cancels) were made since then, whatever became of them."""
@@ -221,12 +217,21 @@ class Reads(ABC):
         return ticket_of(found[0]) if found else None
 
 
-def _purpose(row: Any) -> Purpose:  # noqa: ANN401 - a row of SENT_SINCE
+def sent_of(found: Iterable[Row]) -> list[Sent]:
+    """Return the orders of `SENT_SINCE` that count."""
+    return [
+        Sent(row["id"], None if row["notional"] is None else money_of(row["notional"]), row["asset"], _purpose(row))
+        for row in found
+        if row["state"] in SPENT
+    ]
+
+
+def _purpose(row: Row) -> Purpose:
     """Return an order's purpose from what its row says: version 0.1 did not write it down."""
-    endpoint = BY_NAME.get(row.tool)
+    endpoint = BY_NAME.get(row["tool"])
     if endpoint is not None and endpoint.needs is Capability.CLOSE:
         return Purpose.EXIT
-    return purpose_of_row(row.exchange, row.pair, Side(row.side))
+    return purpose_of_row(row["exchange"], row["pair"], Side(row["side"]))
 
 
 def _place(ticket: Ticket) -> dict[str, Any]:
