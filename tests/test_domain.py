@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gunbot_mcp.domain import Close, Leg, Pair, Place, Side, decimal_text, exact_number, side_of, to_decimal
+from gunbot_mcp.domain import (
+    Close,
+    Leg,
+    Pair,
+    Place,
+    Side,
+    decimal_text,
+    exact_number,
+    exact_or_zero,
+    side_of,
+    to_decimal,
+)
 
 
 @given(st.floats(min_value=1e-18, max_value=1e18) | st.integers(min_value=1, max_value=10**18))
@@ -85,3 +96,30 @@ def test_an_order_trades_on_its_own_side() -> None:
     order = Place(side=Side.BUY, exchange="binance", pair="USDT-BTC", amount=Decimal(1), legs=(Leg(),))
 
     assert side_of(order) is Side.BUY
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["XBT-USD", "XBT-USDT", "XBT-MONTH", "XBT-QUART", "ETH-QUART", "USD-BTC-200417", "USD-BTC-200417-LONG", "XBTUSD"],
+)
+def test_a_future_with_a_name_of_its_own_says_no_paying_asset(name: str) -> None:
+    assert Pair.parse(name) is None
+
+
+@pytest.mark.parametrize(("name", "paying"), [("USD-XBT", "USD"), ("XBT-ETH", "XBT"), ("USDT-BTC-SHORT", "USDT")])
+def test_a_name_that_begins_with_what_pays_is_read_so(name: str, paying: str) -> None:
+    found = Pair.parse(name)
+
+    assert found is not None
+    assert found.paying == paying
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, Decimal(0), Decimal("0.00")])
+def test_zero_may_stand_for_no_price(zero: object) -> None:
+    assert str(exact_or_zero(zero)) == "0"
+
+
+@pytest.mark.parametrize("value", [False, -1, "0", None, float("nan"), 1e-30])
+def test_nothing_else_that_is_no_price_may(value: object) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        exact_or_zero(value)
