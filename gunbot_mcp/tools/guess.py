@@ -19,6 +19,7 @@ _VERBS: Mapping[str, Effect] = {
 }
 _OWN = frozenset({"buy", "sell", "close"})
 """Verbs that begin the names of tools: such a name means one of those, and no other."""
+_DONE_WITH: Mapping[Effect, str] = {Effect.ORDER: "placed", Effect.CANCEL: "cancelled"}
 _ALIKE, _A_TYPO = 0.6, 0.75
 """How alike names must be; an order's, as much as a word that was mistyped."""
 
@@ -33,8 +34,8 @@ def guess(name: str, tools: Iterable[AnyTool]) -> str:
     near = difflib.get_close_matches(name, fitting, n=1, cutoff=_A_TYPO if kind is Effect.ORDER else _ALIKE)
     if near:
         return f"did you mean {near[0]}?"
-    if kind is Effect.ORDER and fitting:
-        return "orders are placed with " + ", ".join(fitting)
+    if kind in _DONE_WITH and fitting:
+        return f"orders are {_DONE_WITH[kind]} with " + ", ".join(fitting)
     return "tools/list names all tools"
 
 
