@@ -11,12 +11,23 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
-from gunbot_mcp.domain import exact_number
+from gunbot_mcp.domain import exact_number, exact_or_zero
 from gunbot_mcp.errors import InvalidArguments, clean
+from gunbot_mcp.exchanges import right_name
 
 _EXCHANGE = r"[A-Za-z][A-Za-z0-9_]*(?:#[1-9][0-9]?)?"
+_LONGEST = 64
 _PAIR = r"[A-Za-z0-9]+(?:[._:-][A-Za-z0-9]+)*"
 
 
@@ -29,16 +40,37 @@ def _zone(name: str) -> str:
     raise ValueError("must be an IANA time zone, for example Europe/Berlin or UTC")
 
 
+_CALL = "call"
+
+
+def _as_gunbot_writes_it(value: object, info: ValidationInfo) -> object:
+    """Refuse another spelling of an exchange in a call. A stored ticket stays readable, whatever it says.
+
+    Raises:
+        ValueError: names the right one; nothing is corrected in silence.
+    """
+    if info.context != _CALL or not isinstance(value, str) or len(value) > _LONGEST:
+        return value
+    exchange, slash, pair = value.partition("/")
+    right = right_name(exchange)
+    if right != exchange:
+        raise ValueError(f"must be {clean(right + slash + pair, _LONGEST)}: Gunbot writes this exchange {right!r}")
+    return value
+
+
 def _string(example: str = "") -> WithJsonSchema:
     """Return the short schema of a string: its pattern is checked here, and would cost every client tokens."""
     return WithJsonSchema({"type": "string", **({"description": f"e.g. {example}"} if example else {})})
 
 
-Exchange = Annotated[str, Field(pattern=f"^{_EXCHANGE}$", max_length=64), _string()]
+_EXACTLY = BeforeValidator(_as_gunbot_writes_it)
+Exchange = Annotated[str, Field(pattern=f"^{_EXCHANGE}$", max_length=64), _EXACTLY, _string()]
 PairName = Annotated[str, Field(pattern=f"^{_PAIR}$", max_length=64), _string()]
-Key = Annotated[str, Field(pattern=f"^{_EXCHANGE}/{_PAIR}$", max_length=64), _string("binance/USDT-BTC")]
+Key = Annotated[str, Field(pattern=f"^{_EXCHANGE}/{_PAIR}$", max_length=64), _EXACTLY, _string("binance/USDT-BTC")]
 Keys = Annotated[list[Key], Field(min_length=1, max_length=100)]
 Number = Annotated[Decimal, BeforeValidator(exact_number), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+MarketPrice = Annotated[Decimal, BeforeValidator(exact_or_zero), WithJsonSchema({"type": "number", "minimum": 0})]
+"""0 is Gunbot's own way to say "the market's"."""
 Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=128), _string()]
 Page = Annotated[int, Field(ge=0, le=1_000_000_000), WithJsonSchema({"type": "integer", "minimum": 0})]
 PageSize = Annotated[int, Field(ge=1, le=1000)]
@@ -107,7 +139,7 @@ def parse_arguments(model: type[AnyArgs], arguments: object) -> AnyArgs:
     if null is not None:
         raise InvalidArguments(f"{null} must not be null", f"leave it out, or {_fix_for(model, null)}")
     try:
-        return model.model_validate(arguments)
+        return model.model_validate(arguments, context=_CALL)
     except ValidationError as exc:
         problems, fixes = zip(*(_explain(model, dict(error)) for error in exc.errors()[:_TOLD]), strict=True)
         more = f"; and {exc.error_count() - _TOLD} more" if exc.error_count() > _TOLD else ""

@@ -14,6 +14,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,9 +29,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gunbot_mcp.domain import Capability
+from gunbot_mcp.arguments import Key
+from gunbot_mcp.domain import MAX_NUMBER, MIN_NUMBER, Capability, Pair
 from gunbot_mcp.errors import ConfigInvalid, ReadOnly, clean
-from gunbot_mcp.limits import Limits, Seconds, Section
+from gunbot_mcp.exchanges import right_name
+from gunbot_mcp.limits import Limits, Money, Seconds, Section
 from gunbot_mcp.tokens import plain_token, read_token
 
 logger = logging.getLogger(__name__)
@@ -120,6 +123,23 @@ class Instance(Section):
     seed: Annotated[int, Field(ge=0, description="Paper: the seed of the price path.")] = 1
     market: Annotated[str, Field(description="Paper: walk, manual or replay:FILE.")] = "walk"
     limits: Limits = Field(default_factory=Limits)
+    contracts: Annotated[
+        dict[Key, Money],
+        Field(description="How much of its traded asset one contract of exchange/pair holds, if amounts count those."),
+    ] = Field(default_factory=dict[str, Decimal])
+
+    @field_validator("contracts")
+    @classmethod
+    def _sizes_of_pairs(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        for key, size in value.items():
+            exchange, _, pair = key.partition("/")
+            if right_name(exchange) != exchange:
+                raise ValueError(f"{key}: Gunbot writes this exchange {right_name(exchange)!r}")
+            if Pair.parse(pair) is None:
+                raise ValueError(f"{key}: the name does not say which asset pays, so a size would not help")
+            if not MIN_NUMBER <= size <= MAX_NUMBER:
+                raise ValueError(f"{key}: the size of a contract must be between 1e-18 and 1e18")
+        return value
 
     @property
     def live(self) -> bool:

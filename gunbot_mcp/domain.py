@@ -106,6 +106,10 @@ class Cancel:
 Intent = Place | Close | Cancel
 
 
+_TERMS = frozenset({"WEEK", "BIWEEK", "MONTH", "BIMONTH", "QUART", "BIQUART", "QUARTER", "BIQUARTER"})
+"""How long a future runs: where it stands in a name's second place, no traded asset does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A Gunbot pair, `PAYING-TRADED` or `PAYING-TRADED-LONG|SHORT`: the reverse of the market's own convention.
@@ -119,9 +123,15 @@ class Pair:
 
     @classmethod
     def parse(cls, name: str) -> "Pair | None":
-        """Return the assets of a pair name, or None for names of another form (Bitmex has its own, e.g. XBTUSD)."""
+        """Return the assets of a pair name, or None for names of another form, which say no paying asset.
+
+        Of another form are futures that some exchanges name in their own way: `XBTUSD`, `XBT-USD` (Bitmex, Kraken
+        futures: dollars are not bought with bitcoin there), `XBT-MONTH`, `XBT-QUART`, `USD-BTC-200417` (OKX).
+        """
         parts = name.split("-")
-        if len(parts) == 2 and all(parts):  # noqa: PLR2004 - PAYING-TRADED
+        if len(parts) == 2 and parts[0] == "XBT" and (parts[1] in _TERMS or "USD" in parts[1]):  # noqa: PLR2004
+            return None
+        if len(parts) == 2 and all(parts) and parts[1] not in _TERMS:  # noqa: PLR2004 - PAYING-TRADED
             return cls(parts[0], parts[1])
         if len(parts) == 3 and all(parts) and parts[2] in {"LONG", "SHORT"}:  # noqa: PLR2004 - hedge pair
             return cls(parts[0], parts[1], parts[2])
@@ -170,6 +180,16 @@ def exact_number(value: object) -> Decimal:
     if not MIN_NUMBER <= number <= MAX_NUMBER:
         raise ValueError("must be between 1e-18 and 1e18")
     return number
+
+
+def exact_or_zero(value: object) -> Decimal:
+    """Return a JSON number as `exact_number` does; 0 passes, too.
+
+    Raises:
+        ValueError: see `exact_number`.
+    """
+    zero = isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == 0
+    return Decimal(0) if zero else exact_number(value)
 
 
 def decimal_text(number: Decimal) -> str:

@@ -21,6 +21,7 @@ from gunbot_mcp.arguments import (
     Fields,
     Key,
     Keys,
+    MarketPrice,
     Number,
     Page,
     PageSize,
@@ -56,7 +57,7 @@ class LimitArgs(_Sized):
 
 
 class MarketArgs(_Sized):
-    price: Annotated[Number | None, Field(description="for Gunbot's simulator")] = None
+    price: Annotated[MarketPrice | None, Field(description="for Gunbot's simulator; 0: the market's")] = None
     repeat_of: RepeatOf = None
 
 
@@ -149,7 +150,7 @@ def _limit(side: Side) -> Callable[[LimitArgs], Place]:
 
 def _market(side: Side) -> Callable[[MarketArgs], Place]:
     return lambda a: Place(
-        side=side, exchange=a.exchange, pair=a.pair, amount=a.amount, legs=(Leg(),), reference=a.price
+        side=side, exchange=a.exchange, pair=a.pair, amount=a.amount, legs=(Leg(),), reference=a.price or None
     )
 
 
@@ -319,7 +320,7 @@ ENDPOINTS = (
         effect=Effect.ORDER,
         intent=_trailing_stop(Side.BUY),
         needs=Capability.TRAILING_STOP,
-        about="Binance: buy when the price recovers from its low by |price - stop_price|.",
+        about="Binance: buy once the price turns up; Gunbot decides how it trails.",
     ),
     Endpoint(
         name="sell_trailing_stop",
@@ -330,7 +331,7 @@ ENDPOINTS = (
         effect=Effect.ORDER,
         intent=_trailing_stop(Side.SELL),
         needs=Capability.TRAILING_STOP,
-        about="Binance: sell when the price falls from its high by |price - stop_price|.",
+        about="Binance: sell once the price turns down; Gunbot decides how it trails.",
     ),
     Endpoint(
         name="buy_oco",

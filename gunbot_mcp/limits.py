@@ -1,10 +1,12 @@
 """The limits of one instance: what an order may be, may cost, and how often. Amounts are decimal text."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
+
+from gunbot_mcp.domain import EXACT
 
 
 def _money(value: object) -> Decimal:
@@ -32,6 +34,16 @@ def _amounts(dollars: str, btc: str, eth: str, bnb: str) -> dict[str, Decimal]:
     }
 
 
+EXITS_ARE_WIDER = 10
+"""By how much, where the user does not say: a cap that keeps somebody from getting out is a danger."""
+
+
+def _wider(given: dict[str, Any], key: str) -> dict[str, Decimal]:
+    """Return the exits' caps that follow from the entries'; none where those are not understood."""
+    entries: dict[str, Decimal] = given.get(key) or {}
+    return {asset: EXACT.multiply(amount, EXITS_ARE_WIDER) for asset, amount in entries.items()}
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -41,12 +53,20 @@ class Limits(Section):
 
     max_order: Annotated[
         dict[str, Money],
-        Field(description="Largest worst-case notional of one order, per paying asset; an asset not named is refused."),
+        Field(description="Largest worst-case notional of one entry, per paying asset; an asset not named is refused."),
     ] = Field(default_factory=lambda: _amounts("250", "0.005", "0.1", "0.5"))
     max_day: Annotated[
         dict[str, Money],
-        Field(description="Largest sum of worst-case notionals sent per UTC day, per paying asset."),
+        Field(description="Largest sum of the worst-case notionals of entries sent per UTC day, per paying asset."),
     ] = Field(default_factory=lambda: _amounts("1000", "0.02", "0.4", "2"))
+    max_exit: Annotated[
+        dict[str, Money],
+        Field(description="The same for one exit (an order that leaves a risk); left out: ten times max_order."),
+    ] = Field(default_factory=lambda given: _wider(given, "max_order"))
+    max_exit_day: Annotated[
+        dict[str, Money],
+        Field(description="The same for the exits of a UTC day; left out: ten times max_day."),
+    ] = Field(default_factory=lambda given: _wider(given, "max_day"))
     orders_per_day: Annotated[int, Field(ge=0, description="Orders sent per UTC day.")] = 200
     orders_per_minute: Annotated[int, Field(ge=0, description="Orders proposed per minute.")] = 30
     price_band_percent: Annotated[

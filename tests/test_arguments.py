@@ -119,6 +119,8 @@ async def test_every_bad_value_is_refused_by_name_and_nothing_is_sent(
         for value in BAD[field]:
             if value is None and (tool, field) in OPTIONAL:
                 continue
+            if tool.endswith("_market") and field == "price" and value in (0, 0.0) and value is not False:
+                continue  # Gunbot's own way to say "the market's"
 
             answer = await _call(runtime, tool, {**GOOD[tool], field: value})
 

@@ -395,3 +395,30 @@ def test_a_mode_that_is_not_understood_is_said(
     monkeypatch.setenv("GUNBOT_MCP_MODE", "bogus")
     assert load().effective_mode is Mode.READ_ONLY
     assert "mode 'bogus' is not understood" in caplog.text
+
+
+# Contracts
+
+
+def test_the_size_of_a_contract_is_exact_decimal_text() -> None:
+    sizes = load(instances={"paper": {"contracts": {"okex5/USDT-DOGE-LONG": "1000", "okex5#2/USDT-BTC-LONG": "0.01"}}})
+
+    assert sizes.served.contracts == {"okex5/USDT-DOGE-LONG": Decimal(1000), "okex5#2/USDT-BTC-LONG": Decimal("0.01")}
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "word"),
+    [
+        ("okx/USDT-DOGE-LONG", "1000", "okex5"),
+        ("okex5#01/USDT-DOGE-LONG", "1000", "pattern"),
+        ("okex5#1/USDT-DOGE-LONG", "1000", "okex5"),
+        ("USDT-DOGE-LONG", "1000", "contracts"),
+        ("bitmex/XBT-USD", "1", "which asset pays"),
+        ("okex5/USDT-DOGE-LONG", "0", "between"),
+        ("okex5/USDT-DOGE-LONG", "-1", "negative"),
+        ("okex5/USDT-DOGE-LONG", "NaN", "finite"),
+    ],
+)
+def test_a_contract_that_no_order_could_use_is_refused(key: str, size: str, word: str) -> None:
+    with pytest.raises(ConfigInvalid, match=word):
+        load(instances={"paper": {"contracts": {key: size}}})

@@ -58,7 +58,7 @@ def test_the_example_uncommented_loads_and_has_every_key_and_no_other(
 def test_the_example_shows_the_real_defaults(example: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _configure(_uncommented(example), monkeypatch, tmp_path)
     settings = load()
-    personal = {"url", "token", "token_file", "password", "wallet", "ca_file"}
+    personal = {"url", "token", "token_file", "password", "wallet", "ca_file", "contracts"}
 
     assert settings.approval == Approval()
     assert settings.ledger == LedgerSettings()

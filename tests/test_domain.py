@@ -16,6 +16,7 @@ from gunbot_mcp.domain import (
     Side,
     decimal_text,
     exact_number,
+    exact_or_zero,
     grouped,
     money,
     side_of,
@@ -128,3 +129,30 @@ def test_a_rounded_cost_is_never_less_and_a_rounded_gain_never_more(amount: Deci
 @given(st.decimals("1e-18", "1e18", allow_nan=False))
 def test_a_number_that_somebody_typed_keeps_every_digit(number: Decimal) -> None:
     assert Decimal(grouped(number).replace(",", "")) == number
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["XBT-USD", "XBT-USDT", "XBT-MONTH", "XBT-QUART", "ETH-QUART", "USD-BTC-200417", "USD-BTC-200417-LONG", "XBTUSD"],
+)
+def test_a_future_with_a_name_of_its_own_says_no_paying_asset(name: str) -> None:
+    assert Pair.parse(name) is None
+
+
+@pytest.mark.parametrize(("name", "paying"), [("USD-XBT", "USD"), ("XBT-ETH", "XBT"), ("USDT-BTC-SHORT", "USDT")])
+def test_a_name_that_begins_with_what_pays_is_read_so(name: str, paying: str) -> None:
+    found = Pair.parse(name)
+
+    assert found is not None
+    assert found.paying == paying
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, Decimal(0), Decimal("0.00")])
+def test_zero_may_stand_for_no_price(zero: object) -> None:
+    assert str(exact_or_zero(zero)) == "0"
+
+
+@pytest.mark.parametrize("value", [False, -1, "0", None, float("nan"), 1e-30])
+def test_nothing_else_that_is_no_price_may(value: object) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        exact_or_zero(value)

@@ -9,8 +9,19 @@ from support.recorder import recorded
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import Capability
-from gunbot_mcp.exchanges import BINANCE_SOURCE, BYBIT_SOURCE, EXCHANGES, UNIVERSAL, CapabilityMatrix, base_name
+from gunbot_mcp.exchanges import (
+    BINANCE_SOURCE,
+    BYBIT_SOURCE,
+    EXCHANGES,
+    UNIVERSAL,
+    Amounts,
+    CapabilityMatrix,
+    amounts_of,
+    base_name,
+    right_name,
+)
 from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.tools.inventory import inventory
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
@@ -18,9 +29,9 @@ if TYPE_CHECKING:
 DOCUMENTED = (
     "alpaca asterdex asterFutures binance binanceus binanceFutures bingx bitfinex bitget bitmex bitmex_testnet bybit "
     "cex coinbase cryptocom dydx dydx4 gateio hitbtc huobi hyperliquid kraken krakenFutures kucoin mexc okex5 poloniex "
-    "mex_gunthy futures_gunthy okgunbot"
+    "mex_gunthy futures_gunthy okgunbot bydfi pancakeswap"
 )
-FUTURES_ONLY = "binanceFutures bitmex bitmex_testnet dydx dydx4 krakenFutures asterFutures futures_gunthy"
+FUTURES_ONLY = "binanceFutures bitmex bitmex_testnet dydx dydx4 krakenFutures asterFutures futures_gunthy bydfi"
 BOTH = "bybit bitget okex5 hyperliquid"
 BINANCE_ONLY = (Capability.STOP_LIMIT, Capability.TRAILING_STOP, Capability.OCO)
 ORDER: dict[str, Any] = {"pair": "USDT-BTC", "amount": 1}
@@ -145,3 +156,123 @@ def test_what_the_config_widens_can_be_rehearsed_on_paper(monkeypatch: pytest.Mo
             return await runtime.dispatcher.call("buy_oco", arguments, Caller(name="tests"))
 
     assert anyio.run(call).structured["status"] == "accepted"
+
+
+# Spelling
+
+SPELLINGS = [
+    ("Binance", "binance"),
+    ("BINANCE", "binance"),
+    ("okx", "okex5"),
+    ("OKX#2", "okex5#2"),
+    ("binance#1", "binance"),
+    ("binance#02", "binance#2"),
+    ("Binance#02", "binance#2"),
+    ("okx#1", "okex5"),
+    ("binance_futures", "binanceFutures"),
+    ("BinanceUS", "binanceus"),
+    ("krakenfutures", "krakenFutures"),
+    ("gate", "gateio"),
+    ("bitmexTestnet", "bitmex_testnet"),
+]
+
+
+@pytest.mark.parametrize(("written", "right"), SPELLINGS)
+def test_another_spelling_leads_to_the_name_that_gunbot_writes(written: str, right: str) -> None:
+    assert right_name(written) == right
+
+
+@pytest.mark.parametrize("name", [*EXCHANGES, *(f"{name}#2" for name in EXCHANGES), "newone", "newone#3", "binance#10"])
+def test_a_right_name_and_one_that_nobody_knows_stay_as_they_are(name: str) -> None:
+    assert right_name(name) == name
+
+
+def test_no_two_exchanges_have_one_name_in_other_letters() -> None:
+    assert len({right_name(name.upper()) for name in EXCHANGES}) == len(EXCHANGES)
+
+
+NAMED = [
+    (tool.name, field)
+    for tool in inventory()
+    for field in ("exchange", "key", "keys")
+    if field in tool.args.model_fields and tool.name != "decide_ticket"
+]
+GIVEN: dict[str, Any] = {
+    "pair": "USDT-BTC",
+    "amount": 0.001,
+    "price": 50000,
+    "stop_price": 49000,
+    "limit_price": 48900,
+    "order_id": "1",
+    "order_type": "limit",
+    "page": 0,
+    "page_size": 5,
+    "timezone": "UTC",
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("tool", "field"), NAMED)
+async def test_every_tool_refuses_another_spelling_with_the_right_name_and_asks_gunbot_nothing(
+    runtime: Runtime, recorder: "Recorder", tool: str, field: str
+) -> None:
+    known = next(one for one in inventory() if one.name == tool).args.model_fields
+    given = {name: value for name, value in GIVEN.items() if name in known}
+    for written, right in SPELLINGS:
+        value: Any = written if field == "exchange" else f"{written}/USDT-BTC"
+
+        answer: Any = await runtime.dispatcher.call(
+            tool, {**given, field: [value] if field == "keys" else value}, Caller(name="tests")
+        )
+
+        error = answer.structured["error"]
+        assert error["code"] == "invalid_arguments", (written, error)
+        assert f"must be {right}" in error["message"], error
+    assert recorder.requests == []
+
+
+# Units
+
+
+@pytest.mark.parametrize(
+    ("exchange", "pair", "counted"),
+    [
+        ("okex5", "USDT-DOGE-LONG", Amounts.CONTRACTS),
+        ("okex5#2", "USDT-DOGE-SHORT", Amounts.CONTRACTS),
+        ("okex5", "USD-BTC-200417", Amounts.CONTRACTS),
+        ("okex5", "USDT-DOGE", Amounts.ASSET),
+        ("bitmex", "XBT-USD", Amounts.CONTRACTS),
+        ("krakenFutures", "XBT-MONTH", Amounts.CONTRACTS),
+        ("bybit", "USDT-BTC-LONG", Amounts.ASSET),
+        ("bybit", "USDT-BTC", Amounts.ASSET),
+        ("binance", "USDT-BTC", Amounts.ASSET),
+        ("binance", "USDT-BTC-LONG", Amounts.UNKNOWN),
+        ("binanceFutures", "USDT-BTC", Amounts.UNKNOWN),
+        ("bydfi", "USDT-BTC", Amounts.UNKNOWN),
+        ("bitget", "USDT-BTC-LONG", Amounts.UNKNOWN),
+        ("hyperliquid", "USDC-BTC", Amounts.UNKNOWN),
+        ("pancakeswap", "USDT-CAKE", Amounts.ASSET),
+        ("newone", "USDT-BTC-LONG", Amounts.UNKNOWN),
+    ],
+)
+def test_what_an_amount_counts_is_said_per_exchange_and_kind_of_pair(
+    exchange: str, pair: str, counted: Amounts
+) -> None:
+    found, source = amounts_of(exchange, pair)
+
+    assert found is counted
+    assert source
+
+
+@pytest.mark.anyio
+async def test_the_matrix_shows_how_futures_count(runtime: Runtime) -> None:
+    answer: Any = await runtime.dispatcher.call("list_exchanges", {}, Caller(name="tests"))
+
+    rows = [dict(zip(answer.structured["columns"], row, strict=True)) for row in answer.structured["rows"]]
+    counted = {row["exchange"]: row["futures_amounts"] for row in rows}
+    assert (counted["okex5"], counted["bybit"], counted["bydfi"], counted["binance"]) == (
+        "contracts",
+        "asset",
+        "unknown",
+        None,
+    )

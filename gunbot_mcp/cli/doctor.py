@@ -13,9 +13,11 @@ from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
 from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.domain import money
 from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.limits import EXITS_ARE_WIDER
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.server.tools import tools
@@ -58,8 +60,14 @@ def _config(settings: Settings) -> Iterator[Finding]:
         yield Finding(None, "TLS", "certificate verification is OFF: anyone in between can read the token")
     if served.url.startswith("http://") and served.allow_insecure_http:
         yield Finding(None, "TLS", "plain http is allowed: the network can read the token")
-    limits = ", ".join(f"{amount:f} {asset}" for asset, amount in list(served.limits.max_order.items())[:3])
-    yield Finding(True, "limits", f"per order {limits} …; price band {served.limits.price_band_percent:f} %")
+    entries, exits = (
+        ", ".join(f"{money(amount)} {asset}" for asset, amount in list(caps.items())[:3])
+        for caps in (served.limits.max_order, served.limits.max_exit)
+    )
+    yield Finding(True, "limits", f"per order {entries} …; price band {served.limits.price_band_percent:f} %")
+    own = "max_exit" in served.limits.model_fields_set
+    why = "as the config says" if own else f"{EXITS_ARE_WIDER} times the entries', since limits.max_exit is not set"
+    yield Finding(True, "exits", f"per order that leaves a risk {exits} … ({why})")
     reason = halted(folder)
     if reason is not None:
         yield Finding(None, "halt", f"trading is halted ({reason}); gunbot-mcp resume ends it")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
+from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gunbot_mcp.clock import Clock
     from gunbot_mcp.config import Limits, Mode, Settings
-    from gunbot_mcp.domain import Capability
+    from gunbot_mcp.domain import Capability, Purpose
     from gunbot_mcp.exchanges import CapabilityMatrix
     from gunbot_mcp.gunbot.records import Book
     from gunbot_mcp.ledger.transaction import Transaction
@@ -34,7 +36,9 @@ _CLOCK_SLACK = timedelta(seconds=5)
 class Case:
     """Everything the checks look at: the intent, the rules, and the facts at this instant.
 
-    `seen` is the book that the human saw; None before a ticket is made.
+    `seen` is the book that the human saw; None before a ticket is made. `day_notional` adds up the day's orders of the
+    same purpose. `pairs` are the names that the exchange has; None where that is not known. `contract_size` is what the
+    user says that one contract of the pair holds.
     """
 
     tool: str
@@ -53,6 +57,13 @@ class Case:
     repeat_of: str | None = None
     lock: str | None = None
     seen: Book | None = None
+    pairs: Sequence[str] | None = None
+    contract_size: Decimal | None = None
+    instance: str = ""
+
+    @property
+    def purpose(self) -> Purpose | None:
+        return purpose_of(self.intent)
 
     @property
     def trade(self) -> Place | Close:
@@ -72,7 +83,7 @@ class Case:
         Raises:
             LimitExceeded: it cannot be computed.
         """
-        return worst_case(self.trade, self.book, self.limits)
+        return worst_case(self.trade, self.book, self.limits, self.contract_size)
 
 
 class Cases:
@@ -96,7 +107,13 @@ class Cases:
             limits=self._instance.limits,
             matrix=self._matrix,
             halted=halted(self._folder),
+            contract_size=self.contract_size(order),
+            instance=self._settings.name,
         )
+
+    def contract_size(self, order: Order) -> Decimal | None:
+        """Return how much of the traded asset one contract of an order's pair holds, if the user says so."""
+        return None if order.trade is None else self._instance.contracts.get(order.key)
 
     async def full(
         self,
@@ -104,6 +121,7 @@ class Cases:
         order: Order,
         book: Book | None,
         *,
+        pairs: Sequence[str] | None = None,
         mark: str | None = None,
         repeat_of: str | None = None,
         exclude: str | None = None,
@@ -114,16 +132,16 @@ class Cases:
         minute = now - timedelta(minutes=1)
         if isinstance(intent, Cancel):
             count = await write.count_since(name, minute, cancels=True) if new else 0
-            return replace(self.static(order), minute_count=count)
+            return replace(self.static(order), minute_count=count, pairs=pairs)
         asset = intent.pair.partition("-")[0]
-        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        totals = await write.totals(name, asset, day, exclude=exclude)
+        totals = await write.totals(name, asset, midnight(now), exclude=exclude, purpose=purpose_of(intent))
         lock = await write.lock(name, intent.exchange, intent.pair, side_of(intent).value)
         window = timedelta(seconds=self._instance.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None
         return replace(
             self.static(order),
             book=book,
+            pairs=pairs,
             day_notional={asset: totals.notional},
             day_count=totals.count,
             minute_count=await write.count_since(name, minute) if new else 0,
@@ -139,6 +157,8 @@ class Cases:
         if ticket.live is not self._instance.live:
             was, now = ("live", "paper") if ticket.live else ("paper", "live")
             return TicketClosed(f"it was proposed to a {was} instance, and {ticket.instance} is {now} now", "")
+        if ticket.contract_size != self.contract_size(ticket.order):
+            return TicketClosed("the size of its contracts is another one in the config now", "propose it again")
         # A ticket of version 0.1 names its Gunbot in the fingerprint alone.
         elsewhere = ticket.url is not None and ticket.url != self._instance.url
         if elsewhere or ticket.fingerprint != fingerprint(self._settings.name, self._instance.url, ticket.order):

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from fnmatch import fnmatchcase
 
 from gunbot_mcp.config import require_trading
-from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, grouped, legs_of, money, side_of
+from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, grouped, legs_of, side_of
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
@@ -25,7 +25,9 @@ from gunbot_mcp.errors import (
     clean,
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
+from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
 from gunbot_mcp.guard.case import Case
+from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.tickets.notional import Notional, named_prices
 
@@ -116,51 +118,6 @@ def check_capability(case: Case) -> tuple[str, ...]:
     )
 
 
-def check_notional(case: Case) -> tuple[str, ...]:
-    worst = case.worst
-    limit = case.limits.max_order.get(worst.asset)
-    if limit is None:
-        raise LimitExceeded(
-            f"there is no limit for orders paid in {worst.asset}, so none is allowed",
-            f"a human can set limits.max_order.{worst.asset}",
-        )
-    if worst.amount > limit:
-        buys = isinstance(case.intent, Place) and case.intent.side is Side.BUY
-        could = "could cost" if buys else "is worth up to"
-        raise LimitExceeded(
-            f"the order {could} {money(worst.amount)} {worst.asset}; at most {money(limit)} {worst.asset} per order",
-            "make it smaller, or ask the human to raise limits.max_order",
-        )
-    return ()
-
-
-def check_day_notional(case: Case) -> tuple[str, ...]:
-    worst = case.worst
-    limit = case.limits.max_day.get(worst.asset)
-    spent = case.day_notional.get(worst.asset, Decimal(0))
-    if limit is None:
-        raise LimitExceeded(
-            f"there is no daily limit for {worst.asset}, so nothing is allowed",
-            f"a human can set limits.max_day.{worst.asset}",
-        )
-    if spent + worst.amount > limit:
-        raise LimitExceeded(
-            f"today's orders add up to {money(spent)} {worst.asset}; with this one "
-            f"{money(spent + worst.amount)}, at most {money(limit)} a day",
-            "wait for the next UTC day, or ask the human to raise limits.max_day",
-        )
-    return ()
-
-
-def check_day_count(case: Case) -> tuple[str, ...]:
-    if case.day_count >= case.limits.orders_per_day:
-        raise LimitExceeded(
-            f"{case.day_count} orders were sent today; at most {case.limits.orders_per_day} a day",
-            "wait for the next UTC day, or ask the human to raise limits.orders_per_day",
-        )
-    return ()
-
-
 def check_band(case: Case) -> tuple[str, ...]:
     order = case.trade
     quote = _quote(case.book, side_of(order))
@@ -177,7 +134,7 @@ def check_band(case: Case) -> tuple[str, ...]:
             raise PriceOutOfBand(
                 f"the {word} {decimal_text(price)} is {decimal_text(_tenths(distance))} % away from "
                 f"the book ({decimal_text(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
-                "look at get_quote; a human can widen limits.price_band_percent",
+                widen(case, "price_band_percent", "look at get_quote"),
             )
     if case.book is not None and any(leg.limit is None for leg in legs_of(order)):
         _check_depth(case, case.book, quote)
@@ -189,7 +146,8 @@ def _check_depth(case: Case, book: Book, quote: Decimal) -> None:
 
     The worst case allows for `slippage_percent`; an order that goes deeper into the book would cost more than it says.
     """
-    amount = case.trade.amount
+    # Whether the book itself counts contracts, nobody says: the larger number is asked of it.
+    amount = case.trade.amount * max(case.contract_size or Decimal(1), Decimal(1))
     buying = side_of(case.trade) is Side.BUY
     top, levels = (book.ask, book.asks) if buying else (book.bid, book.bids)
     if top is None:
@@ -203,7 +161,7 @@ def _check_depth(case: Case, book: Book, quote: Decimal) -> None:
         raise PriceOutOfBand(
             f"the book holds only {decimal_text(near)} within {decimal_text(case.limits.slippage_percent)} % of "
             f"{decimal_text(quote)}, and the order needs {decimal_text(amount)}: it would slip further",
-            "make it smaller or use a limit; a human can widen limits.slippage_percent",
+            widen(case, "slippage_percent", "make it smaller or use a limit"),
         )
 
 
@@ -268,7 +226,7 @@ def check_moved(case: Case) -> tuple[str, ...]:
         raise PriceOutOfBand(
             f"the market moved from {decimal_text(then)} to {decimal_text(now)} since this order was proposed; "
             f"at most {decimal_text(case.limits.slippage_percent)} % is allowed for",
-            "propose it again at the new price; a human can widen limits.slippage_percent",
+            widen(case, "slippage_percent", "propose it again at the new price"),
         )
     return ()
 
@@ -342,8 +300,24 @@ CHECKS: tuple[Check, ...] = (
     Check("exchange", "the exchange", check_exchange, Facts.STATIC, cancels=True, limits=("exchanges",)),
     Check("pair", "the pair", check_pair, Facts.STATIC, cancels=True, limits=("pairs",)),
     Check("capability", "what the exchange can do", check_capability, Facts.STATIC, cancels=True, limits=()),
-    Check("order notional", "the worst case", check_notional, Facts.FULL, cancels=False, limits=("max_order", *_COST)),
-    Check("day notional", "the day's total", check_day_notional, Facts.FULL, cancels=False, limits=("max_day", *_COST)),
+    Check("pair known", "whether the exchange has the pair", check_known, Facts.FULL, cancels=True, limits=()),
+    Check("units", "what its amounts count", check_units, Facts.FULL, cancels=False, limits=()),
+    Check(
+        "order notional",
+        "the worst case",
+        check_notional,
+        Facts.FULL,
+        cancels=False,
+        limits=("max_order", "max_exit", *_COST),
+    ),
+    Check(
+        "day notional",
+        "the day's total",
+        check_day_notional,
+        Facts.FULL,
+        cancels=False,
+        limits=("max_day", "max_exit_day", *_COST),
+    ),
     Check("day count", "the day's orders", check_day_count, Facts.FULL, cancels=False, limits=("orders_per_day",)),
     Check(
         "price band",

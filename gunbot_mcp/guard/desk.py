@@ -26,6 +26,7 @@ from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
 from gunbot_mcp.guard.sending import Sender, closed
 from gunbot_mcp.guard.timing import Timing
+from gunbot_mcp.guard.usage import Line, lines, usage
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.tickets.channels import CLOCK, Actor
 from gunbot_mcp.tickets.content import hash_nonce
@@ -223,6 +224,15 @@ class Desk:
         """Recover if an order is on its way: its sender may be dead, its outcome may lie in a file."""
         if await self._ledger.in_flight(self._settings.name):
             await self.recover()
+
+    async def limits(self) -> list[Line]:
+        """Return every limit of this instance, what is used of it, what is left, and until when.
+
+        Raises:
+            LedgerUnavailable: what is used cannot be counted.
+        """
+        used = await usage(self._ledger, self._settings.name, self._clock.now())
+        return list(lines(self._instance.limits, self._instance.contracts, used))
 
     # Looking
 

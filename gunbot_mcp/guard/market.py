@@ -16,6 +16,7 @@ from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejec
 from gunbot_mcp.guard.holdings import have, spent_asset
 from gunbot_mcp.guard.matching import Baseline
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.pairs import look_up
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.content import seen_book
@@ -184,10 +185,27 @@ async def recent_fills(gunbot: Gunbot, intent: Intent) -> list[Record]:
     return record_list(await gunbot.read(_PAGE, args))
 
 
+async def pairs_of(gunbot: Gunbot, exchange: str, patience: float = PATIENCE) -> list[str] | None:
+    """Return the names of an exchange's pairs, or None where Gunbot does not tell them soon; never raises for that.
+
+    The list only improves what is said of a wrong name, so nobody waits for it for long.
+    """
+    with anyio.move_on_after(patience):
+        try:
+            return await gunbot.pairs(exchange)
+        except GatewayError:
+            return None
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What the market shows beside one order: the book, what is there already, and the open orders that can be seen."""
+    """What the market shows beside one order: the book, what is there already, and the open orders that can be seen.
 
+    `pairs` are the names that the exchange has; None where that is not known.
+    """
+
+    pairs: tuple[str, ...] | None = None
     book: Book | None = None
     open_orders: tuple[OpenOrder, ...] = ()
     baseline: Baseline | None = None
@@ -214,7 +232,7 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
             failed[name] = exc
 
     await gunbot.log_in()
-    questions: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    questions: list[Callable[[], Coroutine[Any, Any, None]]] = [lambda: ask("pairs", pairs_of(gunbot, intent.exchange))]
     if not cancels:
         questions.append(lambda: ask("book", book_of(gunbot, intent, paper=paper)))
 
@@ -228,10 +246,15 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
     if cancels or whole:
         questions.append(open_then_filled)
     await at_once(*questions)
+    names: list[str] | None = found.get("pairs")
+    if isinstance(failed.get("book"), GatewayRejected) and names is not None and look_up(intent.pair, names).right:
+        # The check of the name says more than the gateway.
+        del failed["book"]
     _raise_if_needed(failed, cancels=cancels, whole=whole)
     orders: list[OpenOrder] | None = found.get("open")
     fills: list[Record] | None = found.get("fills")
     return Survey(
+        pairs=None if names is None else tuple(names),
         book=found.get("book"),
         open_orders=tuple(orders or ()),
         baseline=Baseline(

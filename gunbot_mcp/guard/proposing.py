@@ -16,7 +16,6 @@ import anyio
 
 from gunbot_mcp.config import Mode, Settings
 from gunbot_mcp.domain import Cancel
-from gunbot_mcp.exchanges import purpose_of
 from gunbot_mcp.guard import cancels, market
 from gunbot_mcp.guard.checks import check_all, check_static, too_many
 from gunbot_mcp.gunbot.deadline import keeping_back
@@ -137,7 +136,7 @@ class Proposer:
 
     async def _ticket(self, write: Transaction, order: Order, shown: Survey, client: str, nonce: str) -> Ticket:
         mark = fingerprint(self._settings.name, self._instance.url, order)
-        case = await self._cases.full(write, order, shown.book, mark=mark, repeat_of=order.repeat_of)
+        case = await self._cases.full(write, order, shown.book, pairs=shown.pairs, mark=mark, repeat_of=order.repeat_of)
         verdict = check_all(case)
         now, ttl = self._clock.now(), self._settings.approval.ttl
         worst = verdict.notional
@@ -154,10 +153,18 @@ class Proposer:
             live=self._instance.live,
             url=self._instance.url,
             order=order,
-            summary=sentence(intent, worst, seen, gets=proceeds(intent, shown.book, costs), placed=placed),
+            summary=sentence(
+                intent,
+                worst,
+                seen,
+                gets=proceeds(intent, shown.book, costs, contract_size=case.contract_size),
+                placed=placed,
+                contract_size=case.contract_size,
+            ),
             notional=None if worst is None else worst.amount,
             asset=None if worst is None else worst.asset,
-            purpose=purpose_of(intent),
+            purpose=case.purpose,
+            contract_size=case.contract_size,
             quote=quote_of(shown.book, now, costs.as_texts()),
             checks=verdict.checks,
             warnings=verdict.warnings if lost is None else (*verdict.warnings, lost),

@@ -118,7 +118,7 @@ class Sender:
             return await _refuse(write, approved, shown)
         refusal: GunbotMcpError | None = self._cases.out_of_date(ticket)
         try:
-            case = await self._cases.full(write, ticket.order, shown.book, exclude=ticket.id)
+            case = await self._cases.full(write, ticket.order, shown.book, pairs=shown.pairs, exclude=ticket.id)
             verdict = check_all(replace(case, seen=seen_book(ticket)))
             await self._check_mandate(write, approved, verdict.notional)
         except Refused as exc:

@@ -187,6 +187,10 @@ class Gunbot:
         """Return the resting orders of every active pair."""
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
 
+    async def enabled_pairs(self, exchange: str) -> dict[str, bool | None] | None:
+        """Return which pairs of an exchange are configured and whether each is enabled; None where that is not told."""
+        return records.enabled_pairs(_object(await self._call("POST", "/coremem", body={})), exchange)
+
     async def pairs(self, exchange: str) -> list[str]:
         """Return the names of the pairs that an exchange has, as Gunbot knows them; what it said is kept for a minute.
 

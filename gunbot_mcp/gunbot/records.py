@@ -235,6 +235,22 @@ def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
     return [order for key, pair in pairs.items() for order in _orders_of(pair, key)]
 
 
+def enabled_pairs(body: Mapping[str, Any], exchange: str) -> dict[str, bool | None] | None:
+    """Return which pairs of an exchange are configured in Gunbot, and whether each is enabled (None: not said).
+
+    None where the answer has no `config`. That also holds each pair's strategy and overrides: they are left there.
+    """
+    if not isinstance(body.get("config"), dict):
+        return None
+    pairs = _members(_members(body["config"]).get(exchange))
+    return {name: _yes_or_no(_members(pair).get("enabled")) for name, pair in pairs.items()}
+
+
+def _yes_or_no(value: object) -> bool | None:
+    text = str(value).strip().lower()
+    return True if text in {"true", "1", "1.0"} else False if text in {"false", "0", "0.0"} else None
+
+
 def _members(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 

@@ -13,12 +13,16 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.reads import (
+    CANCELS_SINCE,
     IN_FLIGHT_NOW,
+    ORDERS_SINCE,
     PIN_EVENTS,
+    SENT_SINCE,
     TICKET,
     Totals,
     events_of,
     mandates_of,
+    sent_of,
     tickets_in,
     wrong_pins,
 )
@@ -28,6 +32,7 @@ from gunbot_mcp.ledger.transaction import Transaction
 from gunbot_mcp.ledger.verify import problems
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.spent import Sent
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 __all__ = ["Changes", "Database", "Event", "Ledger", "Totals", "Transaction"]
@@ -135,6 +140,16 @@ class Ledger:
     async def mandates(self, instance: str | None) -> list[Mandate]:
         """Return all mandates of the instance (None: of all), oldest first, the expired and revoked ones too."""
         return [mandate_of(row) for row in await self._read(mandates_of(instance))]
+
+    async def sent_since(self, instance: str, since: datetime) -> list[Sent]:
+        """Return the instance's orders that were, or may be, sent since then; cancels are none."""
+        return sent_of(await self._read(SENT_SINCE, instance=instance, since=instant_text(since)))
+
+    async def proposed_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
+        """Return how many order tickets (or cancels) were made since then, whatever became of them."""
+        query = CANCELS_SINCE if cancels else ORDERS_SINCE
+        found = await self._read(query, instance=instance, since=instant_text(since))
+        return next(iter(found[0].values()))
 
     async def wrong_pins(self, since: datetime) -> list[datetime]:
         """Return when PINs were tried since then, as recorded, without those that were right."""

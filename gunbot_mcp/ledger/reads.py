@@ -23,11 +23,15 @@ from sqlalchemy import (
     select,
 )
 
+from gunbot_mcp.domain import Capability, Purpose, Side
+from gunbot_mcp.endpoints import BY_NAME
+from gunbot_mcp.exchanges import purpose as purpose_of_row
 from gunbot_mcp.ledger.port import Parameters
 from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, rows_of, ticket_of
 from gunbot_mcp.ledger.tables import events, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.spent import Sent, sum_of
 from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, State, Ticket
 
 Query = Select[Any]
@@ -45,9 +49,9 @@ IN_FLIGHT_NOW = (
     .limit(1)
 )
 # States are filtered afterwards: an index over states would read through everything that was ever accepted.
-SENT_SINCE = select(tickets.c.id, tickets.c.state, tickets.c.notional, tickets.c.asset).where(
-    _instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel"
-)
+SENT_SINCE = select(
+    *(tickets.c[name] for name in ("id", "state", "notional", "asset", "tool", "exchange", "pair", "side"))
+).where(_instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel")
 SENT_ON = select(tickets).where(_instance, *_of_pair, tickets.c.sent_at >= _since)
 UNSEEN = SENT_ON.where(tickets.c.observed.is_(None))
 TAKEN = select(sightings.c.order_id).where(
@@ -136,12 +140,16 @@ class Reads(ABC):
     async def get(self, ticket_id: str) -> Ticket | None:
         return await self._ticket(TICKET, id=ticket_id)
 
-    async def totals(self, instance: str, asset: str, since: datetime, *, exclude: str | None = None) -> Totals:
-        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count."""
-        found = await self._run(SENT_SINCE, {"instance": instance, "since": instant_text(since)})
-        sent = [row for row in found.all() if row.state in SPENT and row.id != exclude]
-        amounts = (money_of(row.notional) for row in sent if row.asset == asset and row.notional is not None)
-        return Totals(sum(amounts, Decimal(0)), len(sent))
+    async def totals(
+        self, instance: str, asset: str, since: datetime, *, exclude: str | None = None, purpose: Purpose | None = None
+    ) -> Totals:
+        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count.
+
+        With a `purpose`, only orders of that purpose add up; all count.
+        """
+        found = await self._rows(SENT_SINCE, instance=instance, since=instant_text(since))
+        sent = [one for one in sent_of(found) if one.ticket != exclude]
+        return Totals(sum_of(sent, asset, purpose), len(sent))
 
     async def count_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
         """Return how many order tickets (or cancels) were made since then, whatever became of them."""
@@ -207,6 +215,23 @@ class Reads(ABC):
     async def _ticket(self, statement: Executable, **parameters: object) -> Ticket | None:
         found = await self._rows(statement, **parameters)
         return ticket_of(found[0]) if found else None
+
+
+def sent_of(found: Iterable[Row]) -> list[Sent]:
+    """Return the orders of `SENT_SINCE` that count."""
+    return [
+        Sent(row["id"], None if row["notional"] is None else money_of(row["notional"]), row["asset"], _purpose(row))
+        for row in found
+        if row["state"] in SPENT
+    ]
+
+
+def _purpose(row: Row) -> Purpose:
+    """Return an order's purpose from what its row says: version 0.1 did not write it down."""
+    endpoint = BY_NAME.get(row["tool"])
+    if endpoint is not None and endpoint.needs is Capability.CLOSE:
+        return Purpose.EXIT
+    return purpose_of_row(row["exchange"], row["pair"], Side(row["side"]))
 
 
 def _place(ticket: Ticket) -> dict[str, Any]:

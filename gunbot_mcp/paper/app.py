@@ -208,7 +208,8 @@ class PaperGateway:
 
     async def _coremem(self, request: Request) -> Response:
         await read_object(request)
-        return JSONResponse({"memory": await _in_thread(self._simulator.memory)})
+        memory = await _in_thread(self._simulator.memory)
+        return JSONResponse({"config": self._simulator.config(), "memory": memory})
 
     async def _coremem_single(self, request: Request) -> Response:
         body = await read_object(request)

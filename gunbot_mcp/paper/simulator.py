@@ -247,6 +247,16 @@ class Simulator:
             raise Rejected(f"Unknown exchange: {clean(exchange, 64)}")
         return names
 
+    def config(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return core memory's `config`: every pair of every exchange, all of them enabled."""
+        return {
+            exchange: {
+                listing.name: {"strategy": "paper", "enabled": True, "override": {}}
+                for listing in listings_of(exchange)
+            }
+            for exchange in _exchanges()
+        }
+
     def orderbook(self, key: str) -> dict[str, list[list[float]]]:
         """Return `{"ask": [[price, quantity]…], "bid": …}`, best first."""
         listing = _known(key)

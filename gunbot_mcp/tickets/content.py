@@ -196,9 +196,13 @@ def seen_book(ticket: Ticket) -> Book | None:
 
 
 def fingerprint(instance: str, url: str, order: Order) -> str:
-    """Return a hash that is equal for equal orders to the same Gunbot: 1.0 and 1 are the same amount."""
+    """Return a hash that is equal for equal orders to the same Gunbot: 1.0 and 1 are the same amount.
+
+    A price of 0 is no price, so it is left out, as it may be in the call.
+    """
     found = {
         name: str(value.normalize()) if isinstance(value, Decimal) else value
         for name, value in order.args.model_dump(exclude_none=True).items()
+        if not (isinstance(value, Decimal) and value == 0)
     }
     return hashlib.sha256(canonical([instance, url, order.tool, found]).encode()).hexdigest()

@@ -26,8 +26,10 @@ class Notional:
     price: Decimal
 
 
-def worst_case(intent: Place | Close, book: Book | None, limits: Limits) -> Notional:
-    """Return the worst-case notional.
+def worst_case(
+    intent: Place | Close, book: Book | None, limits: Limits, contract_size: Decimal | None = None
+) -> Notional:
+    """Return the worst-case notional; with `contract_size`, the amount counts contracts of so much traded asset.
 
     Raises:
         LimitExceeded: it cannot be computed; an order of unknown worst case is not sent.
@@ -41,7 +43,7 @@ def worst_case(intent: Place | Close, book: Book | None, limits: Limits) -> Noti
     reference = intent.reference if isinstance(intent, Place) else None
     with localcontext(EXACT):  # a rounded worst case could be a digit below the real one
         price = max(_price(leg, side_of(intent), reference, book, limits) for leg in legs_of(intent))
-        with_fee = intent.amount * price * (1 + limits.fee_percent / _HUNDRED)
+        with_fee = intent.amount * (contract_size or 1) * price * (1 + limits.fee_percent / _HUNDRED)
     return Notional(with_fee, pair.paying, price)
 
 

@@ -1,6 +1,5 @@
 """All tools in one list, endpoints and companions alike, and the one gate in front of them."""
 
-import difflib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,11 @@ from gunbot_mcp.errors import GunbotMcpError, UnknownTool, clean
 from gunbot_mcp.render import Answer
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.view import TICKET_OUTPUT
+from gunbot_mcp.tools.guess import guess
+from gunbot_mcp.tools.limits import LIMIT_TOOLS
 from gunbot_mcp.tools.market import MARKET_TOOLS
-from gunbot_mcp.tools.orders import ORDERS_OUTPUT, orders_answer
+from gunbot_mcp.tools.orders import ORDERS_OUTPUT, keys_of, keys_without_orders, orders_answer
+from gunbot_mcp.tools.pairs import PAIR_TOOLS, rightly_named, with_names
 from gunbot_mcp.tools.tickets import TICKET_TOOLS
 from gunbot_mcp.tools.tool import AnyTool, Audience, Context, Tool
 
@@ -47,12 +49,8 @@ def gate(tools: Mapping[str, AnyTool], name: str, access: Access) -> AnyTool:
     """
     tool = tools.get(name)
     if tool is None or (tool.audience is Audience.CARD and not access.card):
-        named = [tool.name for tool in tools.values() if tool.audience is Audience.MODEL]
-        near = difflib.get_close_matches(name[:_LONGEST_NAME], named, n=1)
-        raise UnknownTool(
-            f"there is no tool {clean(name, _LONGEST_NAME)!r}",
-            f"did you mean {near[0]}?" if near else "tools/list names all tools",
-        )
+        named = (tool for tool in tools.values() if tool.audience is Audience.MODEL)
+        raise UnknownTool(f"there is no tool {clean(name, _LONGEST_NAME)!r}", guess(name[:_LONGEST_NAME], named))
     if tool.effect is not Effect.READ:
         require_trading(access.mode)
     return tool
@@ -97,7 +95,7 @@ class Inventory:
 
 def inventory() -> Inventory:
     """Return the product's tools: one for each row that the table of endpoints has now, then the companions."""
-    return Inventory((*map(endpoint_tool, BY_NAME.values()), *MARKET_TOOLS, *TICKET_TOOLS))
+    return Inventory((*map(endpoint_tool, BY_NAME.values()), *MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS))
 
 
 def endpoint_tool(endpoint: AnyEndpoint) -> AnyTool:
@@ -116,7 +114,11 @@ def endpoint_tool(endpoint: AnyEndpoint) -> AnyTool:
 
 
 async def _read(endpoint: AnyEndpoint, context: Context, args: Args) -> Answer:
-    return orders_answer(endpoint, args, await context.gunbot.read(endpoint, args))
+    keys = keys_of(args)
+    body = await rightly_named(context.gunbot, keys, context.gunbot.read(endpoint, args))
+    answer = orders_answer(endpoint, args, body)
+    empty = keys_without_orders(endpoint, keys, body)
+    return await with_names(context.gunbot, empty, answer) if empty else answer
 
 
 async def _propose(endpoint: AnyEndpoint, context: Context, args: Args) -> Answer | Question:

@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from gunbot_mcp.arguments import Args, Exchange, PairName
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse
+from gunbot_mcp.exchanges import EXCHANGES
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.render import Answer, instant, number, table_answer
+from gunbot_mcp.tools.pairs import rightly_named
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
 
@@ -40,7 +42,8 @@ class OpenOrdersArgs(Args):
 
 
 async def _quote(context: Context, args: QuoteArgs) -> Answer:
-    book = await context.gunbot.order_book(f"{args.exchange}/{args.pair}")
+    key = f"{args.exchange}/{args.pair}"
+    book = await rightly_named(context.gunbot, [key], context.gunbot.order_book(key))
     if book.bid is None or book.ask is None:
         raise GatewayInvalidResponse(
             f"there is no price for {args.exchange}/{args.pair}: a side of its book is empty",
@@ -113,11 +116,17 @@ def _open_row(order: OpenOrder) -> list[Any]:
     return [order.id, order.exchange, order.pair, side, order.kind, order.price, order.amount, order.order_type]
 
 
+def _futures_amounts(name: str) -> str | None:
+    """Return what amounts count on an exchange's futures: asset, contracts, unknown; None where it has none."""
+    known = EXCHANGES.get(name)
+    return known.on_futures[0].value if known is not None and known.futures else None
+
+
 async def _exchanges(context: Context, args: NoArgs) -> Answer:
     del args
-    columns = ["exchange", "spot", "futures", *(capability.value for capability in Capability)]
+    columns = ["exchange", "spot", "futures", *(capability.value for capability in Capability), "futures_amounts"]
     rows = [
-        [name, spot, futures, *(capability in can for capability in Capability)]
+        [name, spot, futures, *(capability in can for capability in Capability), _futures_amounts(name)]
         for name, spot, futures, can in context.matrix.rows()
     ]
     sources = {
@@ -126,7 +135,10 @@ async def _exchanges(context: Context, args: NoArgs) -> Answer:
         }
         for capability in (Capability.STOP_LIMIT, Capability.TRAILING_STOP, Capability.OCO, Capability.CLOSE)
     }
-    note = "slots such as binance#2 can do what binance can; a name not listed can do limit, market and cancel"
+    note = (
+        "slots such as binance#2 can do what binance can; a name not listed can do limit, market and cancel; "
+        "amounts count the asset on spot, and on futures what futures_amounts says"
+    )
     documented = "\n".join(
         f"{word} on {name}: {source}" for word, found in sources.items() for name, source in found.items()
     )

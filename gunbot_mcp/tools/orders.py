@@ -47,13 +47,29 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
     rest = {name: value for name, value in body.items() if name != "data"}
     times = [millis for record in found if (millis := _millis(record.get("time"))) is not None]
     covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
-    keys: list[str] = getattr(args, "keys", None) or [getattr(args, "key", "")]
+    keys = keys_of(args)
     return Answer(
         # Gunbot's own members first: none of them may take the place of the orders.
         structured={**rest, "columns": table.columns, "rows": table.rows, "covers": covers},
         text=_headline(keys, len(found), rest, covers)
         + (f"\n{text_table(table.columns, table.rows)}" if found else ""),
     )
+
+
+def keys_of(args: Args) -> list[str]:
+    """Return the `exchange/pair` keys that a read asks for."""
+    return getattr(args, "keys", None) or [getattr(args, "key", "")]
+
+
+def keys_without_orders(endpoint: AnyEndpoint, keys: Sequence[str], body: Mapping[str, Any]) -> list[str]:
+    """Return the keys of which this answer of Gunbot holds nothing; a name may be wrong there."""
+    if endpoint.result is Result.DAYS:
+        return [] if any(isinstance(value, list) and value != [] for value in body.values()) else list(keys)
+    found = record_list(body)
+    if len(keys) == 1:
+        return [] if found else list(keys)
+    seen = {record.get("pair") for record in found}
+    return [key for key in keys if key.partition("/")[2] not in seen]
 
 
 def _millis(time: object) -> int | float | None:

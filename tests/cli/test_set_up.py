@@ -37,6 +37,19 @@ def test_doctor_finds_a_fresh_paper_instance_well(capsys: pytest.CaptureFixture[
     assert "no client has connected yet" in shown
 
 
+def test_doctor_tells_the_exits_limits_and_where_they_come_from(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run(["doctor"]) == 0
+    assert "exits: per order that leaves a risk 2500 USDT" in (told := capsys.readouterr().out)
+    assert "10 times the entries', since limits.max_exit is not set" in told
+
+    (tmp_path / "config.toml").write_text('[instances.paper.limits]\nmax_exit = { USDT = "77" }\n', encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(tmp_path / "config.toml"))
+    assert run(["doctor"]) == 0
+    assert "77 USDT … (as the config says)" in capsys.readouterr().out
+
+
 def test_doctor_says_what_is_broken_with_an_exit_code(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, refusing_url: str
 ) -> None:

@@ -27,6 +27,7 @@ def case(intent: Intent | None = None, *, tool: str = "buy_limit", **fields: Any
         "limits": Limits(),
         "matrix": CapabilityMatrix(),
         "book": BOOK,
+        "pairs": ((intent or buy()).pair,),
     }
     return Case(**{**facts, **fields})
 

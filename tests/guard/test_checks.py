@@ -31,6 +31,8 @@ def test_a_50_usdt_order_passes_every_check_by_default() -> None:
         "exchange",
         "pair",
         "capability",
+        "pair known",
+        "units",
         "order notional",
         "day notional",
         "day count",
@@ -240,7 +242,7 @@ def test_a_cancel_passes_what_is_not_about_money_and_is_counted_apart() -> None:
     cancel = Cancel(exchange="binance", pair="USDT-BTC", order_id="1", price=Decimal(1), order_type="limit")
     found = case(cancel, tool="cancel_order", book=None, day_count=10**6, lock="x", twin="y")
     verdict = check_all(found)
-    assert verdict.checks == ("mode", "halt", "exchange", "pair", "capability", "rate")
+    assert verdict.checks == ("mode", "halt", "exchange", "pair", "capability", "pair known", "rate")
     assert verdict.notional is None
     assert refusal(replace(found, minute_count=30)) == "limit_exceeded"
     assert refusal(replace(found, halted="")) == "halted"

@@ -14,7 +14,7 @@ from guard.cases import BOOK, buy, case, limits
 
 import gunbot_mcp
 from gunbot_mcp.config import Limits, Mode
-from gunbot_mcp.domain import Cancel, Capability, Leg
+from gunbot_mcp.domain import Cancel, Capability, Leg, Side
 from gunbot_mcp.errors import Refused
 from gunbot_mcp.guard.case import Case
 from gunbot_mcp.guard.checks import CHECKS, Check, Facts, check_all, check_static
@@ -30,12 +30,16 @@ ELSEWHERE = {
 
 # Breaks a rule of every kind at once, given these facts and limits: the check's code, a word of what it says, and both.
 AT_ONCE = (Leg(limit=Decimal(50100)), Leg())
+EXIT = buy(side=Side.SELL)
+CONTRACTS = buy(exchange="okex5", pair="USDT-BTC-LONG", legs=AT_ONCE)
 FAILING: tuple[tuple[str, str, Mapping[str, Any], Mapping[str, Any]], ...] = (
     ("read_only", "read-only", {"mode": Mode.READ_ONLY}, {}),
     ("halted", "fire", {"halted": "fire"}, {}),
     ("exchange_not_allowed", "exchanges", {}, {"exchanges": ["kraken"]}),
     ("pair_not_allowed", "pairs", {}, {"pairs": ["USDT-ETH"]}),
     ("not_supported", "not documented", {"needs": Capability.CLOSE}, {}),
+    ("pair_not_allowed", "Gunbot writes it", {"pairs": ("BTC-USDT", "BTC-USDT-LONG")}, {}),
+    ("limit_exceeded", "count contracts", {"intent": CONTRACTS}, {}),
     ("limit_exceeded", "per order", {}, {"max_order": {"USDT": "10"}}),
     ("limit_exceeded", "add up to", {"day_notional": {"USDT": Decimal(990)}}, {}),
     ("limit_exceeded", "sent today", {"day_count": 200}, {}),
@@ -54,7 +58,7 @@ def breaking(*which: int) -> Case:
     for index in which:
         facts |= FAILING[index][2]
         rules |= FAILING[index][3]
-    return case(buy(legs=AT_ONCE), **facts, limits=limits(**rules))
+    return case(facts.pop("intent", buy(legs=AT_ONCE)), **facts, limits=limits(**rules))
 
 
 @pytest.mark.parametrize("first", range(len(FAILING)))
@@ -141,7 +145,7 @@ def test_each_check_runs_once_and_the_worst_case_is_computed_once() -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_row_names_the_limits_that_its_check_reads(check: Check) -> None:
     read: set[str] = set()
-    for found in (*(breaking(index) for index in range(len(FAILING))), case(book=None), breaking()):
+    for found in (*(breaking(index) for index in range(len(FAILING))), case(book=None), breaking(), case(EXIT)):
         one, counted = counting(found)
         with contextlib.suppress(Refused):
             check.run(one)

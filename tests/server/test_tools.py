@@ -31,6 +31,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "get_balances": {},
     "list_open_orders": {},
     "list_exchanges": {},
+    "list_pairs": {"exchange": "binance"},
+    "get_limits": {},
     "list_tickets": {},
 }
 TRADES = {endpoint.name for endpoint in ENDPOINTS if endpoint.effect is not Effect.READ}

@@ -188,6 +188,8 @@ class Exchange(httpx2.AsyncBaseTransport):
             return {"status": "success", "message": "Order sent"}
         if request.url.path.endswith("/market/orderbook"):
             return {"data": {"ask": [[50_000.5, 1.0]], "bid": [[49_999.5, 1.0]]}}
+        if request.url.path.endswith("/pairs"):
+            return {"status": "success", "pairList": ["USDT-BTC", "USDT-ETH"]}
         if request.url.path.endswith("/coremem/single"):
             asked = json.loads(request.content)
             shown = [order for order in self._of(asked["pair"]) if order.filled_at is None or order.filled_at > now]

@@ -33,7 +33,7 @@ def test_every_name_belongs_to_one_tool() -> None:
 def test_the_table_comes_first_in_its_order_and_then_the_companions() -> None:
     assert [tool.name for tool in EVERY] == [
         *(endpoint.name for endpoint in ENDPOINTS),
-        *("get_quote", "get_balances", "list_open_orders", "list_exchanges"),
+        *("get_quote", "get_balances", "list_open_orders", "list_exchanges", "list_pairs", "get_limits"),
         *("get_ticket", "list_tickets", "withdraw_ticket", "decide_ticket"),
     ]
 

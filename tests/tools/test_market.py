@@ -200,6 +200,7 @@ async def test_the_exchanges_are_listed_with_what_they_can_do_and_who_says_so(
         "spot": True,
         "futures": False,
         **{c.value: c is not Capability.CLOSE for c in Capability},
+        "futures_amounts": None,
     }
     assert rows["bybit"]["close"] is True
     assert set(answer.structured["sources"]) == {"stop_limit", "trailing_stop", "oco", "close"}
