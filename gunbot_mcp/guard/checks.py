@@ -16,16 +16,15 @@ from gunbot_mcp.domain import Cancel, Leg, Place, Side, decimal_text, legs_of, m
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
-    Halted,
     LimitExceeded,
     NotSupported,
     PairLocked,
     PairNotAllowed,
     PriceOutOfBand,
-    clean,
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.case import Case
+from gunbot_mcp.guard.halt import refusal
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.tickets.notional import Notional, named_prices
 
@@ -79,8 +78,7 @@ def check_mode(case: Case) -> tuple[str, ...]:
 
 def check_halt(case: Case) -> tuple[str, ...]:
     if case.halted is not None:
-        reason = f": {clean(case.halted, 120)}" if case.halted else ""
-        raise Halted(f"trading is halted{reason}", "a human can run gunbot-mcp resume")
+        raise refusal(case.halted)
     return ()
 
 

@@ -15,7 +15,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from gunbot_mcp.errors import GatewayError, GunbotMcpError, LedgerUnavailable, LimitExceeded, Refused, TicketClosed
+from gunbot_mcp.errors import (
+    GatewayError,
+    GunbotMcpError,
+    Halted,
+    LedgerUnavailable,
+    LimitExceeded,
+    Refused,
+    TicketClosed,
+)
 from gunbot_mcp.guard import market, outbox
 from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.guard.following import unsettled
@@ -82,7 +90,7 @@ class Sender:
         """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
 
         Raises:
-            TicketClosed: it is already decided. LedgerUnavailable: nothing was sent.
+            TicketClosed: it is already decided. Halted: it goes on waiting. LedgerUnavailable: nothing was sent.
         """
         claim = self._ids.claim()
         shown: Survey | BaseException
@@ -93,7 +101,7 @@ class Sender:
         try:
             async with self._ledger.write() as write:
                 claimed = await self._decide(write, ticket, by, shown, claim)
-        except TicketClosed:
+        except (TicketClosed, Halted):
             raise
         except BaseException as exc:
             await self.take_back(replace(ticket, baseline={"claim": claim}), exc)
@@ -107,6 +115,7 @@ class Sender:
     ) -> Ticket:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
+        await self._cases.require_running(write)
         approved = await self.grant(write, ticket, by)
         if isinstance(shown, BaseException):
             return await _refuse(write, approved, shown)
