@@ -300,6 +300,11 @@ class Transaction(Reads):
             await self._run(_SET_HEAD, {"seq": seq, "hash": newest})
         self._over = True
 
+    @property
+    def end(self) -> Head:
+        """The newest event, that this transaction appended or found."""
+        return self._end
+
     def abandon(self) -> None:
         self._over = True
 
