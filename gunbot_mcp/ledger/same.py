@@ -53,7 +53,10 @@ class SameFiles:
     def changed(self) -> bool:
         """Return whether the main file was written to, or the log cut, since `check_content` last found it well."""
         main, log = self._shape_now()
-        return main != self._shape[0] or log < self._shape[1]
+        if main != self._shape[0] or log < self._shape[1]:
+            return True
+        self._shape = main, log
+        return False
 
     def check_content(self, seq: int, newest: str) -> None:
         """Compare what the files hold, read afresh, with the newest event that a writer's own connection sees.
