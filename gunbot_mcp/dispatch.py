@@ -18,7 +18,7 @@ from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_repl
 from gunbot_mcp.approval.ways import is_open
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import GunbotMcpError, Internal, TicketNotFound, clean
+from gunbot_mcp.errors import GunbotMcpError, Internal, LedgerUnavailable, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
@@ -164,7 +164,7 @@ class Dispatcher:
             with contextlib.suppress(GunbotMcpError):
                 await desk.wait(proposal.ticket.id, self._settings.approval.wait, fresh=True)
             tasks.cancel_scope.cancel()
-        return await self._answer(await desk.get(proposal.ticket.id), caller, proposal, " ".join(notes))
+        return await self._answer(await desk.after(proposal.ticket), caller, proposal, " ".join(notes))
 
     async def _ask(
         self, desk: Desk, proposal: Proposal, caller: Caller, decided: anyio.Event, notes: list[str]
@@ -219,10 +219,10 @@ class Dispatcher:
             seconds = (desk.clock.now() - ticket.created_at).total_seconds()
             decision = read_reply(form, reply.action, reply.content, seconds)
             note = await self._decide(desk, ticket, decision, caller)
-            if decision in {Reply.APPROVE, Reply.REJECT}:
-                ticket = await desk.get(ticket_id)
-            else:
-                ticket = await desk.wait(ticket_id, self._settings.approval.wait)
+            if decision not in {Reply.APPROVE, Reply.REJECT}:
+                with contextlib.suppress(LedgerUnavailable):
+                    await desk.wait(ticket_id, self._settings.approval.wait)
+            ticket = await desk.after(ticket)
         return await self._answer(ticket, caller, Proposal(ticket=ticket, nonce=nonce), note)
 
     # Answers

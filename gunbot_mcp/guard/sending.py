@@ -10,6 +10,7 @@ cut off is recorded.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -55,6 +56,29 @@ CLAIM_HOLDS = timedelta(seconds=15)
 """How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
 
 
+logger = logging.getLogger(__name__)
+
+
+class Sent:
+    """What this process knows of the orders that it sent, for as long as the ledger cannot be asked."""
+
+    _MOST = 200
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Ticket] = {}
+
+    def keep(self, ticket: Ticket) -> Ticket:
+        """Remember the ticket as it is now, and return it."""
+        self._kept.pop(ticket.id, None)
+        self._kept[ticket.id] = ticket
+        while len(self._kept) > self._MOST:
+            del self._kept[next(iter(self._kept))]
+        return ticket
+
+    def get(self, ticket_id: str) -> Ticket | None:
+        return self._kept.get(ticket_id)
+
+
 class Sender:
     """Sends one instance's orders; each at most once."""
 
@@ -85,6 +109,7 @@ class Sender:
         self._outbox = outbox
         self._follower = follower
         self._later = later
+        self.sent = Sent()
 
     async def approve(self, ticket: Ticket, by: Actor) -> Ticket:
         """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
@@ -186,13 +211,29 @@ class Sender:
         await self._outbox.record(claimed, outbox.not_sent(exc), attempts=1)
 
     async def send(self, claimed: Ticket) -> Ticket:
-        """Send a ticket that this process has claimed: one POST, recorded, then one look for the order."""
+        """Send a ticket that this process has claimed: one POST, recorded, then one look for the order.
+
+        From the POST on, whatever fails, the caller gets the ticket: without it, an order that exists would be placed
+        again. Only what ends the whole task or process passes.
+        """
+        self.sent.keep(claimed)
         try:
             result = self._too_late(claimed) or await outbox.post_once(self._gunbot, claimed.order)
+        except Exception as exc:
+            logger.exception("ticket %s: sending failed in an unforeseen way", claimed.id)
+            result = outbox.cut_off(exc)
         except BaseException as exc:
-            await self._outbox.record(claimed, outbox.cut_off(exc))
+            self.sent.keep(await self._outbox.record(claimed, outbox.cut_off(exc)))
             raise
-        done = await self._outbox.record(claimed, result)
+        done = self.sent.keep(await self._outbox.record(claimed, result))
+        try:
+            return self.sent.keep(await self._look(done))
+        except Exception:
+            logger.exception("ticket %s: looking for its order failed in an unforeseen way", done.id)
+            return done
+
+    async def _look(self, done: Ticket) -> Ticket:
+        """Look for the order once; what is not found now is looked for later."""
         if not unsettled(done):
             return done
         done = await self._follower.look(done)

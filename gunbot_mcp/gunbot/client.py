@@ -7,6 +7,8 @@ Every failure becomes one code, here and nowhere else:
     no answer in time                                      gateway_timeout
     401                                                    unauthorized
     4xx in Gunbot's shape, 200 with status "error"         gateway_rejected
+    the same to an order, where it leaves open (`doubt`)
+    whether Gunbot took it                                 gateway_invalid_response
     5xx, redirects, anything that is not Gunbot's JSON     gateway_invalid_response
 """
 
@@ -37,6 +39,7 @@ from gunbot_mcp.errors import (
     clean,
 )
 from gunbot_mcp.gunbot import records
+from gunbot_mcp.gunbot.doubt import leaves_open
 from gunbot_mcp.gunbot.login import encrypt_password
 from gunbot_mcp.gunbot.wire import json_text, query_text
 
@@ -152,7 +155,13 @@ class Gunbot:
         if not self._token and self._instance.password.get_secret_value():
             # Logging in takes time, and meanwhile the checks of this order would become out of date.
             raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
-        answer = await self._call("POST", endpoint.path, body={"data": args.wire()})
+        try:
+            answer = await self._call("POST", endpoint.path, body={"data": args.wire()})
+        except _Doubtful as exc:
+            raise GatewayInvalidResponse(
+                f"Gunbot's error leaves open whether it took the order: {exc.message}",
+                "look for the order before trying again",
+            ) from exc
         if not isinstance(answer, dict) or cast("dict[str, Any]", answer).get("status") != "success":
             raise GatewayInvalidResponse(
                 "Gunbot's answer to the order is not one that it documents", "look for the order before trying again"
@@ -311,10 +320,10 @@ class Gunbot:
             )
         if status == _HTTP_OK and body is not None:
             if shaped.get("status") == "error":
-                raise GatewayRejected(f"Gunbot said no: {said}", _REJECTED_HINT)
+                raise _no(status, content, said)
             return cast("object", body)
         if _HTTP_CLIENT_ERROR <= status < _HTTP_SERVER_ERROR and shaped.get("status") == "error":
-            raise GatewayRejected(f"Gunbot said no: {said}", _REJECTED_HINT)
+            raise _no(status, content, said)
         if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:
             raise _Faltering(f"Gunbot answered {status}: {said}", "look at Gunbot's own log")
         what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004
@@ -325,6 +334,15 @@ class _Faltering(GatewayInvalidResponse):
     """A 5xx: worth another GET."""
 
     retryable = True
+
+
+class _Doubtful(GatewayRejected):
+    """An error in Gunbot's shape; of an order, it leaves open whether Gunbot took it."""
+
+
+def _no(status: int, content: bytes, said: str) -> GatewayRejected:
+    kind = _Doubtful if leaves_open(status, content) else GatewayRejected
+    return kind(f"Gunbot said no: {said}", _REJECTED_HINT)
 
 
 _REJECTED_HINT = "check pair, amount, price and balance; a pair of that exchange must be active in Gunbot"

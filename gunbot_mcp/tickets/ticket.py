@@ -67,6 +67,7 @@ class ReasonCode(StrEnum):
     NOT_SENT = "not_sent"  # by: fault | stopped; before the POST
     HALTED = "halted"  # message: why
     TOO_LATE = "too_late"  # too much time passed after the claim
+    UNREAD = "unread"  # message; never stored: the ledger could not be asked whether it was sent
     SENDER_LOST_BEFORE = "sender_lost_before"  # ended; after the approval, before the claim
     DECLINED = "declined"
     EXPIRED = "expired"
