@@ -14,13 +14,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import (
     BaseSettings,
@@ -224,12 +225,22 @@ class _Environment(PydanticBaseSettingsSource):
         return found
 
 
+def _in_one_place(home: Path | None) -> Path | None:
+    """Refuse a state folder that is another one wherever a program happens to be started."""
+    try:
+        if home is None or home.expanduser().is_absolute():
+            return home
+    except RuntimeError:
+        pass  # `~name` of nobody
+    raise ValueError("must be an absolute path, or start with ~/; no variables are put in here")
+
+
 class Settings(BaseSettings):
     """Everything that can be configured."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    home: SkipJsonSchema[Path | None] = None
+    home: Annotated[SkipJsonSchema[Path | None], AfterValidator(_in_one_place)] = None
     mode: SkipJsonSchema[ModeValue | None] = None
     instance: Annotated[
         str | None, Field(description="The instance that this server serves; needed where there are several.")
@@ -298,14 +309,42 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(secret for secret in found if secret))
 
 
-def state_home() -> Path:
-    """Return the state folder whatever else is wrong with the configuration: the kill switch must work then, too."""
-    named: object = os.environ.get("GUNBOT_MCP_HOME", "").strip()
-    if not named:
-        with contextlib.suppress(OSError, ValueError):  # not TOML is a ValueError
-            file = os.environ.get(CONFIG_VARIABLE, "").strip()
-            named = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8")).get("home") if file else None
-    return Settings.model_construct(home=Path(named) if isinstance(named, str) and named else None).folder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where the kill switch reaches by the configuration, as far as that can be told; `unknown` says what cannot be.
+
+    `ledger` is the address of a ledger that others may share; empty: none is named.
+    """
+
+    home: Path | None = None
+    ledger: str = field(default="", repr=False)
+    unknown: str | None = None
+
+
+def whereabouts() -> Whereabouts:
+    """Look for the state folder and the ledger whatever else is wrong with the configuration. Never raises."""
+    home: object = os.environ.get("GUNBOT_MCP_HOME", "").strip()
+    file = os.environ.get(CONFIG_VARIABLE, "").strip()
+    found: dict[str, Any] = {}
+    unknown: str | None = None
+    if file:
+        try:
+            found = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+        except (OSError, ValueError, RuntimeError) as exc:  # not TOML is a ValueError
+            unknown = f"the config {clean(file)} cannot be read ({type(exc).__name__})"
+    ledger: object = found.get("ledger")
+    url: object = cast("dict[str, object]", ledger).get("url") if isinstance(ledger, dict) else None
+    shared = url.strip() if isinstance(url, str) else ""
+    home = home or found.get("home")
+    if home is None or home == "":
+        # A config that cannot be read may name another one.
+        folder = None if unknown else Settings.model_construct().folder
+        return Whereabouts(home=folder, ledger=shared, unknown=unknown)
+    try:
+        folder = _in_one_place(Path(str(home)))
+    except ValueError:
+        return Whereabouts(ledger=shared, unknown=f"home {clean(home)!r} is not an absolute path")
+    return Whereabouts(home=None if folder is None else folder.expanduser(), ledger=shared, unknown=unknown)
 
 
 def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting

@@ -197,7 +197,7 @@ class Dispatcher:
             with contextlib.suppress(GunbotMcpError):
                 await desk.wait(proposal.ticket.id, self._settings.approval.wait, fresh=True)
             tasks.cancel_scope.cancel()
-        return await self._answer(await desk.get(proposal.ticket.id), caller, proposal, " ".join(notes))
+        return await self._answer(await desk.after(proposal.ticket), caller, proposal, " ".join(notes))
 
     async def _ask(
         self, desk: Desk, proposal: Proposal, caller: Caller, decided: anyio.Event, notes: list[str]
@@ -257,7 +257,7 @@ class Dispatcher:
             note = await self._decide(desk, ticket, decision, caller)
             if decision is Reply.NOT_SHOWN:
                 self._blind.add(caller.name)
-            ticket = await desk.get(ticket_id)
+            ticket = await desk.after(ticket)
         return await self._answer(ticket, caller, Proposal(ticket=ticket, nonce=nonce), note)
 
     # Answers

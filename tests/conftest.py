@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -26,15 +26,24 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_ones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a module's own fixtures start has a home of its own, too: the user's switch lies there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("user")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No test sees the user's own configuration, state or proxies; returns the state folder."""
+    """No test sees the user's own configuration, state, switch or proxies; returns the state folder."""
     for name in list(os.environ):
         own = name.startswith("GUNBOT") and name != "GUNBOT_MCP_TEST_POSTGRES"
         if own or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("GUNBOT_MCP_HOME", str(home))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
     return home
 
 

@@ -7,6 +7,7 @@ is checked; a step that does not do what it says ends the demo with an exit code
 
 import functools
 import os
+import site
 import sys
 import tempfile
 import textwrap
@@ -183,7 +184,14 @@ def demo() -> None:
 @asynccontextmanager
 async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("GUNBOT_")}
-    environment = {**own, "GUNBOT_MCP_HOME": str(home), "GUNBOT_MCP_CONFIG": str(config)}
+    environment = {
+        **own,
+        "GUNBOT_MCP_HOME": str(home),
+        "GUNBOT_MCP_CONFIG": str(config),
+        # A home of its own: the user's switch is not the demo's to look at. What was installed for this user stays.
+        **dict.fromkeys(("HOME", "USERPROFILE"), str(home / "user")),
+        "PYTHONUSERBASE": site.getuserbase(),
+    }
     server = StdioServerParameters(command=sys.executable, args=["-m", "gunbot_mcp", "serve"], env=environment)
     settings = Settings.model_construct(home=home, instances={"paper": Instance(market="manual")}, instance="paper")
     human = Human()

@@ -1,4 +1,4 @@
-"""`gunbot-mcp pin | halt | resume | mandate | ledger`: the human's controls of the guard."""
+"""`gunbot-mcp pin | mandate | ledger`: the human's controls of the guard."""
 
 import re
 import secrets
@@ -13,10 +13,9 @@ from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.cli.output import printable_json
-from gunbot_mcp.config import Mode, Settings, load, state_home
+from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
-from gunbot_mcp.guard import halt as switch
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
@@ -42,31 +41,6 @@ def pin(instance: str | None) -> None:
     click.echo(f"A PIN has {SHORTEST} characters at least; six digits are enough.")
     set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
     click.echo("The PIN is set.")
-
-
-@click.command()
-@click.argument("reason", default="halted by a human")
-def halt(reason: str) -> None:
-    """Stop all trading of every instance at once, whoever asks."""
-    folder = state_home()
-    switch.halt(folder, clean(reason))
-    click.echo(f"Trading is halted for all that keep their state in {folder}, until gunbot-mcp resume.")
-
-
-@click.command()
-@_instance
-def resume(instance: str | None) -> None:
-    """Allow trading again after a halt."""
-    require_terminal("resuming")
-    settings = load(instance=instance)
-    folder = state_folder(settings)
-    if switch.halted(folder) is None:
-        click.echo("Trading is not halted.")
-        return
-    if has_pin(folder):
-        with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL))
-    switch.resume(folder)
-    click.echo("Trading is allowed again.")
 
 
 @click.group()

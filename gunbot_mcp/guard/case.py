@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import purpose_of
-from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.halt import halted, refusal
 from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
@@ -130,16 +130,18 @@ class Cases:
         intent = order.intent
         name, now, new = self._settings.name, self._clock.now(), exclude is None
         minute = now - timedelta(minutes=1)
+        static = self.static(order)
+        static = replace(static, halted=static.halted or await write.halted(name))
         if isinstance(intent, Cancel):
             count = await write.count_since(name, minute, cancels=True) if new else 0
-            return replace(self.static(order), minute_count=count, pairs=pairs)
+            return replace(static, minute_count=count, pairs=pairs)
         asset = intent.pair.partition("-")[0]
         totals = await write.totals(name, asset, midnight(now), exclude=exclude, purpose=purpose_of(intent))
         lock = await write.lock(name, intent.exchange, intent.pair, side_of(intent).value)
         window = timedelta(seconds=self._instance.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None
         return replace(
-            self.static(order),
+            static,
             book=book,
             pairs=pairs,
             day_notional={asset: totals.notional},
@@ -149,6 +151,16 @@ class Cases:
             repeat_of=repeat_of,
             lock=None if lock is None else lock.id,
         )
+
+    async def require_running(self, write: Transaction) -> None:
+        """Refuse while nothing may be sent, whatever it is: a ticket that waits goes on waiting.
+
+        Raises:
+            Halted: one of the switches, or a halt that replicas share, holds.
+        """
+        reason = halted(self._folder) or await write.halted(self._settings.name)
+        if reason is not None:
+            raise refusal(reason)
 
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""

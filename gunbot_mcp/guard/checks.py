@@ -16,17 +16,16 @@ from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, gro
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
-    Halted,
     LimitExceeded,
     NotSupported,
     PairLocked,
     PairNotAllowed,
     PriceOutOfBand,
-    clean,
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
 from gunbot_mcp.guard.case import Case
+from gunbot_mcp.guard.halt import refusal
 from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.tickets.notional import Notional, named_prices
@@ -81,8 +80,7 @@ def check_mode(case: Case) -> tuple[str, ...]:
 
 def check_halt(case: Case) -> tuple[str, ...]:
     if case.halted is not None:
-        reason = f": {clean(case.halted, 120)}" if case.halted else ""
-        raise Halted(f"trading is halted{reason}", "a human can run gunbot-mcp resume")
+        raise refusal(case.halted)
     return ()
 
 

@@ -9,6 +9,7 @@ Only callers that speak for a human call `approve`. No tool does.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from gunbot_mcp.errors import TicketClosed, TicketNotFound, clean
+from gunbot_mcp.errors import LedgerUnavailable, TicketClosed, TicketNotFound, clean
 from gunbot_mcp.files import write_private
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
@@ -242,7 +243,13 @@ class Desk:
         Raises:
             TicketNotFound: there is none, or it belongs to another instance.
         """
-        ticket = await self._ledger.get(ticket_id)
+        try:
+            ticket = await self._ledger.get(ticket_id)
+        except LedgerUnavailable:
+            # Of what it sent, this process knows more than a ledger that cannot be asked.
+            if (sent := self._sender.sent.get(ticket_id)) is None:
+                raise
+            return sent
         if ticket is None:
             raise TicketNotFound(f"there is no ticket {clean(ticket_id, 40)!r}", "list_tickets shows them")
         if ticket.instance != self._settings.name:
@@ -255,12 +262,24 @@ class Desk:
                 moved = await write.move(ticket_id, State.PENDING, State.EXPIRED, actor=CLOCK, reason=reason)
                 ticket = moved or await write.get(ticket_id) or ticket
         if look and ticket.state in IN_FLIGHT:
-            await self.recover()
-            ticket = await self._ledger.get(ticket_id) or ticket
+            # Where the ledger takes nothing now, that it is on its way is still the answer.
+            with contextlib.suppress(LedgerUnavailable):
+                await self.recover()
+                ticket = await self._ledger.get(ticket_id) or ticket
         if look and unsettled(ticket):
             with answer_within(self._instance.answer_seconds):
                 ticket = await self._follower.look(ticket)
         return ticket
+
+    async def after(self, ticket: Ticket) -> Ticket:
+        """Return the ticket, which was like that before, as it is now; as one of unknown fate if nobody can be asked.
+
+        For whoever made a ticket and must name it in an answer: meanwhile anybody may have approved it.
+        """
+        try:
+            return await self.get(ticket.id)
+        except LedgerUnavailable as exc:
+            return replace(ticket, state=State.UNKNOWN, reason=Reason(ReasonCode.UNREAD, {"message": exc.message}))
 
     async def market(self, ticket: Ticket, *, balances: bool = False) -> market.BookView:
         """Return the book as it is now beside the ticket; never raises if there is no market.

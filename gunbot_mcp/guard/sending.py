@@ -10,6 +10,7 @@ cut off is recorded.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +18,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from gunbot_mcp.errors import GatewayError, GunbotMcpError, LedgerUnavailable, LimitExceeded, Refused, TicketClosed
+from gunbot_mcp.errors import (
+    GatewayError,
+    GunbotMcpError,
+    Halted,
+    LedgerUnavailable,
+    LimitExceeded,
+    Refused,
+    TicketClosed,
+)
 from gunbot_mcp.guard import market, outbox
 from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.guard.following import unsettled
@@ -51,6 +60,29 @@ CLAIM_HOLDS = timedelta(seconds=15)
 """How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
 
 
+logger = logging.getLogger(__name__)
+
+
+class Sent:
+    """What this process knows of the orders that it sent, for as long as the ledger cannot be asked."""
+
+    _MOST = 200
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Ticket] = {}
+
+    def keep(self, ticket: Ticket) -> Ticket:
+        """Remember the ticket as it is now, and return it."""
+        self._kept.pop(ticket.id, None)
+        self._kept[ticket.id] = ticket
+        while len(self._kept) > self._MOST:
+            del self._kept[next(iter(self._kept))]
+        return ticket
+
+    def get(self, ticket_id: str) -> Ticket | None:
+        return self._kept.get(ticket_id)
+
+
 class Sender:
     """Sends one instance's orders; each at most once."""
 
@@ -81,12 +113,13 @@ class Sender:
         self._outbox = outbox
         self._follower = follower
         self._later = later
+        self.sent = Sent()
 
     async def approve(self, ticket: Ticket, by: Actor) -> Ticket:
         """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
 
         Raises:
-            TicketClosed: it is already decided. LedgerUnavailable: nothing was sent.
+            TicketClosed: it is already decided. Halted: it goes on waiting. LedgerUnavailable: nothing was sent.
         """
         claim = self._ids.claim()
         shown: Survey | BaseException
@@ -99,7 +132,7 @@ class Sender:
         try:
             async with self._ledger.write() as write:
                 claimed = await self._decide(write, ticket, by, shown, claim)
-        except TicketClosed:
+        except (TicketClosed, Halted):
             raise
         except BaseException as exc:
             await self.take_back(replace(ticket, baseline={"claim": claim}), exc)
@@ -113,6 +146,7 @@ class Sender:
     ) -> Ticket:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
+        await self._cases.require_running(write)
         approved = await self.grant(write, ticket, by)
         if isinstance(shown, BaseException):
             return await _refuse(write, approved, shown)
@@ -190,8 +224,10 @@ class Sender:
         """Send a ticket that this process has claimed: one POST, recorded, then one look for the order.
 
         The POST begins only if its whole time-out still fits into the call's time. Once begun, it goes on in the
-        background when that time is over, and the ticket comes back as it is then.
+        background when that time is over, and the ticket comes back as it is then. From the POST on, whatever fails,
+        the caller gets the ticket: without it, an order that exists would be placed again.
         """
+        self.sent.keep(claimed)
         stopped, way = self._no_time(), Way(claimed)
         if self._later is None:
             await way.go(self._carry(way, stopped))
@@ -204,15 +240,26 @@ class Sender:
         with anyio.CancelScope(shield=True):
             try:
                 result = self._too_late(claimed) or stopped or await outbox.post_once(self._gunbot, claimed.order)
+            except Exception as exc:
+                logger.exception("ticket %s: sending failed in an unforeseen way", claimed.id)
+                result = outbox.cut_off(exc)
             except BaseException as exc:
-                await self._outbox.record(claimed, outbox.cut_off(exc))
+                way.ticket = self.sent.keep(await self._outbox.record(claimed, outbox.cut_off(exc)))
                 raise
-            way.ticket = await self._outbox.record(claimed, result)
-        if not unsettled(way.ticket):
-            return
-        way.ticket = done = await self._follower.look(way.ticket)
+            way.ticket = self.sent.keep(await self._outbox.record(claimed, result))
+        try:
+            way.ticket = self.sent.keep(await self._look(way.ticket))
+        except Exception:
+            logger.exception("ticket %s: looking for its order failed in an unforeseen way", claimed.id)
+
+    async def _look(self, done: Ticket) -> Ticket:
+        """Look for the order once; what is not found now is looked for later."""
+        if not unsettled(done):
+            return done
+        done = await self._follower.look(done)
         if self._later is not None and unsettled(done):
             self._later(lambda: self._follower.follow(done))
+        return done
 
     def _no_time(self) -> Result | None:
         """Return why a POST must not begin any more: it could outlast the call. None: it may."""

@@ -152,7 +152,13 @@ class Gunbot:
         if not self._token and self._can_log_in:
             # Logging in takes time, and meanwhile the checks of this order would become out of date.
             raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
-        answer = await self._send("POST", endpoint.path, body={"data": args.wire()}, within=math.inf)
+        try:
+            answer = await self._send("POST", endpoint.path, body={"data": args.wire()}, within=math.inf)
+        except failures.Doubtful as exc:
+            raise GatewayInvalidResponse(
+                f"Gunbot's error leaves open whether it took the order: {exc.message}",
+                "look for the order before trying again",
+            ) from exc
         if not isinstance(answer, dict) or cast("dict[str, Any]", answer).get("status") != "success":
             raise GatewayInvalidResponse(
                 "Gunbot's answer to the order is not one that it documents", "look for the order before trying again"

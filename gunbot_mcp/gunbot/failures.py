@@ -6,6 +6,8 @@ no whole answer in time                                gateway_timeout
 401                                                    unauthorized
 a clear no to a login                                  unauthorized
 4xx in Gunbot's shape, 200 with status "error"         gateway_rejected
+the same to an order, where it leaves open (`doubt`)
+whether Gunbot took it                                 gateway_invalid_response
 5xx, redirects, anything that is not Gunbot's JSON     gateway_invalid_response
 
 A time-out before the first byte of the request counts as a connection that was refused.
@@ -26,6 +28,7 @@ from gunbot_mcp.errors import (
     Unauthorized,
     clean,
 )
+from gunbot_mcp.gunbot.doubt import leaves_open
 
 _HTTP_OK, _HTTP_UNAUTHORIZED, _HTTP_CLIENT_ERROR, _HTTP_SERVER_ERROR = 200, 401, 400, 500
 _TOO_MANY = 429
@@ -38,6 +41,10 @@ class Faltering(GatewayInvalidResponse):
     """A 5xx: worth another GET."""
 
     retryable = True
+
+
+class Doubtful(GatewayRejected):
+    """An error in Gunbot's shape; of an order, it leaves open whether Gunbot took it."""
 
 
 def transport_failure(exc: httpx2.TransportError) -> GatewayError:
@@ -75,7 +82,8 @@ def understand(
     error = shaped.get("status") == "error"
     client_error = _HTTP_CLIENT_ERROR <= status < _HTTP_SERVER_ERROR
     if status == _HTTP_UNAUTHORIZED or (error and (status == _HTTP_OK or client_error)):
-        raise refusal(status, said)
+        no = refusal(status, said)
+        raise Doubtful(no.message, no.hint) if isinstance(no, GatewayRejected) and leaves_open(status, content) else no
     if status == _HTTP_OK and body is not None:
         return cast("object", body)
     if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:

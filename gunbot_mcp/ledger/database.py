@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import anyio.to_thread
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, select, text
+from sqlalchemy import Connection, CursorResult, Engine, Executable, bindparam, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -21,14 +21,16 @@ from gunbot_mcp.files import private_folder, sync_folder
 from gunbot_mcp.ledger.faults import ledger_faults
 from gunbot_mcp.ledger.migrations import create, migrate
 from gunbot_mcp.ledger.port import Link, Parameters, in_sync
+from gunbot_mcp.ledger.same import SameFiles
 from gunbot_mcp.ledger.schema import find, first_event, newer
-from gunbot_mcp.ledger.tables import VERSION, head
+from gunbot_mcp.ledger.tables import VERSION, events, head
 
 _EXAMPLES = "use sqlite:////absolute/path/ledger.db or postgresql://user:password@host/database"
 _SCHEMA_LOCK = {"key": 0x67756E626F74}  # any number that other programs do not use with pg_advisory_xact_lock
 _MIGRATION = 600.0
 """Seconds to wait for another process that migrates: a big ledger takes a while, and there is nothing else to do."""
 _HEAD = select(head.c.seq, head.c.hash, head.c.version).where(head.c.id == 1).with_for_update()
+_HASH = select(events.c.hash).where(events.c.seq == bindparam("seq"))
 Head = tuple[int, str]
 """The newest event's number and hash."""
 _LOCAL_SETTINGS = text(
@@ -51,6 +53,8 @@ class Database:
         self.url = parse_url(url)
         self.patience = patience
         self.first = 0
+        self._files: SameFiles | None = None
+        self._seen: Head = (0, "")
         password = self.url.password or ""
         self._secrets = tuple({password, quote(password, safe=""), quote(password)})
         self.engine = self._engine(patience)
@@ -85,6 +89,7 @@ class Database:
                 await self._change_tables(clock)
             async with self.connect() as connection:
                 self.first = await in_sync(connection, first_event)
+            await self._same_files()
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Link]:
@@ -103,7 +108,8 @@ class Database:
         Every writer holds the head row's lock, so what is read from here on stays true until the end.
 
         Raises:
-            LedgerUnavailable: another version has changed the tables meanwhile; nothing must be written.
+            LedgerUnavailable: another version has changed the tables meanwhile, or this is not the store that was
+                opened, or an older state of it; nothing must be written.
         """
         if isinstance(connection, Connection):
             await _begin_immediate(connection)
@@ -113,7 +119,40 @@ class Database:
         newest = (await self.run(connection, _HEAD)).one()
         if newest.version != VERSION:
             raise newer(newest.version)
+        await self._require_same(connection, newest.seq, newest.hash)
         return newest.seq, newest.hash
+
+    def committed(self, newest: Head) -> None:
+        """Remember the newest event that is known to be stored: from here on the store must have it."""
+        self._seen = newest
+
+    async def _require_same(self, connection: Link, seq: int, newest: str) -> None:
+        """Refuse a store that was put back to an earlier state, or exchanged: it forgets what was sent.
+
+        Raises:
+            LedgerUnavailable: nothing must be sent from it until a human has looked.
+        """
+        files = await self._same_files()
+        if files is not None:
+            files.check()
+            if files.changed():
+                await anyio.to_thread.run_sync(files.check_content, seq, newest)
+        seen, known = self._seen
+        there = newest if seq == seen else None
+        if seq > seen > 0:
+            there = (await self.run(connection, _HASH, {"seq": seen})).scalar_one_or_none()
+        if seen and there != known:
+            raise LedgerUnavailable(
+                f"the ledger no longer holds event {seen}, which this server has seen in it: an older state, or "
+                "another ledger, was put in its place",
+                "put the right one back, then start the server again",
+            )
+        self._seen = (seq, newest)
+
+    async def _same_files(self) -> SameFiles | None:
+        if self._files is None and self.is_sqlite:
+            self._files = await anyio.to_thread.run_sync(SameFiles, self.path)
+        return self._files
 
     async def run(self, connection: Link, statement: Executable, parameters: Parameters = None) -> CursorResult[Any]:
         """Execute one statement; every statement of a write or a migration comes through here.
@@ -128,10 +167,16 @@ class Database:
     async def commit(self, connection: Link) -> None:
         if isinstance(connection, Connection):
             await anyio.to_thread.run_sync(_commit_file, connection)
+            if self._files is not None:
+                # What was written into a file that is gone is not stored.
+                self._files.check()
         else:
             await connection.commit()
 
     async def aclose(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
         await _dispose(self.engine)
 
     def _engine(self, patience: float) -> Engine | AsyncEngine:

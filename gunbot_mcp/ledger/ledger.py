@@ -123,6 +123,7 @@ class Ledger:
                         transaction.abandon()
                     with self._database.faults(committing=True):
                         await self._database.commit(connection)
+                    self._database.committed(transaction.end)
 
     async def get(self, ticket_id: str) -> Ticket | None:
         found = await self._read(TICKET, id=ticket_id)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
 )
 
@@ -28,7 +29,7 @@ from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.exchanges import purpose as purpose_of_row
 from gunbot_mcp.ledger.port import Parameters
 from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, rows_of, ticket_of
-from gunbot_mcp.ledger.tables import events, mandates, sightings, tickets
+from gunbot_mcp.ledger.tables import events, halts, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.spent import Sent, sum_of
@@ -81,6 +82,11 @@ LOCK = (
     .where(tickets.c.state == literal_column("'unknown'"), _instance, *_of_pair)
     .where(tickets.c.side == bindparam("side"))
     .order_by(tickets.c.created_at, tickets.c.id)
+    .limit(1)
+)
+HALT = (
+    select(halts.c.by, halts.c.reason)
+    .where(halts.c.lifted_at.is_(None), or_(halts.c.instance.is_(None), halts.c.instance == bindparam("instance")))
     .limit(1)
 )
 MANDATE = select(mandates).where(mandates.c.id == bindparam("id"))
@@ -166,6 +172,11 @@ class Reads(ABC):
         if side == "cancel":
             return None
         return await self._ticket(LOCK, instance=instance, exchange=exchange, pair=pair, side=side)
+
+    async def halted(self, instance: str) -> str | None:
+        """Return why the ledger lets nothing of this instance be claimed, or None where no halt holds."""
+        found = await self._rows(HALT, instance=instance)
+        return f"{found[0]['reason']} ({found[0]['by']}, for all that share the ledger)" if found else None
 
     async def sent_on(
         self, instance: str, exchange: str, pair: str, since: datetime, *, but: Collection[str] = ()

@@ -10,7 +10,7 @@ from typing import Any, Unpack, cast
 from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, update
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.errors import LedgerUnavailable
+from gunbot_mcp.errors import LedgerUnavailable, clean
 from gunbot_mcp.ledger import version_1
 from gunbot_mcp.ledger.database import Database, Head
 from gunbot_mcp.ledger.port import Link, Parameters
@@ -32,16 +32,16 @@ from gunbot_mcp.ledger.rows import (
     ticket_of,
     ticket_row,
 )
-from gunbot_mcp.ledger.tables import events, head, mandates, sightings, tickets
+from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
 from gunbot_mcp.tickets import content, mandate
 from gunbot_mcp.tickets.channels import Actor
-from gunbot_mcp.tickets.content import canonical, money_text
+from gunbot_mcp.tickets.content import canonical, instant_text, money_text
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import TRANSITIONS, Observation, State, Ticket
 
 RESERVED = frozenset(
     {"created", "imported", "observed", "mandate_created", "mandate_imported", "mandate_spent", "mandate_revoked"}
-    | {"migrated", *State}
+    | {"migrated", "halt_set", "halt_lifted", *State}
 )
 """Kinds of events that only the methods which change the rows may append; `verify` replays them."""
 
@@ -57,6 +57,8 @@ _SET_MANDATE = update(mandates).where(mandates.c.id == bindparam("the_id"))
 _SET_HEAD = update(head).where(head.c.id == 1)
 _FORGET_SIGHTINGS = delete(sightings).where(sightings.c.ticket == bindparam("ticket"))
 _ADD_SIGHTING = insert(sightings)
+_ADD_HALT = insert(halts)
+_LIFT_HALTS = update(halts).where(halts.c.lifted_at.is_(None)).returning(halts.c.id)
 
 
 class Transaction(Reads):
@@ -238,6 +240,28 @@ class Transaction(Reads):
             facts = canonical({**detail, "mandate": changed.id, "set": values})
             await self._append(kind, actor, facts, ticket=None, instance=changed.instance)
 
+    # Halts
+
+    async def halt(self, reason: str, actor: Actor) -> None:
+        """Stop every claim that is made with this ledger, of whatever instance, until `lift_halts`."""
+        made = str(self._end[0] + 1)
+        at = instant_text(self._clock.now())
+        values = {"instance": None, "at": at, "by": str(actor), "reason": clean(reason, 500)}
+        with self._whole():
+            await self._run(_ADD_HALT, {"id": made, **values, "lifted_at": None, "lifted_by": None})
+            facts = canonical({"halt": made, "set": values})
+            await self._append("halt_set", actor, facts, ticket=None, instance=None)
+
+    async def lift_halts(self, actor: Actor) -> int:
+        """Take back every halt that holds; return how many there were."""
+        values = {"lifted_at": instant_text(self._clock.now()), "lifted_by": str(actor)}
+        with self._whole():
+            lifted = sorted((await self._run(_LIFT_HALTS, values)).scalars())
+            if lifted:
+                facts = canonical({"halts": lifted, "set": values})
+                await self._append("halt_lifted", actor, facts, ticket=None, instance=None)
+        return len(lifted)
+
     # Events
 
     async def event(
@@ -279,6 +303,11 @@ class Transaction(Reads):
             seq, newest = self._end
             await self._run(_SET_HEAD, {"seq": seq, "hash": newest})
         self._over = True
+
+    @property
+    def end(self) -> Head:
+        """The newest event, that this transaction appended or found."""
+        return self._end
 
     def abandon(self) -> None:
         self._over = True

@@ -24,7 +24,7 @@ from gunbot_mcp.ledger.rows import (
     sightings_of,
 )
 from gunbot_mcp.ledger.schema import first_event
-from gunbot_mcp.ledger.tables import events, head, mandates, sightings, tickets
+from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.ticket import TRANSITIONS, State
 
@@ -65,6 +65,11 @@ async def problems(port: Port, connection: Link) -> list[str]:
     found += await _sighting_problems(run)
     async for row in _pages(run, mandates):
         found += _row_problems("mandate", row, replay.mandates.pop(row["id"], None))
+    async for row in _pages(run, halts):
+        expected = replay.halts.pop(row["id"], None)
+        if expected is None or any(row[name] != value for name, value in expected.items()):
+            found.append(f"halt {row['id']} is not what its events say")
+    found += [f"halt {name} is missing" for name in replay.halts]
     found += [f"ticket {name} is missing" for name in replay.tickets]
     found += [f"mandate {name} is missing" for name in replay.mandates]
     return found
@@ -154,6 +159,7 @@ class _Replay:
     def __init__(self, found: list[str], first: int) -> None:
         self.tickets: dict[str, _Expected] = {}
         self.mandates: dict[str, _Expected] = {}
+        self.halts: dict[str, dict[str, object]] = {}
         self._found = found
         self._first = first
 
@@ -186,7 +192,7 @@ class _Replay:
             case _ if kind in set(State):
                 self._move(row, State(kind), facts)
             case _:
-                pass
+                self._halt(row, facts)
 
     def _create(
         self, row: Row, known: dict[str, _Expected], name: object, values: dict[str, object], content: object
@@ -224,6 +230,19 @@ class _Replay:
         self._change(row, expected, facts.get("set"))
         if expected is not None:
             expected.values["state"] = to.value
+
+    def _halt(self, row: Row, facts: Mapping[str, Any]) -> None:
+        """Follow the two kinds of events that set and lift halts; no other kind changes a row."""
+        if row["kind"] not in {"halt_set", "halt_lifted"}:
+            return
+        names: object = [facts.get("halt")] if row["kind"] == "halt_set" else facts.get("halts")
+        values: object = facts.get("set")
+        if not isinstance(names, list) or not isinstance(values, dict):
+            self._found.append(f"event {row['seq']} does not say which halt it sets or lifts")
+            return
+        for name in cast("list[object]", names):
+            before = self.halts.setdefault(str(name), {"lifted_at": None, "lifted_by": None})
+            before |= cast("dict[str, object]", values)
 
     def _change(self, row: Row, expected: _Expected | None, values: object) -> None:
         if expected is None or not isinstance(values, dict):

@@ -39,8 +39,10 @@ def outcome_of(ticket: Ticket) -> Outcome:
 
 def news_of(ticket: Ticket) -> str:
     """Return what an assistant is told: what happened, and what it may and must not do next."""
-    if ticket.state in {State.PENDING, State.APPROVED}:
+    if ticket.state is State.PENDING:
         return f"A human can decide until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
+    if ticket.state is State.APPROVED:
+        return "It is approved and about to be sent. Look with get_ticket; do not propose it again."
     reason = _sentence(reason_text(ticket))
     if ticket.state is State.ACCEPTED:
         said = (ticket.answer or {}).get("message")
@@ -121,6 +123,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
     ReasonCode.HALTED: lambda _t, r: f"nothing was sent: trading is halted: {_fact(r)}",
     ReasonCode.NO_TIME: _no_time,
     ReasonCode.TOO_LATE: lambda _t, _r: "nothing was sent: too much time passed after the claim",
+    ReasonCode.UNREAD: lambda t, r: f"whether it was sent cannot be said now: {_fact(r)}{_may_exist(t)}",
     ReasonCode.SENDER_LOST_BEFORE: lambda _t, r: f"{_lost(r)} after the approval; nothing was sent",
     ReasonCode.DECLINED: _declined_reason,
     ReasonCode.EXPIRED: lambda _t, _r: "nobody decided in time",

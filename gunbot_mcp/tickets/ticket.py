@@ -68,6 +68,7 @@ class ReasonCode(StrEnum):
     HALTED = "halted"  # message: why
     NO_TIME = "no_time"  # needs, left: seconds of the order's own time-out, and of its call
     TOO_LATE = "too_late"  # too much time passed after the claim
+    UNREAD = "unread"  # message; never stored: the ledger could not be asked whether it was sent
     SENDER_LOST_BEFORE = "sender_lost_before"  # ended; after the approval, before the claim
     DECLINED = "declined"
     EXPIRED = "expired"

@@ -14,7 +14,7 @@ from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
 STATUS: Mapping[State, str] = {
     State.PENDING: "awaiting_approval",
-    State.APPROVED: "awaiting_approval",
+    State.APPROVED: "unknown",
     State.SENDING: "unknown",
     State.ACCEPTED: "accepted",
     State.REJECTED: "rejected",
@@ -24,7 +24,7 @@ STATUS: Mapping[State, str] = {
     State.WITHDRAWN: "declined",
     State.VOID: "void",
 }
-"""The `status` of an order tool's answer for each state. A ticket that is being sent has no trustworthy answer yet."""
+"""The `status` of an order tool's answer for each state. Approved or being sent, it has no trustworthy answer yet."""
 
 
 def ticket_view(ticket: Ticket) -> dict[str, Any]:

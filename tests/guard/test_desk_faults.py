@@ -375,26 +375,57 @@ async def test_a_task_that_is_cancelled_while_sending_leaves_an_unknown_order(ur
         assert found.observed.order_ids[0] == exchange.orders[0].id
 
 
-@pytest.mark.parametrize(("path", "state"), [("/market/orderbook", State.VOID), ("/trade/buy", State.UNKNOWN)])
-async def test_a_fault_that_nobody_foresaw_is_passed_on_but_not_before_it_is_recorded(
-    url: str, tmp_path: Path, path: str, state: State
-) -> None:
-    class Broken(Exchange):
-        broken = False
+class Broken(Exchange):
+    """Fails in a way that nobody foresaw, at one path, once it is `broken`."""
 
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if self.broken and request.url.path.endswith(path):
-                raise ZeroDivisionError
-            return await super().handle_async_request(request)
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path, self.broken = path, False
 
-    exchange = Broken()
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.broken and request.url.path.endswith(self.path):
+            raise ZeroDivisionError
+        return await super().handle_async_request(request)
+
+
+async def test_a_fault_that_nobody_foresaw_is_passed_on_but_not_before_it_is_recorded(url: str, tmp_path: Path) -> None:
+    exchange = Broken("/market/orderbook")
     async with open_desk(url, tmp_path, exchange) as desk:
         ticket = await propose(desk)
         exchange.broken = True
         with pytest.raises(ZeroDivisionError):
             await desk.approve(ticket.id, by=TERMINAL)
-        assert (await desk.get(ticket.id)).state is state
+        assert (await desk.get(ticket.id)).state is State.VOID
         assert await desk.ledger.verify() == []
+
+
+async def test_a_fault_that_nobody_foresaw_after_the_order_began_to_leave_does_not_take_the_tickets_place(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = Broken("/trade/buy")
+    async with open_desk(url, tmp_path, exchange) as desk:
+        ticket = await propose(desk)
+        exchange.broken = True
+        done = await desk.approve(ticket.id, by=TERMINAL)
+        assert (done.id, done.state) == (ticket.id, State.UNKNOWN)
+        assert "ZeroDivisionError" in caplog.text
+        assert (await desk.get(ticket.id)).state is State.UNKNOWN
+        assert await desk.ledger.verify() == []
+
+
+async def test_a_look_that_fails_in_a_way_that_nobody_foresaw_does_not_hide_that_the_order_was_taken(
+    url: str, tmp_path: Path
+) -> None:
+    class Odd(Broken):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            answer = await super().handle_async_request(request)
+            self.broken = self.broken or bool(self.posts)
+            return answer
+
+    exchange = Odd("/coremem/single")
+    async with open_desk(url, tmp_path, exchange) as desk:
+        done = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        assert (done.state, done.observed) == (State.ACCEPTED, None)
 
 
 async def test_a_senders_late_word_is_kept_where_a_human_had_settled_the_ticket_otherwise(

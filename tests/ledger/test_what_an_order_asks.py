@@ -47,6 +47,7 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
         await write.add(ticket, CLIENT)
     async with ledger.write() as write:
         await write.intact(ticket.id)
+        await write.halted("paper")
         await write.spend("m1", Decimal(1), actor=AUTO, live=False, url="")
         await write.move(ticket.id, State.PENDING, State.APPROVED, actor=PAGE, decided_by=PAGE, mandate="m1")
         await write.move(ticket.id, State.APPROVED, State.SENDING, actor=SENDER, **needed(State.SENDING, clock))
@@ -74,6 +75,9 @@ async def fill(database: Database, clock: ManualClock, make_ticket: MakeTicket, 
         then = clock.now() - timedelta(days=365) + timedelta(hours=number)
         row = ticket_row(sealed(make_ticket(f"old {number}", created_at=then)))
         tickets.append({**row, "state": "accepted", "sent_at": instant_text(then), "observed": '{"order_ids":["1"]}'})
+    halts = [
+        {"id": f"old {number}", "at": "", "by": "", "reason": "", "lifted_at": f"{number:09}"} for number in range(PAST)
+    ]
     seen = [sighting for row in tickets for sighting in sightings_of(row)]
     async with database.connect() as connection:
         seq, newest = await database.begin(connection)
@@ -91,6 +95,7 @@ async def fill(database: Database, clock: ManualClock, make_ticket: MakeTicket, 
         await database.run(connection, insert(tables.mandates), expired)
         await database.run(connection, insert(tables.tickets), tickets)
         await database.run(connection, insert(tables.sightings), seen)
+        await database.run(connection, insert(tables.halts), halts)
         await database.run(connection, insert(tables.events), [{**one, "prev": newest, "hash": ""} for one in events])
         await database.run(connection, update(tables.head), {"seq": events[-1]["seq"]})
         await database.run(connection, text("ANALYZE"))

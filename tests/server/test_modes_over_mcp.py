@@ -12,7 +12,8 @@ from support.calls import status as said
 
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.endpoints import ENDPOINTS
-from gunbot_mcp.guard.halt import halt, resume
+from gunbot_mcp.errors import Halted
+from gunbot_mcp.guard.halt import halt, homes_switch, lift, resume, throw, users_switch
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.tickets.channels import TERMINAL
@@ -214,14 +215,21 @@ async def approve_only_ticket(runtime: Runtime) -> tuple[State, str]:
     return found.state, str((found.answer or {}).get("error", {}).get("code"))
 
 
-async def test_a_halt_after_the_proposal_makes_the_ticket_void(
+async def test_a_ticket_waits_through_a_halt_and_can_be_approved_after_it(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot", clean_environment: Path
 ) -> None:
     async with Runtime(live_settings()) as runtime, Client(build_server(runtime)) as client:
         assert await call(client) == "awaiting_approval"
-        halt(clean_environment, "")
-        assert await approve_only_ticket(runtime) == (State.VOID, "halted")
-    assert live_gunbot.trades == []
+        for switch in (users_switch(), homes_switch(clean_environment)):
+            throw(switch, "fire")
+            with pytest.raises(Halted, match="fire"):
+                await approve_only_ticket(runtime)
+            (ticket,) = await (await runtime.desk()).list()
+            assert (ticket.state, ticket.decided_by) == (State.PENDING, None)
+            assert live_gunbot.trades == []
+            assert lift(switch)
+        assert (await approve_only_ticket(runtime))[0] is State.ACCEPTED
+    assert len(live_gunbot.trades) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.tickets.order import Order
-from gunbot_mcp.tickets.outcome import outcome_of, reason_text
+from gunbot_mcp.tickets.outcome import news_of, outcome_of, reason_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation, Reason, ReasonCode, State, Ticket
+from gunbot_mcp.tickets.view import ticket_answer
 
 GONE = Observation(order_ids=("461773",), where="not_open", state="gone", certainty=Certainty.MATCH, seen_at=None)
 
@@ -129,3 +130,14 @@ def test_a_no_from_a_program_is_not_called_a_human_s() -> None:
     assert reason_text(a_ticket(State.DECLINED, reason=declined, decided_by=TERMINAL)) == "declined by a human"
     words = reason_text(a_ticket(State.DECLINED, reason=declined, decided_by=Actor("command")))
     assert words == "declined by the command gunbot-mcp reject"
+
+
+def test_an_approved_ticket_does_not_say_that_a_human_can_still_decide() -> None:
+    waiting, approved = a_ticket(State.PENDING), a_ticket(State.APPROVED)
+    assert "A human can decide until" in news_of(waiting)
+    answer = ticket_answer(approved, approve={"how": "the human opens the page"})
+    assert answer.structured["status"] == "unknown"
+    assert "approve" not in answer.structured
+    for text in (news_of(approved), answer.text, answer.structured["note"]):
+        assert "human can decide" not in text
+        assert "do not propose it again" in text
