@@ -14,7 +14,7 @@ from support.desks import ORDER, open_desk, propose
 from support.exchange import AFTER, BEFORE, Exchange, Order
 
 from gunbot_mcp.clock import ManualClock
-from gunbot_mcp.config import Instance
+from gunbot_mcp.config import Instance, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import PairLocked, TicketClosed
 from gunbot_mcp.guard import outbox
@@ -50,8 +50,9 @@ def a_strangers(order_id: str, **fields: Any) -> Order:  # noqa: ANN401 - any fi
 async def look(desk: Desk, exchange: Exchange, ticket: Ticket) -> Ticket:
     """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
     instance = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush"})
+    settings = Settings.model_construct(instance="live", instances={"live": instance})
     async with Gunbot(instance, transport=exchange) as gunbot:
-        follower = Follower(ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
+        follower = Follower(settings=settings, ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
         return await follower.look(ticket)
 
 
