@@ -27,7 +27,6 @@ from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.port import Link
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.order import Order as TypedOrder
-from gunbot_mcp.tickets.outcome import reason_text
 from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
 
 pytestmark = pytest.mark.anyio

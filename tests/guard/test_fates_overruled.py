@@ -1,7 +1,7 @@
 """Fates that depend on more than one order, or on a human: equal orders of ours, a match taken back, a human's word."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -138,7 +138,7 @@ async def test_an_order_that_a_human_named_is_followed_to_its_end(tmp_path: Path
 
 async def test_a_humans_word_frees_none_of_todays_limits(tmp_path: Path) -> None:
     clock = ManualClock(NOON)
-    limits = Limits(max_day={"USDT": D(80)}, duplicate_seconds=0)
+    limits = Limits(max_day={"USDT": Decimal(80)}, duplicate_seconds=0)
     async with open_desk(f"sqlite:///{tmp_path}/l.db", tmp_path, Shown(clock), clock=clock, limits=limits) as desk:
         ticket = await desk.approve((await propose(desk)).id, by=TERMINAL)
         await desk.resolve(ticket.id, placed=False, order_id=None, by=TERMINAL)

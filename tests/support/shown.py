@@ -48,6 +48,7 @@ class Show:
     after: float = 10.0
     down: str = ""
     """A path that fails at this look."""
+    away: bool = False
 
 
 @dataclass
@@ -70,6 +71,8 @@ class Shown(httpx2.AsyncBaseTransport):
             self.now = self.after_post or self.now
             return self._answer(request)
         self.reads.append(path)
+        if self.now.away:
+            raise httpx2.ConnectError("refused", request=request)
         if self.now.down and path == self.now.down:
             return httpx2.Response(400, json={"status": "error", "message": "not now"})
         if path == "/market/orderbook":
