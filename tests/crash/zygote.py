@@ -71,11 +71,8 @@ class Steps:
 
 
 def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = None) -> Seams:
-    """Return the parts of a runtime that announce every step. Once `disk_fills` (a path) was requested, no file grows.
-
-    This gateway's history is never late, so a second look at an order that is gone need not wait.
-    """
-    timing = Timing(history_lag=timedelta(0))
+    """Return the parts of a runtime that announce every step. After a request to `disk_fills`, no file grows."""
+    timing = Timing()
     if step is None:
         return Seams(timing=timing)
 
