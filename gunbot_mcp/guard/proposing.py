@@ -194,8 +194,10 @@ class Proposer:
 
     async def _placed(self, write: Transaction, intent: Cancel) -> Ticket | None:
         """Return the ticket that placed the order of a cancel, if it went out through here and was found again."""
-        seen_for = await write.placers(self._settings.name, intent.exchange, intent.pair, intent.order_id)
-        return protection.placed_as(intent, seen_for)
+        since = self._clock.now() - cancels.REMEMBERED
+        return protection.placed_as(
+            intent, await write.sent_on(self._settings.name, intent.exchange, intent.pair, since)
+        )
 
     async def _is_entry(self, write: Transaction, intent: Cancel, seen: OpenOrder | None) -> bool:
         if seen is None or not cancels.is_entry(intent, seen):

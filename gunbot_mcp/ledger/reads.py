@@ -57,16 +57,6 @@ TAKEN = select(sightings.c.order_id).where(
     sightings.c.order_id.in_(bindparam("order_ids", expanding=True)),
     sightings.c.ticket != bindparam("but"),
 )
-PLACERS = (
-    select(tickets)
-    .join(sightings, sightings.c.ticket == tickets.c.id)
-    .where(
-        sightings.c.instance == bindparam("instance"),
-        sightings.c.exchange == bindparam("exchange"),
-        sightings.c.pair == bindparam("pair"),
-        sightings.c.order_id == bindparam("order_id"),
-    )
-)
 MADE_SINCE = select(func.count()).select_from(tickets).where(_instance, tickets.c.created_at >= _since)
 ORDERS_SINCE = MADE_SINCE.where(tickets.c.side != "cancel")
 CANCELS_SINCE = MADE_SINCE.where(tickets.c.side == "cancel")
@@ -180,11 +170,6 @@ class Reads(ABC):
         """Return which of these orders of the ticket's pair were found to belong to other tickets."""
         asked = {**_place(ticket), "order_ids": sorted(order_ids), "but": ticket.id}
         return frozenset((await self._run(TAKEN, asked)).scalars())
-
-    async def placers(self, instance: str, exchange: str, pair: str, order_id: str) -> list[Ticket]:
-        """Return the tickets for which this order was seen, oldest first; cancels and mere candidates among them."""
-        asked = {"instance": instance, "exchange": exchange, "pair": pair, "order_id": order_id}
-        return _oldest_first(await self._rows(PLACERS, **asked))
 
     async def unseen(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         """Return the other tickets of the ticket's pair and side, sent since then, whose orders nobody has seen yet."""

@@ -55,7 +55,6 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
         await write.last_event(ticket.id)
         await write.unseen(ticket, since)
         await write.taken(ticket, ["7", "8"])
-        await write.placers("paper", ticket.exchange, ticket.pair, "7")
         await write.observe(ticket.id, seen("7"), FOLLOWING)
         await write.get(ticket.id)
         await write.wrong_pins(since)
