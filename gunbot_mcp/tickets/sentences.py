@@ -84,8 +84,8 @@ def what(
     if isinstance(intent, Cancel):
         return _cancel(intent, seen, placed)
     whole = f"{_does(intent, contract_size)} on {_market(intent)}"
-    risk = _risk(intent)
-    if risk is not None and isinstance(intent, Place):
+    risk = _risk(intent) if isinstance(intent, Place) else None
+    if risk is not None:
         whole = f"{risk}: {whole[:1].lower()}{whole[1:]}"
     if isinstance(intent, Place) and intent.trigger is not None and intent.reference is not None:
         whole += f" (named: price {grouped(intent.reference)}, stop {grouped(intent.trigger)})"
@@ -107,12 +107,23 @@ def _market(intent: Intent) -> str:
     return intent.exchange if named else f"{intent.exchange} ({intent.pair})"
 
 
-def _risk(intent: Place | Close) -> str | None:
-    """Return `Open LONG` or `Close SHORT` where the exchange has such positions and the pair's name says which."""
+def _opens(intent: Intent) -> bool | None:
+    """Return whether the order opens a position or closes one; None where nobody can tell.
+
+    It can be told where the exchange's row says that it has positions, and the pair's name says which.
+    """
     known, pair = EXCHANGES.get(base_name(intent.exchange)), Pair.parse(intent.pair)
+    if isinstance(intent, Close):
+        return False
     if known is None or not known.futures or pair is None or pair.hedge is None:
         return None
-    return f"{'Close' if purpose_of(intent) is Purpose.EXIT else 'Open'} {pair.hedge}"
+    return purpose_of(intent) is Purpose.ENTRY
+
+
+def _risk(intent: Place) -> str | None:
+    """Return `Open LONG` or `Close SHORT` where that can be told."""
+    opens, pair = _opens(intent), Pair.parse(intent.pair)
+    return None if opens is None or pair is None else f"{'Open' if opens else 'Close'} {pair.hedge}"
 
 
 def size_of(intent: Place | Close, contract_size: Decimal | None = None) -> str:
@@ -179,7 +190,7 @@ def worth(intent: Intent, amount: Decimal, asset: str, gets: Proceeds | None = N
     spent, verb = ("", "you get") if owns(intent) else ("worth ", "worth")
     if side_of(intent) is Side.BUY:
         return f", {spent}at most {money(amount, asset)} {asset} with fees"
-    if gets is None:
+    if gets is None or _opens(intent):  # whoever opens a position wants to know how large it is at most
         return f", worth at most {money(amount, asset)} {asset} with fees"
     fees = "after" if gets.costs is not None else "before"
     if gets.least is None:
@@ -188,12 +199,11 @@ def worth(intent: Intent, amount: Decimal, asset: str, gets: Proceeds | None = N
     if gets.about is None:
         return f", {verb} {least} {gets.asset} {fees} fees"
     about = f"about {money(gets.about, gets.asset, down=True)} {gets.asset} {fees} fees"
-    return f", {verb} {about}, {least} {_slips(gets)}"
+    return f", {verb} {about}, {least} if it slips no more than {_slippage(gets)}"
 
 
-def _slips(gets: Proceeds) -> str:
-    slippage = Decimal(0) if gets.costs is None else gets.costs.slippage_percent
-    return f"if it slips no more than {grouped(slippage)} %"
+def _slippage(gets: Proceeds) -> str:
+    return f"{grouped(Decimal(0) if gets.costs is None else gets.costs.slippage_percent)} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,15 +223,15 @@ def figure_of(ticket: Ticket) -> Figure:
     mine = owns(intent)
     most = f"{money(ticket.notional, ticket.asset)} {ticket.asset}"
     gets = proceeds_of(ticket)
-    if gets is None:
+    if gets is None or _opens(intent):
         buys = mine and side_of(intent) is Side.BUY
         return Figure(word="You pay at most" if buys else "Worth at most", amount=most, note="fees included")
     verb = "You get" if mine else "Worth"
     fees = "after fees" if gets.costs is not None else "before fees"
     if gets.least is None:
-        return Figure(word=verb, amount="What the market pays", note=f"once it triggers, {fees}")
+        return Figure(word=verb, amount="Market price", note=f"once it triggers, {fees}")
     least = f"{money(gets.least, gets.asset, down=True)} {gets.asset}"
     if gets.about is None:
         return Figure(word=f"{verb} at least", amount=least, note=fees)
     about = f"{money(gets.about, gets.asset, down=True)} {gets.asset}"
-    return Figure(word=f"{verb} about", amount=about, note=f"{fees}; at least {least} {_slips(gets)}")
+    return Figure(word=f"{verb} about", amount=about, note=f"{fees}; at least {least} at {_slippage(gets)} slippage")

@@ -134,10 +134,7 @@ def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
         (
             "sell_limit",
             {"exchange": "bybit", "pair": "USDT-BTC-SHORT"},
-            (
-                "Open SHORT: sell 0.001 BTC at 50,000 USDT on bybit (USDT-BTC-SHORT), "
-                "worth at least 49.95 USDT after fees"
-            ),
+            ("Open SHORT: sell 0.001 BTC at 50,000 USDT on bybit (USDT-BTC-SHORT), worth at most 50.05 USDT with fees"),
         ),
         (
             "sell_limit",

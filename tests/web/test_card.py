@@ -38,12 +38,12 @@ def test_the_card_shakes_hands_and_shows_the_ticket(make_site: MakeSite, new_pag
         expect(card.get_by_role("heading", level=1)).to_have_text(
             "Buy 0.001 BTC at 52,000 USDT on binance, at most 52.06 USDT with fees"
         )
-        expect(card.locator("#worst-word")).to_have_text("Worst case")
-        expect(card.locator("#worst-case")).to_have_text("52.052 USDT")
-        expect(card.locator("#warnings li")).to_contain_text("Warning: The limit 52000 is at or above the market")
+        expect(card.locator("#worst-word")).to_have_text("You pay at most")
+        expect(card.locator("#worst-case")).to_have_text("52.06 USDT")
+        expect(card.locator("#warnings li")).to_contain_text("Warning: The limit 52,000 is at or above the market")
         expect(card.locator("#quote")).to_contain_text("When proposed: bid 5")
         expect(card.locator("#distances li")).to_have_text(
-            re.compile(r"^Limit price 52000: [12]\.\d\d % above the ask$")
+            re.compile(r"^Limit price 52,000: [12]\.\d\d % above the ask$")
         )
         expect(card.locator("#countdown")).to_have_text(re.compile(r"[12]:\d\d"))
         expect(card.locator("q")).to_have_text("a card client")

@@ -32,7 +32,7 @@ def test_a_market_sell_says_about_what_it_gets_and_what_at_least(make_site: Make
     text = site.open(ticket).text
     assert (
         "<dt>You get about</dt><dd>101.88 USDT</dd>"
-        '<dd class="small">after fees; at least 100.86 USDT if it slips no more than 1 %</dd>'
+        '<dd class="small">after fees; at least 100.86 USDT at 1 % slippage</dd>'
     ) in text
     assert "When proposed: 50,992.35 / 51,007.65" in text
     assert card_view(ticket)["figure"]["amount"] == "101.88 USDT"

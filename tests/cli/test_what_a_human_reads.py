@@ -1,0 +1,58 @@
+"""In a terminal, two orders that differ only in the market never read the same; what one has is said there, too."""
+
+import pytest
+from cli.test_human import Terminal, propose
+
+from gunbot_mcp.cli import run
+
+MARKETS = (
+    {"exchange": "bybit", "pair": "USDT-BTC-LONG"},
+    {"exchange": "bybit", "pair": "USDT-BTC-SHORT"},
+    {"exchange": "binance", "pair": "USDT-BTC"},
+)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_APPROVAL_WAIT", "0.1")
+
+
+def test_the_lists_of_tickets_and_of_the_ledger_s_steps_name_every_market(capsys: pytest.CaptureFixture[str]) -> None:
+    tickets = [propose(**market) for market in MARKETS]
+    capsys.readouterr()
+    for command in (["tickets"], ["ledger"]):
+        assert run(command) == 0
+        lines = capsys.readouterr().out.splitlines()
+        told = [next(line for line in lines if ticket in line) for ticket in tickets]
+        assert "Open LONG: buy 0.001 BTC at 50,000 USDT on bybit (USDT-BTC-LONG)" in told[0]
+        assert "Close SHORT: buy 0.001 BTC at 50,000 USDT on bybit (USDT-BTC-SHORT)" in told[1]
+        assert "Buy 0.001 BTC at 50,000 USDT on binance, at most 50.05 USDT with fees" in told[2]
+
+
+@pytest.mark.parametrize(("market", "have"), [(MARKETS[0], "bybit"), (MARKETS[1], None), (MARKETS[2], "binance")])
+def test_whoever_approves_in_a_terminal_reads_the_side_and_what_one_has(
+    market: dict[str, str], have: str | None
+) -> None:
+    terminal = Terminal("approve", propose(**market))
+    terminal.answer("Send this PAPER order now?", "")
+    terminal.end()
+    assert market["pair"] in terminal.shown or market["exchange"] == "binance"
+    assert (f"You have 1,000,000 USDT available on {have}." in terminal.shown) is (have is not None)
+    assert ("You have" in terminal.shown) is (have is not None)
+
+
+def test_a_mandate_s_sentence_and_its_line_name_the_market(capsys: pytest.CaptureFixture[str]) -> None:
+    for pair in ("USDT-BTC", "USDT-BTC-LONG", "USDT-BTC-SHORT"):
+        terminal = Terminal(
+            *("mandate", "create", "--exchange", "bybit#2", "--pairs", pair),
+            *("--max-order", "50", "--max-total", "200", "--for", "2h"),
+        )
+        terminal.answer("Create this mandate?", "y")
+        assert terminal.end() == 0
+        assert f"on bybit#2 ({pair})" in terminal.shown
+    capsys.readouterr()
+    assert run(["mandate", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split("  ")[2] for line in lines) == [
+        f"bybit#2 {pair}" for pair in ("USDT-BTC", "USDT-BTC-LONG", "USDT-BTC-SHORT")
+    ]
