@@ -144,7 +144,7 @@ class Proposer:
             live=self._instance.live,
             url=self._instance.url,
             order=order,
-            summary=sentence(intent, worst, seen, case.contract_size),
+            summary=sentence(intent, worst, seen, contract_size=case.contract_size),
             notional=None if worst is None else worst.amount,
             asset=None if worst is None else worst.asset,
             purpose=case.purpose,

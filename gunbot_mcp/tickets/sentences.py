@@ -50,13 +50,14 @@ def sentence(
     intent: Intent,
     worst: Notional | None = None,
     seen: OpenOrder | None = None,
+    *,
     contract_size: Decimal | None = None,
 ) -> str:
     """Return e.g. `Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees`."""
-    return what(intent, seen, contract_size) + (worth(intent, worst.amount, worst.asset) if worst else "")
+    return what(intent, seen, contract_size=contract_size) + (worth(intent, worst.amount, worst.asset) if worst else "")
 
 
-def what(intent: Intent, seen: OpenOrder | None = None, contract_size: Decimal | None = None) -> str:
+def what(intent: Intent, seen: OpenOrder | None = None, *, contract_size: Decimal | None = None) -> str:
     """Return the sentence without its worth: `Buy 0.001 BTC at 50000 USDT on binance`."""
     if isinstance(intent, Cancel):
         return _cancel(intent, seen)
