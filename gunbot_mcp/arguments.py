@@ -6,6 +6,7 @@ they differ from ours, are serialization aliases; what Gunbot must not see is de
 
 import contextlib
 import difflib
+import re
 import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal
@@ -41,6 +42,7 @@ def _zone(name: str) -> str:
 
 
 _CALL = "call"
+_WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*(?:#[0-9]{1,3})?")
 
 
 def _as_gunbot_writes_it(value: object, info: ValidationInfo) -> object:
@@ -52,6 +54,8 @@ def _as_gunbot_writes_it(value: object, info: ValidationInfo) -> object:
     if info.context != _CALL or not isinstance(value, str) or len(value) > _LONGEST:
         return value
     exchange, slash, pair = value.partition("/")
+    if not _WRITTEN.fullmatch(exchange):
+        return value  # what no spelling of a name can be, the pattern refuses
     right = right_name(exchange)
     if right != exchange:
         raise ValueError(f"must be {clean(right + slash + pair, _LONGEST)}: Gunbot writes this exchange {right!r}")

@@ -34,6 +34,8 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
     "get_balances": {"exchange": "binance"},
     "list_open_orders": {"exchange": "binance", "pair": "USDT-BTC"},
     "list_exchanges": {},
+    "list_pairs": {"exchange": "binance", "contains": "BTC"},
+    "get_limits": {},
     "get_ticket": {"ticket_id": "abc123"},
     "list_tickets": {"open_only": True, "count": 5},
     "withdraw_ticket": {"ticket_id": "abc123"},
@@ -96,6 +98,7 @@ BAD: dict[str, tuple[Any, ...]] = {
     "ticket_id": ("", "x" * 33, "UPPER", "a b", "../x", "a\n", None, 5, True, [], {}),
     "open_only": ("true", 1, 0, None, [], {}),
     "count": (*WHOLE, 0, 201),
+    "contains": ("", " ", "a b", "../x", "\u202e", "x" * 65, 5, True, [], {}),
     "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
 }
 OPTIONAL = {

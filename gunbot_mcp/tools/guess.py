@@ -46,4 +46,5 @@ def _words(name: str) -> list[str]:
 
 def _verb(word: str) -> str | None:
     near = difflib.get_close_matches(word, _VERBS, n=1, cutoff=_A_TYPO)
-    return near[0] if near else None
+    # `buylimit` is one word.
+    return near[0] if near else next((verb for verb in _VERBS if word.startswith(verb)), None)

@@ -49,7 +49,14 @@ def test_closing_is_placing(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("buy_limt", "buy_limit"), ("list_order", "list_orders"), ("get_quot", "get_quote"), ("balances", "get_balances")],
+    [
+        ("buy_limt", "buy_limit"),
+        ("buylimit", "buy_limit"),
+        ("cancelorders", "cancel_order"),
+        ("list_order", "list_orders"),
+        ("get_quot", "get_quote"),
+        ("balances", "get_balances"),
+    ],
 )
 def test_a_typing_error_is_put_right(name: str, near: str) -> None:
     assert guess(name, TOOLS) == f"did you mean {near}?"
