@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from gunbot_mcp.domain import exact_number
+from gunbot_mcp.domain import MOST_EXACT, MOST_ID, exact_number, is_order_id
 from gunbot_mcp.errors import InvalidArguments, clean
 
 _EXCHANGE = r"[A-Za-z][A-Za-z0-9_]*(?:#[1-9][0-9]?)?"
@@ -29,6 +29,25 @@ def _zone(name: str) -> str:
     raise ValueError("must be an IANA time zone, for example Europe/Berlin or UTC")
 
 
+def _whole_as_text(value: object) -> object:
+    """Return an id that came as a whole number as text, while no digit of it can be lost."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    if value > MOST_EXACT:
+        raise ValueError("must be text: give it as text, JSON numbers lose its last digits")
+    if value < 0:
+        raise ValueError("must be an id, not a negative number")
+    return str(value)
+
+
+def _order_id(text: str) -> str:
+    if not is_order_id(text):
+        raise ValueError("has another form, or characters that are not allowed")
+    return text
+
+
 def _string(example: str = "") -> WithJsonSchema:
     """Return the short schema of a string: its pattern is checked here, and would cost every client tokens."""
     return WithJsonSchema({"type": "string", **({"description": f"e.g. {example}"} if example else {})})
@@ -39,7 +58,9 @@ PairName = Annotated[str, Field(pattern=f"^{_PAIR}$", max_length=64), _string()]
 Key = Annotated[str, Field(pattern=f"^{_EXCHANGE}/{_PAIR}$", max_length=64), _string("binance/USDT-BTC")]
 Keys = Annotated[list[Key], Field(min_length=1, max_length=100)]
 Number = Annotated[Decimal, BeforeValidator(exact_number), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=128), _string()]
+OrderId = Annotated[
+    str, BeforeValidator(_whole_as_text), AfterValidator(_order_id), Field(max_length=MOST_ID), _string()
+]
 Page = Annotated[int, Field(ge=0, le=1_000_000_000), WithJsonSchema({"type": "integer", "minimum": 0})]
 PageSize = Annotated[int, Field(ge=1, le=1000)]
 Timezone = Annotated[str, Field(max_length=64), AfterValidator(_zone), _string("Europe/Berlin")]

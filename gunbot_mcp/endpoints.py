@@ -22,11 +22,11 @@ from gunbot_mcp.arguments import (
     Key,
     Keys,
     Number,
+    OrderId,
     Page,
     PageSize,
     PairName,
     RepeatOf,
-    Text,
     Timezone,
 )
 from gunbot_mcp.domain import Cancel, Capability, Close, Effect, Intent, Leg, Place, Side
@@ -61,7 +61,7 @@ class MarketArgs(_Sized):
 
 
 class CancelArgs(_Trade):
-    order_id: Annotated[Text, Field(serialization_alias="id")]
+    order_id: Annotated[OrderId, Field(serialization_alias="id")]
     price: Annotated[Number, Field(description="the order's own")]
     order_type: Annotated[Literal["limit", "market"], Field(serialization_alias="type")]
 

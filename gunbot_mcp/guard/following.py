@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from gunbot_mcp.domain import Cancel, Intent, legs_of
+from gunbot_mcp.domain import MOST_ID, Cancel, Intent, legs_of
 from gunbot_mcp.errors import GatewayInvalidResponse, GunbotMcpError, clean
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.cancels import REMEMBERED, find
@@ -209,7 +209,7 @@ def _cancel_finding(
 
     if find(intent, orders) is not None:
         return Finding(candidates=(seen("open_orders", "open"),))
-    if any(clean(record.get("id"), 64) == intent.order_id for record in fills):
+    if any(clean(record.get("id"), MOST_ID) == intent.order_id for record in fills):
         return Finding(candidates=(seen("history", "filled"),))
     if baseline.open_ids is None or intent.order_id not in baseline.open_ids:
         return Finding()

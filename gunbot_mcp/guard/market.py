@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, legs_of, side_of
+from gunbot_mcp.domain import MOST_ID, Cancel, Intent, Side, decimal_text, legs_of, side_of
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
 from gunbot_mcp.guard.matching import Baseline
@@ -215,7 +215,7 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
         open_orders=tuple(orders or ()),
         baseline=Baseline(
             open_ids=None if orders is None else frozenset(order.id for order in orders),
-            filled_ids=None if fills is None else frozenset(clean(record.get("id", ""), 64) for record in fills),
+            filled_ids=None if fills is None else frozenset(clean(record.get("id", ""), MOST_ID) for record in fills),
             at_millis=at_millis,
         ),
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.domain import Close, Place, Side, legs_of, side_of, to_decimal
+from gunbot_mcp.domain import MOST_ID, Close, Place, Side, legs_of, side_of, to_decimal
 from gunbot_mcp.errors import clean
 from gunbot_mcp.gunbot.records import OpenOrder, Record
 from gunbot_mcp.tickets.ticket import Certainty, Observation
@@ -78,7 +78,7 @@ def match_filled(
     side = side_of(intent)
     found: list[Observation] = []
     for record in records:
-        identity = clean(record.get("id", ""), 64)
+        identity = clean(record.get("id", ""), MOST_ID)
         time = record.get("time")
         fresh = isinstance(time, int) and time >= baseline.at_millis - CLOCK_SKEW_MILLIS
         # An order that was open before sending and filled since is an older one, too.

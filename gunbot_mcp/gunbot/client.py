@@ -180,8 +180,8 @@ class Gunbot:
         answer = _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
         return records.open_orders(answer, f"{exchange}/{pair}")
 
-    async def all_open_orders(self) -> list[records.OpenOrder]:
-        """Return the resting orders of every active pair."""
+    async def all_open_orders(self) -> records.Resting:
+        """Return the resting orders of every active pair, and the pairs whose orders cannot be seen."""
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
 
     async def pairs(self, exchange: str) -> list[str]:

@@ -11,8 +11,9 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, cast
 
-from gunbot_mcp.domain import Side, to_decimal
+from gunbot_mcp.domain import MOST_EXACT, Side, is_order_id, to_decimal
 from gunbot_mcp.errors import GatewayInvalidResponse, clean
+from gunbot_mcp.gunbot.ids import exact, is_id
 
 Record = dict[str, Any]
 
@@ -46,7 +47,19 @@ _STOP_WORDS = (
 _HARMLESS = frozenset(
     # What plain orders have, by the names of Gunbot, of the exchanges and of the libraries between them.
     (
-        *("id", "orderid", "orderuuid", "clientorderid", "symbol", "pair", "market", "exchange", "currency"),
+        *(
+            "id",
+            "orderid",
+            "ordid",
+            "uuid",
+            "orderuuid",
+            "clientorderid",
+            "symbol",
+            "pair",
+            "market",
+            "exchange",
+            "currency",
+        ),
         *("type", "side", "ordertype", "kind", "timeinforce", "postonly", "selftradepreventionmode"),
         *("rate", "price", "average", "avgprice", "averageprice", "cost", "fee", "fees"),
         *("amount", "quantity", "amt", "qty", "origqty", "executedqty", "filled", "remaining"),
@@ -55,6 +68,18 @@ _HARMLESS = frozenset(
         *("lasttradetimestamp", "lastupdatetimestamp"),
     )
 )
+_ID_NAMES = ("id", "orderId", "orderID", "orderid", "order_id", "ordId", "OrderUuid", "orderUuid", "uuid")
+_KIND_NAMES = ("kind", "orderType", "order_type")
+_SHOWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_ID_NAMES, ("id",)),
+    **dict.fromkeys(("type", "side"), ("side",)),
+    **dict.fromkeys(_KIND_NAMES, ("stated_kind", "order_type")),
+    **dict.fromkeys(("rate", "price"), ("price",)),
+    **dict.fromkeys(("amount", "quantity"), ("amount",)),
+    "pair": ("pair",),
+    "exchange": ("exchange",),
+}
+"""By the record's own names, which of an `OpenOrder`'s fields may say the same."""
 _KIND = re.compile(r"[a-z][a-z_-]{0,23}")
 
 
@@ -119,6 +144,24 @@ class OpenOrder:
     raw: Mapping[str, Any]
 
     @property
+    def stated_kind(self) -> str | None:
+        """The kind, if the record says one; where it says none, `kind` is what such orders usually are."""
+        return self.kind if any(True for _ in _texts(self.raw, *_KIND_NAMES)) else None
+
+    def says(self, name: str) -> bool:
+        """Return whether our own fields already say what this field of the record does."""
+        value = self.raw.get(name)
+        if value is None:
+            return True
+        shown = _SHOWN.get(name, ())
+        number = to_decimal(value)
+        return any(
+            (found := getattr(self, field_name)) is not None
+            and (found == number if isinstance(found, Decimal) else str(found) == str(value).strip())
+            for field_name in shown
+        )
+
+    @property
     def plain(self) -> bool:
         """Return True only if nothing in the record hints at a stop, a trail, a linked order or an exit."""
         return _is_plain(self.raw, self.side)
@@ -144,10 +187,20 @@ def to_table(records: Sequence[Mapping[str, Any]], fields: Sequence[str] | None 
     rows = [list(map(record.get, columns)) for record in records]
     for index, (name, cells) in enumerate(zip(columns, zip(*rows, strict=True), strict=False)):
         # Almost always nothing to do; looking costs one pass per column, not a call per cell.
-        if name in _NUMBER_FIELDS and str in set(map(type, cells)):
+        kinds = set(map(type, cells))
+        if name in _NUMBER_FIELDS and str in kinds:
             for row in rows:
                 row[index] = _number_from_text(row[index])
+        elif _may_lose_digits(name, cells, kinds):
+            for row in rows:
+                row[index] = exact(name, row[index])
     return Table(columns, rows)
+
+
+def _may_lose_digits(name: str, cells: Sequence[Any], kinds: set[type]) -> bool:
+    if kinds & {dict, list}:
+        return True
+    return int in kinds and (is_id(name) or any(type(cell) is int and abs(cell) > MOST_EXACT for cell in cells))
 
 
 def _number_from_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -185,11 +238,15 @@ def _levels(side: object) -> list[Level]:
     return levels
 
 
-_BALANCE_FIELDS = frozenset({"Exchange", "Asset", "Available Qty", "On Order"})
+_BALANCE_FIELDS = frozenset({"Exchange", "Asset"})
+_AMOUNTS = ("Available Qty", "On Order")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 def balances(body: object) -> list[Balance]:
     """Return `[{"Asset", "Exchange", "Available Qty", "On Order"}]`, amounts as Decimals, other fields as they are.
+
+    An amount that cannot be read stays among the other fields, under Gunbot's name for it.
 
     Raises:
         GatewayInvalidResponse: the answer is not a list of objects.
@@ -200,12 +257,27 @@ def balances(body: object) -> list[Balance]:
         Balance(
             exchange=str(item.get("Exchange") or ""),
             asset=str(item.get("Asset") or ""),
-            available=to_decimal(item.get("Available Qty")),
-            on_order=to_decimal(item.get("On Order")),
-            others={name: value for name, value in item.items() if name not in _BALANCE_FIELDS},
+            available=_amount(item.get("Available Qty")),
+            on_order=_amount(item.get("On Order")),
+            others={
+                name: exact(name, value)
+                for name, value in item.items()
+                if name not in _BALANCE_FIELDS and not (name in _AMOUNTS and _is_read(value))
+            },
         )
         for item in cast("list[dict[str, Any]]", body)
     ]
+
+
+def _amount(value: object) -> Decimal | None:
+    """Return an amount, also where its thousands are grouped: `1,234.50`."""
+    if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
+        return to_decimal(value.replace(",", ""))
+    return to_decimal(value)
+
+
+def _is_read(value: object) -> bool:
+    return value is None or _amount(value) is not None
 
 
 def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
@@ -222,17 +294,45 @@ def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
     return _orders_of(pair, key) if pair else None
 
 
-def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
-    """Return the open orders of every `exchange/pair` in a core-memory answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all."""
+
+    orders: tuple[OpenOrder, ...]
+    unknown: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def all_open_orders(body: Mapping[str, Any]) -> Resting:
+    """Return the open orders of every `exchange/pair` in a core-memory answer; one bad pair does not hide the others.
 
     Raises:
-        GatewayInvalidResponse: there is no core memory in the answer, or its `openOrders` are not lists of objects.
+        GatewayInvalidResponse: there is no core memory in the answer.
     """
     memory = _members(body.get("memory", body))
     pairs = {key: _members(pair) for key, pair in memory.items() if "/" in key}
     if not pairs and not isinstance(body.get("memory"), dict):
         raise GatewayInvalidResponse("Gunbot's answer has no core memory", "check that the url is Gunbot's")
-    return [order for key, pair in pairs.items() for order in _orders_of(pair, key)]
+    orders: list[OpenOrder] = []
+    unknown, unreadable = [], []
+    for key, found in pairs.items():
+        items = _items(found.get("openOrders"))
+        if items is None:
+            (unknown if found.get("openOrders") is None else unreadable).append(key)
+            continue
+        exchange, _, pair = key.partition("/")
+        good = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+        orders += [_open_order(item, exchange, pair) for item in good]
+        if len(good) < len(items):
+            unreadable.append(key)
+    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable))
+
+
+def _items(found: object) -> list[Any] | None:
+    """Return the entries of `openOrders`, a list or an object; None where it is neither."""
+    if isinstance(found, dict):
+        return list(_members(found).values())  # pyright: ignore[reportUnknownArgumentType] - any JSON value
+    return cast("list[Any]", found) if isinstance(found, list) else None
 
 
 def _members(value: object) -> dict[str, Any]:
@@ -252,12 +352,19 @@ def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
     return [_open_order(item, exchange, pair) for item in cast("list[dict[str, Any]]", items)]
 
 
+def order_id(raw: Mapping[str, Any]) -> str:
+    """Return an open order's id as text, exactly as Gunbot writes it; "" where there is none, or none that can be one."""
+    found = _first(raw, *_ID_NAMES)
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if is_order_id(text) else ""
+
+
 def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
     side = next((Side(text) for text in _texts(raw, "type", "side") if text in set(Side)), None)
-    kind = next(iter(_texts(raw, "kind", "orderType", "order_type")), "limit")
+    kind = next(iter(_texts(raw, *_KIND_NAMES)), "limit")
     # All of these become part of sentences that a human reads before deciding, so Gunbot's texts are cleaned.
     return OpenOrder(
-        id=clean(_first(raw, "id", "orderId", "orderid", "OrderUuid") or "", 64),
+        id=order_id(raw),
         exchange=exchange,
         pair=clean(raw.get("pair") or pair, 64),
         side=side,

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gunbot_mcp.domain import Cancel, plain_text
+from gunbot_mcp.domain import MOST_ID, Cancel, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.channels import Speaker
@@ -212,7 +212,7 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
 def _target(ticket: Ticket) -> str:
     """Return `order 461773`, for the order that the cancel is about."""
     intent = ticket.order.intent
-    return f"order {clean(intent.order_id, 80)}" if isinstance(intent, Cancel) else "the order"
+    return f"order {clean(intent.order_id, MOST_ID)}" if isinstance(intent, Cancel) else "the order"
 
 
 # Either
@@ -261,7 +261,7 @@ def _seen_by_model(ticket: Ticket) -> str:
 
 def _first_id(seen: Observation) -> str:
     # Ids are Gunbot's words, not ours.
-    return clean(seen.order_ids[0] if seen.order_ids else "", 80)
+    return clean(seen.order_ids[0] if seen.order_ids else "", MOST_ID)
 
 
 def _at_price(seen: Observation) -> str:
