@@ -47,19 +47,8 @@ _STOP_WORDS = (
 _HARMLESS = frozenset(
     # What plain orders have, by the names of Gunbot, of the exchanges and of the libraries between them.
     (
-        *(
-            "id",
-            "orderid",
-            "ordid",
-            "uuid",
-            "orderuuid",
-            "clientorderid",
-            "symbol",
-            "pair",
-            "market",
-            "exchange",
-            "currency",
-        ),
+        *("id", "orderid", "ordid", "uuid", "orderuuid", "clientorderid"),
+        *("symbol", "pair", "market", "exchange", "currency"),
         *("type", "side", "ordertype", "kind", "timeinforce", "postonly", "selftradepreventionmode"),
         *("rate", "price", "average", "avgprice", "averageprice", "cost", "fee", "fees"),
         *("amount", "quantity", "amt", "qty", "origqty", "executedqty", "filled", "remaining"),
@@ -76,8 +65,6 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_KIND_NAMES, ("stated_kind", "order_type")),
     **dict.fromkeys(("rate", "price"), ("price",)),
     **dict.fromkeys(("amount", "quantity"), ("amount",)),
-    "pair": ("pair",),
-    "exchange": ("exchange",),
 }
 """By the record's own names, which of an `OpenOrder`'s fields may say the same."""
 _KIND = re.compile(r"[a-z][a-z_-]{0,23}")
@@ -153,13 +140,12 @@ class OpenOrder:
         value = self.raw.get(name)
         if value is None:
             return True
-        shown = _SHOWN.get(name, ())
-        number = to_decimal(value)
-        return any(
-            (found := getattr(self, field_name)) is not None
-            and (found == number if isinstance(found, Decimal) else str(found) == str(value).strip())
-            for field_name in shown
-        )
+        text = str(value) if name in _ID_NAMES else str(value).strip().lower()
+        for shown in _SHOWN.get(name, ()):
+            found: object = getattr(self, shown)
+            if found is not None and (found == to_decimal(value) if isinstance(found, Decimal) else str(found) == text):
+                return True
+        return name in {"pair", "exchange"} and value == getattr(self, name)
 
     @property
     def plain(self) -> bool:
@@ -314,7 +300,7 @@ def all_open_orders(body: Mapping[str, Any]) -> Resting:
     if not pairs and not isinstance(body.get("memory"), dict):
         raise GatewayInvalidResponse("Gunbot's answer has no core memory", "check that the url is Gunbot's")
     orders: list[OpenOrder] = []
-    unknown, unreadable = [], []
+    unknown, unreadable = list[str](), list[str]()
     for key, found in pairs.items():
         items = _items(found.get("openOrders"))
         if items is None:
@@ -353,7 +339,7 @@ def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
 
 
 def order_id(raw: Mapping[str, Any]) -> str:
-    """Return an open order's id as text, exactly as Gunbot writes it; "" where there is none, or none that can be one."""
+    """Return an open order's id as text, exactly as Gunbot writes it; "" where there is none that can be one."""
     found = _first(raw, *_ID_NAMES)
     text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
     return text if is_order_id(text) else ""

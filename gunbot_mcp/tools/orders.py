@@ -92,7 +92,7 @@ def _days_answer(body: dict[str, Any]) -> Answer:
     counted = _counts(lists)
     if counted is not None:
         return Answer(structured=exactly, text=f"{counted}{others}")
-    lines = [text_table(["list", "entries"], [[name, value] for name, value in lists.items() if value])]
+    lines = [text_table([name], [[item] for item in value]) for name, value in lists.items() if value]
     headline = f"Gunbot's lists for today as they came, counts or ids: nothing is counted here{others}"
     return Answer(structured=exactly, text="\n".join([headline, *lines]))
 
@@ -104,9 +104,9 @@ _MOST_A_DAY = 10_000
 
 def _counts(lists: Mapping[str, list[Any]]) -> str | None:
     """Return the counts of each day in words, or None if the lists may hold something else."""
-    if lists.keys() != {"days", "orders", "closeOrders"}:
+    days, orders, closed = (lists.get(name, []) for name in ("days", "orders", "closeOrders"))
+    if len(lists) != 3:  # noqa: PLR2004 - these and no other
         return None
-    days, orders, closed = lists["days"], lists["orders"], lists["closeOrders"]
     whole = all(type(count) is int and 0 <= count <= _MOST_A_DAY for count in (*orders, *closed))
     dated = all(isinstance(day, str) and _DAY.fullmatch(day) for day in days)
     if not (whole and dated and len(days) == len(orders) == len(closed)):

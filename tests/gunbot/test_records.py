@@ -183,7 +183,7 @@ def test_a_pair_whose_memory_names_no_orders_has_none() -> None:
 
 
 def test_a_core_memory_without_pairs_has_no_open_orders() -> None:
-    assert all_open_orders({"memory": {}}) == []
+    assert all_open_orders({"memory": {}}).orders == ()
 
 
 @pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"memory": None}, {"memory": []}])
@@ -203,7 +203,7 @@ def test_the_open_orders_of_all_pairs_carry_their_own_key() -> None:
 
     found = all_open_orders({"memory": {"binance#2/USDT-BTC": MEMORY, "bybit/USDT-ETH-LONG": sell, "rest": sell}})
 
-    assert [(order.exchange, order.pair, order.side) for order in found] == [
+    assert [(order.exchange, order.pair, order.side) for order in found.orders] == [
         ("binance#2", "USDT-BTC", Side.BUY),
         ("bybit", "USDT-ETH-LONG", Side.SELL),
     ]
