@@ -32,6 +32,7 @@ from gunbot_mcp.errors import (
     clean,
 )
 from gunbot_mcp.gunbot import failures, records
+from gunbot_mcp.gunbot.balances import Balance, balances
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.gunbot.failures import transport_failure, understand
 from gunbot_mcp.gunbot.login import encrypt_password
@@ -169,8 +170,8 @@ class Gunbot:
         """Return the top of the book of `exchange/pair`; Gunbot knows books of active pairs only."""
         return records.book(await self._get("/market/orderbook", {"key": key}))
 
-    async def balances(self) -> list[records.Balance]:
-        return records.balances(await self._call("POST", "/balances", body={}))
+    async def balances(self) -> list[Balance]:
+        return balances(await self._call("POST", "/balances", body={}))
 
     async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
         """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold the pair.

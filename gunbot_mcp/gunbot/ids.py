@@ -1,17 +1,18 @@
 """Ids in answers are text: an id of nineteen digits, read as a JSON number, is another id in JavaScript."""
 
-import re
 from typing import Any, cast
 
 from gunbot_mcp.domain import MOST_EXACT
 
-_ID = re.compile(r"id|ID|Id|.*_id|.*[a-z]I[dD]|.*[uU][uU][iI][dD]|(?:client|cl|ex)?ord(?:er)?id|tradeid")
+_NAMES = frozenset({"id", "orderid", "ordid", "clientorderid", "clordid", "tradeid"})
 _MOST_BITS = 4096
 
 
 def is_id(name: str) -> bool:
     """Whether a field of this name holds an id (and not a `Bid`)."""
-    return _ID.fullmatch(name) is not None
+    lower = name.lower()
+    camel = name.endswith("Id") or (name.endswith("ID") and name[-3:-2].islower())
+    return lower in _NAMES or camel or lower.endswith(("_id", "uuid"))
 
 
 def exact(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gunbot_mcp.domain import Side
 from gunbot_mcp.errors import GatewayInvalidResponse
+from gunbot_mcp.gunbot.balances import balances
 from gunbot_mcp.gunbot.records import (
     RECORD_FIELDS,
     all_open_orders,
-    balances,
     book,
     open_orders,
     record_list,
