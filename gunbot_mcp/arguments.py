@@ -23,7 +23,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from gunbot_mcp.domain import exact_number, exact_or_zero
+from gunbot_mcp.domain import MOST_EXACT, MOST_ID, exact_number, exact_or_zero, is_order_id
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.exchanges import right_name
 
@@ -62,6 +62,25 @@ def _as_gunbot_writes_it(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _whole_as_text(value: object) -> object:
+    """Return an id that came as a whole number as text, while no digit of it can be lost."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    if value > MOST_EXACT:
+        raise ValueError("must be text: give it as text, JSON numbers lose its last digits")
+    if value < 0:
+        raise ValueError("must be an id, not a negative number")
+    return str(value)
+
+
+def _order_id(text: str) -> str:
+    if not is_order_id(text):
+        raise ValueError("has another form, or characters that are not allowed")
+    return text
+
+
 def _string(example: str = "") -> WithJsonSchema:
     """Return the short schema of a string: its pattern is checked here, and would cost every client tokens."""
     return WithJsonSchema({"type": "string", **({"description": f"e.g. {example}"} if example else {})})
@@ -75,7 +94,9 @@ Keys = Annotated[list[Key], Field(min_length=1, max_length=100)]
 Number = Annotated[Decimal, BeforeValidator(exact_number), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 MarketPrice = Annotated[Decimal, BeforeValidator(exact_or_zero), WithJsonSchema({"type": "number", "minimum": 0})]
 """0 is Gunbot's own way to say "the market's"."""
-Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=128), _string()]
+OrderId = Annotated[
+    str, BeforeValidator(_whole_as_text), AfterValidator(_order_id), Field(max_length=MOST_ID), _string()
+]
 Page = Annotated[int, Field(ge=0, le=1_000_000_000), WithJsonSchema({"type": "integer", "minimum": 0})]
 PageSize = Annotated[int, Field(ge=1, le=1000)]
 Timezone = Annotated[str, Field(max_length=64), AfterValidator(_zone), _string("Europe/Berlin")]

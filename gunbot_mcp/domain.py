@@ -6,6 +6,7 @@ all amounts are in the traded asset. Money is `Decimal`.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
@@ -16,6 +17,14 @@ EXACT = Context(prec=200)
 MIN_NUMBER = Decimal("1e-18")
 MAX_NUMBER = Decimal("1e18")
 MOST_DIGITS = 60
+MOST_EXACT = 2**53 - 1
+"""The largest whole number that every reader of JSON reads exactly."""
+MOST_ID = 256
+_BASE64 = "[A-Za-z0-9+/]"
+_ORDER_ID = re.compile(
+    r"[A-Za-z0-9_+-][A-Za-z0-9._:/+=#@~|-]*"
+    rf"|(?:{_BASE64}{{4}})*(?:{_BASE64}{{4}}|{_BASE64}{{3}}=|{_BASE64}{{2}}==)"
+)
 
 
 class Side(StrEnum):
@@ -154,6 +163,14 @@ def assets_of(intent: Intent) -> tuple[str, str]:
     """Return (paying, traded) names for sentences; a pair of another form names itself."""
     pair = Pair.parse(intent.pair)
     return (pair.paying, pair.traded) if pair else ("", intent.pair)
+
+
+def is_order_id(text: str) -> bool:
+    """Whether a text can be an exchange's order id: digits, UUID, `OXXXXX-…`, base64 with `/ + =`; 256 characters.
+
+    What could be anything else (spaces, quotes, control characters, `..`, a path) is none.
+    """
+    return len(text) <= MOST_ID and ".." not in text and _ORDER_ID.fullmatch(text) is not None
 
 
 def exact_number(value: object) -> Decimal:

@@ -23,11 +23,11 @@ from gunbot_mcp.arguments import (
     Keys,
     MarketPrice,
     Number,
+    OrderId,
     Page,
     PageSize,
     PairName,
     RepeatOf,
-    Text,
     Timezone,
 )
 from gunbot_mcp.domain import Cancel, Capability, Close, Effect, Intent, Leg, Place, Side
@@ -62,7 +62,7 @@ class MarketArgs(_Sized):
 
 
 class CancelArgs(_Trade):
-    order_id: Annotated[Text, Field(serialization_alias="id")]
+    order_id: Annotated[OrderId, Field(serialization_alias="id")]
     price: Annotated[Number, Field(description="the order's own")]
     order_type: Annotated[Literal["limit", "market"], Field(serialization_alias="type")]
 

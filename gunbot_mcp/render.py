@@ -85,6 +85,8 @@ def _cell(cell: Any) -> str:  # noqa: ANN401 - any JSON value
         return decimal_text(cell)
     if isinstance(cell, int | float):
         return repr(cell)
+    if isinstance(cell, dict | list):
+        return _word(to_json(cell, inf_nan_mode="null").decode())
     return _word(str(cell))
 
 

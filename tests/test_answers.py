@@ -25,11 +25,11 @@ def test_a_table_is_one_header_and_one_readable_line_per_row(rows: list[list[Any
     assert all(len(cells) == 3 for cells in read)
 
 
-def test_cells_say_what_they_are_without_json() -> None:
+def test_cells_say_what_they_are_and_nested_ones_are_json() -> None:
     rows = [[None, True, Decimal("1E-7"), 0.1, "a b", {"x": 1}], ["x", False, Decimal("5.00"), 2, 'say "hi", ok', [1]]]
 
     assert text_table(list("abcdef"), rows).split("\n")[1:] == [
-        ",true,0.0000001,0.1,a b,{'x': 1}",
+        ',true,0.0000001,0.1,a b,"{""x"":1}"',
         'x,false,5.00,2,"say ""hi"", ok",[1]',
     ]
 

@@ -81,7 +81,17 @@ BAD: dict[str, tuple[Any, ...]] = {
     "exchange": (*HOSTILE_TEXTS, "binance#0", "binance#100", "binance#", "1binance", "binance/USDT-BTC"),
     "pair": (*HOSTILE_TEXTS, "-USDT", "USDT-", "USDT--BTC"),
     "key": (*HOSTILE_TEXTS, "binance", "binance/", "/USDT-BTC", "binance/USDT-BTC/x", "USDT-BTC"),
-    "order_id": HOSTILE_TEXTS,
+    # A whole number is an id, too, as long as no digit of it is lost on the way.
+    "order_id": (
+        *(value for value in HOSTILE_TEXTS if value != 5),
+        -5,
+        2**53,
+        10**400,
+        "x" * 257,
+        "a\\b",
+        "a`b",
+        "<b>",
+    ),
     "order_type": (*HOSTILE_TEXTS, "Limit", "stop", "limit "),
     "timezone": (*HOSTILE_TEXTS, "Mars/Olympus", "localtime", "posixrules", "right/UTC", "Europe", "Europe/../UTC"),
     "keys": (
@@ -371,3 +381,29 @@ def test_what_cannot_be_arguments_is_one_error_of_the_tree() -> None:
 def test_what_is_not_given_is_left_out_and_not_null(tool: str, name: str) -> None:
     with pytest.raises(InvalidArguments, match=f"{name} must not be null"):
         parse_arguments(MODELS[tool], {**GOOD[tool], name: None})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [2**53 - 1, 461773, 461773.0, 0])
+async def test_an_order_id_may_come_as_a_whole_number_and_goes_out_as_text(
+    runtime: "Runtime", recorder: "Recorder", given: float
+) -> None:
+    answer = await _call(runtime, "cancel_order", {**GOOD["cancel_order"], "order_id": given})
+
+    assert not answer.is_error
+    [cancel] = recorder.to("/trade/cancel")
+    assert cancel.data()["data"]["id"] == str(int(given))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [2**53, 1234567890123456789, 1e18])
+async def test_an_order_id_whose_digits_a_json_number_loses_is_asked_for_as_text(
+    runtime: "Runtime", recorder: "Recorder", given: float
+) -> None:
+    answer = await _call(runtime, "cancel_order", {**GOOD["cancel_order"], "order_id": given})
+
+    assert answer.structured["error"]["code"] == "invalid_arguments"
+    assert "give it as text, JSON numbers lose its last digits" in answer.text
+    assert recorder.requests == []
+    obeyed = await _call(runtime, "cancel_order", {**GOOD["cancel_order"], "order_id": str(int(given))})
+    assert not obeyed.is_error

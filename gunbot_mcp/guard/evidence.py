@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 from typing import Any
 
-from gunbot_mcp.domain import EXACT, Side, to_decimal
+from gunbot_mcp.domain import EXACT, MOST_ID, Side, to_decimal
 from gunbot_mcp.errors import clean
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record
 
@@ -124,7 +124,7 @@ class Fills:
 
 def identity(value: object) -> str:
     """Return an order's id as text, cleaned as those of open orders are."""
-    return "" if value is None or isinstance(value, bool) else clean(value, 64)
+    return "" if value is None or isinstance(value, bool) else clean(value, MOST_ID)
 
 
 def fills_of(records: Sequence[Record], pair: str) -> dict[str, Fills]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from gunbot_mcp.domain import Cancel, Pair, Purpose, Side, money, side_of
 from gunbot_mcp.exchanges import purpose_of
-from gunbot_mcp.gunbot.records import Balance
+from gunbot_mcp.gunbot.balances import Balance
 from gunbot_mcp.tickets.sentences import owns
 from gunbot_mcp.tickets.ticket import Ticket
 

@@ -32,6 +32,7 @@ from gunbot_mcp.errors import (
     clean,
 )
 from gunbot_mcp.gunbot import failures, records
+from gunbot_mcp.gunbot.balances import Balance, balances
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.gunbot.failures import transport_failure, understand
 from gunbot_mcp.gunbot.login import encrypt_password
@@ -182,8 +183,8 @@ class Gunbot:
         """Return the top of the book of `exchange/pair`; Gunbot knows books of active pairs only."""
         return records.book(await self._get("/market/orderbook", {"key": key}))
 
-    async def balances(self) -> list[records.Balance]:
-        return records.balances(await self._call("POST", "/balances", body={}))
+    async def balances(self) -> list[Balance]:
+        return balances(await self._call("POST", "/balances", body={}))
 
     async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
         """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold them.
@@ -203,8 +204,8 @@ class Gunbot:
     async def _pair_memory(self, exchange: str, pair: str) -> dict[str, Any]:
         return _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
 
-    async def all_open_orders(self) -> list[records.OpenOrder]:
-        """Return the resting orders of every active pair."""
+    async def all_open_orders(self) -> records.Resting:
+        """Return the resting orders of every active pair, and the pairs whose orders cannot be seen."""
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
 
     async def enabled_pairs(self, exchange: str) -> dict[str, bool | None] | None:

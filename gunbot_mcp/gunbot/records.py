@@ -6,13 +6,14 @@ every digit. Where a number arrives as text, it becomes a number only if no digi
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 from typing import Any, cast
 
-from gunbot_mcp.domain import Side, to_decimal
+from gunbot_mcp.domain import MOST_EXACT, Side, is_order_id, to_decimal
 from gunbot_mcp.errors import GatewayInvalidResponse, clean
+from gunbot_mcp.gunbot.ids import exact, is_id
 
 Record = dict[str, Any]
 
@@ -46,7 +47,8 @@ _STOP_WORDS = (
 _HARMLESS = frozenset(
     # What plain orders have, by the names of Gunbot, of the exchanges and of the libraries between them.
     (
-        *("id", "orderid", "orderuuid", "clientorderid", "symbol", "pair", "market", "exchange", "currency"),
+        *("id", "orderid", "ordid", "uuid", "orderuuid", "clientorderid"),
+        *("symbol", "pair", "market", "exchange", "currency"),
         *("type", "side", "ordertype", "kind", "timeinforce", "postonly", "selftradepreventionmode"),
         *("rate", "price", "average", "avgprice", "averageprice", "cost", "fee", "fees"),
         *("amount", "quantity", "amt", "qty", "origqty", "executedqty", "filled", "remaining"),
@@ -55,6 +57,16 @@ _HARMLESS = frozenset(
         *("lasttradetimestamp", "lastupdatetimestamp"),
     )
 )
+_ID_NAMES = ("id", "orderId", "orderID", "orderid", "order_id", "ordId", "OrderUuid", "orderUuid", "uuid")
+_KIND_NAMES = ("kind", "orderType", "order_type")
+_SHOWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_ID_NAMES, ("id",)),
+    **dict.fromkeys(("type", "side"), ("side",)),
+    **dict.fromkeys(_KIND_NAMES, ("stated_kind", "order_type")),
+    **dict.fromkeys(("rate", "price"), ("price",)),
+    **dict.fromkeys(("amount", "quantity"), ("amount",)),
+}
+"""By the record's own names, which of an `OpenOrder`'s fields may say the same."""
 _KIND = re.compile(r"[a-z][a-z_-]{0,23}")
 
 
@@ -96,15 +108,6 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    exchange: str
-    asset: str
-    available: Decimal | None
-    on_order: Decimal | None
-    others: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder:
     """One resting order as Gunbot's core memory shows it; `raw` keeps every field of it."""
 
@@ -117,6 +120,23 @@ class OpenOrder:
     price: Decimal | None
     amount: Decimal | None
     raw: Mapping[str, Any]
+
+    @property
+    def stated_kind(self) -> str | None:
+        """The kind, if the record says one; where it says none, `kind` is what such orders usually are."""
+        return self.kind if any(True for _ in _texts(self.raw, *_KIND_NAMES)) else None
+
+    def says(self, name: str) -> bool:
+        """Return whether our own fields already say what this field of the record does."""
+        value = self.raw.get(name)
+        if value is None:
+            return True
+        text = str(value) if name in _ID_NAMES else str(value).strip().lower()
+        for shown in _SHOWN.get(name, ()):
+            found: object = getattr(self, shown)
+            if found is not None and (found == to_decimal(value) if isinstance(found, Decimal) else str(found) == text):
+                return True
+        return name in {"pair", "exchange"} and value == getattr(self, name)
 
     @property
     def plain(self) -> bool:
@@ -144,10 +164,20 @@ def to_table(records: Sequence[Mapping[str, Any]], fields: Sequence[str] | None 
     rows = [list(map(record.get, columns)) for record in records]
     for index, (name, cells) in enumerate(zip(columns, zip(*rows, strict=True), strict=False)):
         # Almost always nothing to do; looking costs one pass per column, not a call per cell.
-        if name in _NUMBER_FIELDS and str in set(map(type, cells)):
+        kinds = set(map(type, cells))
+        if name in _NUMBER_FIELDS and str in kinds:
             for row in rows:
                 row[index] = _number_from_text(row[index])
+        elif _may_lose_digits(name, cells, kinds):
+            for row in rows:
+                row[index] = exact(name, row[index])
     return Table(columns, rows)
+
+
+def _may_lose_digits(name: str, cells: Sequence[Any], kinds: set[type]) -> bool:
+    if kinds & {dict, list}:
+        return True
+    return int in kinds and (is_id(name) or any(type(cell) is int and abs(cell) > MOST_EXACT for cell in cells))
 
 
 def _number_from_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -185,29 +215,6 @@ def _levels(side: object) -> list[Level]:
     return levels
 
 
-_BALANCE_FIELDS = frozenset({"Exchange", "Asset", "Available Qty", "On Order"})
-
-
-def balances(body: object) -> list[Balance]:
-    """Return `[{"Asset", "Exchange", "Available Qty", "On Order"}]`, amounts as Decimals, other fields as they are.
-
-    Raises:
-        GatewayInvalidResponse: the answer is not a list of objects.
-    """
-    if not isinstance(body, list) or not all(isinstance(item, dict) for item in cast("list[Any]", body)):
-        raise GatewayInvalidResponse("Gunbot's answer has no list of balances", "check that the url is Gunbot's")
-    return [
-        Balance(
-            exchange=str(item.get("Exchange") or ""),
-            asset=str(item.get("Asset") or ""),
-            available=to_decimal(item.get("Available Qty")),
-            on_order=to_decimal(item.get("On Order")),
-            others={name: value for name, value in item.items() if name not in _BALANCE_FIELDS},
-        )
-        for item in cast("list[dict[str, Any]]", body)
-    ]
-
-
 def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
     """Return `memory[key].openOrders` of a core-memory answer; None where it is absent or null: not populated yet.
 
@@ -227,17 +234,45 @@ def memory_of(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return _members(memory.get(key, memory if "openOrders" in memory else None))
 
 
-def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
-    """Return the open orders of every `exchange/pair` in a core-memory answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all."""
+
+    orders: tuple[OpenOrder, ...]
+    unknown: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def all_open_orders(body: Mapping[str, Any]) -> Resting:
+    """Return the open orders of every `exchange/pair` in a core-memory answer; one bad pair does not hide the others.
 
     Raises:
-        GatewayInvalidResponse: there is no core memory in the answer, or its `openOrders` are not lists of objects.
+        GatewayInvalidResponse: there is no core memory in the answer.
     """
     memory = _members(body.get("memory", body))
     pairs = {key: _members(pair) for key, pair in memory.items() if "/" in key}
     if not pairs and not isinstance(body.get("memory"), dict):
         raise GatewayInvalidResponse("Gunbot's answer has no core memory", "check that the url is Gunbot's")
-    return [order for key, pair in pairs.items() for order in _orders_of(pair, key) or ()]
+    orders: list[OpenOrder] = []
+    unknown, unreadable = list[str](), list[str]()
+    for key, found in pairs.items():
+        items = _items(found.get("openOrders"))
+        if items is None:
+            (unknown if found.get("openOrders") is None else unreadable).append(key)
+            continue
+        exchange, _, pair = key.partition("/")
+        good = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+        orders += [_open_order(item, exchange, pair) for item in good]
+        if len(good) < len(items):
+            unreadable.append(key)
+    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable))
+
+
+def _items(found: object) -> list[Any] | None:
+    """Return the entries of `openOrders`, a list or an object; None where it is neither."""
+    if isinstance(found, dict):
+        return list(_members(found).values())  # pyright: ignore[reportUnknownArgumentType] - any JSON value
+    return cast("list[Any]", found) if isinstance(found, list) else None
 
 
 def enabled_pairs(body: Mapping[str, Any], exchange: str) -> dict[str, bool | None] | None:
@@ -273,12 +308,19 @@ def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
     return [_open_order(item, exchange, pair) for item in cast("list[dict[str, Any]]", items)]
 
 
+def order_id(raw: Mapping[str, Any]) -> str:
+    """Return an open order's id as text, exactly as Gunbot writes it; "" where there is none that can be one."""
+    found = _first(raw, *_ID_NAMES)
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if is_order_id(text) else ""
+
+
 def _open_order(raw: dict[str, Any], exchange: str, pair: str) -> OpenOrder:
     side = next((Side(text) for text in _texts(raw, "type", "side") if text in set(Side)), None)
-    kind = next(iter(_texts(raw, "kind", "orderType", "order_type")), "limit")
+    kind = next(iter(_texts(raw, *_KIND_NAMES)), "limit")
     # All of these become part of sentences that a human reads before deciding, so Gunbot's texts are cleaned.
     return OpenOrder(
-        id=clean(_first(raw, "id", "orderId", "orderid", "OrderUuid") or "", 64),
+        id=order_id(raw),
         exchange=exchange,
         pair=clean(raw.get("pair") or pair, 64),
         side=side,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gunbot_mcp.domain import Cancel, plain_text
+from gunbot_mcp.domain import MOST_ID, Cancel, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.channels import Speaker
@@ -137,7 +137,7 @@ def _clock(at: datetime) -> str:
 
 def _orders(seen: Observation, between: str) -> str:
     # Ids are Gunbot's words, not ours.
-    names = [clean(name, 80) for name in seen.order_ids]
+    names = [clean(name, MOST_ID) for name in seen.order_ids]
     return f"order {between.join(names)}" if len(names) < 2 else f"orders {between.join(names)}"  # noqa: PLR2004 - plural
 
 
@@ -316,7 +316,7 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
 def _target(ticket: Ticket) -> str:
     """Return `order 461773`, for the order that the cancel is about."""
     intent = ticket.order.intent
-    return f"order {clean(intent.order_id, 80)}" if isinstance(intent, Cancel) else "the order"
+    return f"order {clean(intent.order_id, MOST_ID)}" if isinstance(intent, Cancel) else "the order"
 
 
 # Either

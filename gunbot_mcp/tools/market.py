@@ -1,5 +1,6 @@
 """The reads around the seventeen: quotes, balances, open orders, and what each exchange can do."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,8 +10,9 @@ from pydantic import Field, model_validator
 
 from gunbot_mcp.arguments import Args, Exchange, PairName
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
-from gunbot_mcp.errors import GatewayInvalidResponse
+from gunbot_mcp.errors import GatewayInvalidResponse, clean
 from gunbot_mcp.exchanges import EXCHANGES
+from gunbot_mcp.gunbot.ids import exact
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.render import Answer, instant, number, table_answer
 from gunbot_mcp.tools.pairs import rightly_named
@@ -91,7 +93,6 @@ async def _balances(context: Context, args: BalancesArgs) -> Answer:
 
 
 _OPEN_COLUMNS = ("order_id", "exchange", "pair", "side", "kind", "price", "amount", "order_type")
-_NORMALISED = frozenset({"id", "pair", "type", "kind", "rate", "price", "amount", "orderType"})
 
 
 async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
@@ -101,19 +102,38 @@ async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
         if found is None:
             note = f"Gunbot's memory does not hold {args.exchange}/{args.pair}, so its open orders are not known"
             return table_answer(f"{note}; the pair must be active in Gunbot", _OPEN_COLUMNS, [])
+        unknown, unreadable = list[str](), list[str]()
     else:
         every = await context.gunbot.all_open_orders()
-        found = [order for order in every if args.exchange in {None, order.exchange}]
+        found = [order for order in every.orders if args.exchange in {None, order.exchange}]
         where = f"on all active pairs of {args.exchange}" if args.exchange else "on all active pairs"
-    others = list(dict.fromkeys(name for order in found for name in order.raw if name not in _NORMALISED))
-    rows = [[*_open_row(order), *(order.raw.get(name) for name in others)] for order in found]
+        unknown, unreadable = (
+            [key for key in keys if args.exchange in {None, key.partition("/")[0]}]
+            for keys in (every.unknown, every.unreadable)
+        )
+    # Every field of every record, except where our own columns say the same of all of them.
+    others = list(dict.fromkeys(name for order in found for name in order.raw if not order.says(name)))
+    rows = [[*_open_row(order), *(exact(name, order.raw.get(name)) for name in others)] for order in found]
     noun = "order" if len(rows) == 1 else "orders"
-    return table_answer(f"{len(rows)} open {noun} {where}, slightly delayed", [*_OPEN_COLUMNS, *others], rows)
+    headline = f"{len(rows)} open {noun} {where}, slightly delayed"
+    headline += _missing("not known yet", unknown) + _missing("not readable, or not all of them", unreadable)
+    extra = {"not_known": unknown, "not_readable": unreadable} if unknown or unreadable else None
+    return table_answer(headline, [*_OPEN_COLUMNS, *map(_column, others)], rows, extra)
+
+
+def _missing(what: str, keys: Sequence[str]) -> str:
+    return f"; {what}: {', '.join(clean(key, 64) for key in keys)}" if keys else ""
+
+
+def _column(name: str) -> str:
+    """Return the name of one more column; one that we use ourselves says that this is the record's own."""
+    return f"gunbot_{name}" if name in _OPEN_COLUMNS else name
 
 
 def _open_row(order: OpenOrder) -> list[Any]:
     side = order.side.value if order.side else None
-    return [order.id, order.exchange, order.pair, side, order.kind, order.price, order.amount, order.order_type]
+    given = (order.id or None, order.exchange, order.pair, side, order.stated_kind)
+    return [*given, order.price, order.amount, order.order_type]
 
 
 def _futures_amounts(name: str) -> str | None:

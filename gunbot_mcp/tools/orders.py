@@ -1,5 +1,6 @@
 """The four order reads as answers: all records, all fields, names once, and what the answer covers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from gunbot_mcp.arguments import Args
 from gunbot_mcp.domain import to_decimal
 from gunbot_mcp.endpoints import AnyEndpoint, Result
 from gunbot_mcp.errors import InvalidArguments, clean
+from gunbot_mcp.gunbot.ids import exact
 from gunbot_mcp.gunbot.records import RECORD_FIELDS, record_list, to_table
 from gunbot_mcp.render import Answer, from_millis, text_table
 from gunbot_mcp.tools.tool import TABLE_OUTPUT
@@ -44,7 +46,7 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
                 "columns are " + ", ".join(sorted(known, key=str.lower)),
             )
     table = to_table(found, list(dict.fromkeys(wanted)) if wanted else None)
-    rest = {name: value for name, value in body.items() if name != "data"}
+    rest = {name: exact(name, value) for name, value in body.items() if name != "data"}
     times = [millis for record in found if (millis := _millis(record.get("time"))) is not None]
     covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
     keys = keys_of(args)
@@ -94,13 +96,38 @@ _SAID = frozenset({"page", "total", "totalCount"})
 
 
 def _days_answer(body: dict[str, Any]) -> Answer:
-    """Pass through whatever arrives: the documents disagree about what the lists hold."""
-    lists: dict[str, list[Any]] = {name: value for name, value in body.items() if isinstance(value, list)}
-    longest = max((len(value) for value in lists.values()), default=0)
-    rows: list[list[Any]] = [
-        [value[index] if index < len(value) else None for value in lists.values()] for index in range(longest)
-    ]
-    others = "".join(f", {clean(name, 40)} {clean(value, 80)}" for name, value in body.items() if name not in lists)
-    entries = "1 entry" if longest == 1 else f"{longest} entries"
-    headline = (entries if longest else "no orders today") + others
-    return Answer(structured=body, text=headline + (f"\n{text_table(list(lists), rows)}" if rows else ""))
+    """Pass through whatever arrives: the documents disagree about what the lists hold, counts or ids.
+
+    They are read side by side, as days with their counts, only where they can be nothing else.
+    """
+    exactly: dict[str, Any] = exact("", body)
+    lists: dict[str, list[Any]] = {name: value for name, value in exactly.items() if isinstance(value, list)}
+    others = "".join(f", {clean(name, 40)} {clean(value, 80)}" for name, value in exactly.items() if name not in lists)
+    if not any(lists.values()):
+        return Answer(structured=exactly, text=f"no orders today{others}")
+    counted = _counts(lists)
+    if counted is not None:
+        return Answer(structured=exactly, text=f"{counted}{others}")
+    lines = [text_table([name], [[item] for item in value]) for name, value in lists.items() if value]
+    headline = f"Gunbot's lists for today as they came, counts or ids: nothing is counted here{others}"
+    return Answer(structured=exactly, text="\n".join([headline, *lines]))
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOST_A_DAY = 10_000
+"""More orders than this a bot does not fill in a day; ids are larger."""
+
+
+def _counts(lists: Mapping[str, list[Any]]) -> str | None:
+    """Return the counts of each day in words, or None if the lists may hold something else."""
+    days, orders, closed = (lists.get(name, []) for name in ("days", "orders", "closeOrders"))
+    if len(lists) != 3:  # noqa: PLR2004 - these and no other
+        return None
+    whole = all(type(count) is int and 0 <= count <= _MOST_A_DAY for count in (*orders, *closed))
+    dated = all(isinstance(day, str) and _DAY.fullmatch(day) for day in days)
+    if not (whole and dated and len(days) == len(orders) == len(closed)):
+        return None
+    return "; ".join(
+        f"{day}: {count} {'order' if count == 1 else 'orders'}, {ended} of them closing"
+        for day, count, ended in zip(days, orders, closed, strict=True)
+    )

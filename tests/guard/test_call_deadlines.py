@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from support.calls import some_ticket
 from support.recorder import TOKEN, recorded
 
 from gunbot_mcp.config import Settings, load
@@ -160,12 +161,9 @@ async def test_a_call_does_not_wait_beyond_its_deadline_for_an_order_that_anothe
             answered.set()
 
         await here.desk()
-        desk, waiting = await there.desk(), []
         tasks.start_soon(propose)
-        with anyio.fail_after(60):
-            while not waiting:
-                waiting = await desk.list(states={State.PENDING})
-        done = await desk.approve(waiting[0].id, by=TERMINAL)
+        waiting = await some_ticket(there)
+        done = await (await there.desk()).approve(waiting.id, by=TERMINAL)
         assert done.state is State.ACCEPTED
 
     assert answers[0].structured["status"] == "unknown"

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from gunbot_mcp.guard.holdings import have
-from gunbot_mcp.gunbot.records import Balance
+from gunbot_mcp.gunbot.balances import Balance
 from gunbot_mcp.tickets.ticket import Ticket
 
 MakeTicket = Callable[..., Ticket]

@@ -1,5 +1,6 @@
 """Logging in with Gunbot's password: its encryption, once, and never seen."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -134,3 +135,96 @@ async def test_a_login_that_has_run_out_is_renewed_before_the_next_order_and_no_
 
     assert len(recorder.to("/auth/login")) == 2
     assert recorder.to("/trade/buy/market")[-1].headers["authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("read", ["server_time", "balances", "all_open_orders"])
+async def test_a_read_after_the_login_has_run_out_logs_in_again_by_itself(recorder: "Recorder", read: str) -> None:
+    expired = recorder.json({"status": "error", "message": "Authentication required", "code": 401}, 401)
+    answers: dict[str, Any] = {
+        "/time": {"serverTime": 5},
+        "/balances": [],
+        "/coremem": {"memory": {}},
+    }
+    for path, answer in answers.items():
+        recorder.on(path, expired, recorder.json(answer))
+    recorder.on(
+        "/auth/login",
+        recorder.json({"status": "success", "token": "first"}),
+        recorder.json({"status": "success", "token": "second"}),
+    )
+
+    async with _with_password(recorder.url) as gunbot:
+        await getattr(gunbot, read)()
+
+    tokens = [request.headers.get("authorization") for request in recorder.requests]
+    assert tokens == [None, "Bearer first", None, "Bearer second"]
+
+
+@pytest.mark.anyio
+async def test_a_read_logs_in_again_once_and_no_more(recorder: "Recorder") -> None:
+    recorder.on("/time", recorder.json({"status": "error", "message": "Authentication required"}, 401))
+
+    async with _with_password(recorder.url) as gunbot:
+        with pytest.raises(Unauthorized):
+            await gunbot.server_time()
+
+    assert len(recorder.to("/auth/login")) == 2
+    assert len(recorder.to("/time")) == 2
+
+
+@pytest.mark.anyio
+async def test_a_token_that_nobody_can_renew_is_refused_at_once(gunbot: Gunbot, recorder: "Recorder") -> None:
+    recorder.on("/time", recorder.json({"status": "error", "message": "Authentication required"}, 401))
+
+    with pytest.raises(Unauthorized, match="token"):
+        await gunbot.server_time()
+
+    assert [request.path for request in recorder.requests] == ["/api/v1/time"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [200, 400, 401, 403])
+async def test_a_wrong_password_is_said_to_be_one(recorder: "Recorder", status: int) -> None:
+    recorder.on("/auth/login", recorder.json({"status": "error", "message": "Invalid credentials"}, status))
+
+    async with _with_password(recorder.url) as gunbot:
+        with pytest.raises(Unauthorized) as caught:
+            await gunbot.server_time()
+
+    assert caught.value.message == "Gunbot does not accept the password: Invalid credentials"
+    assert "wallet" in caught.value.hint
+    assert len(recorder.to("/auth/login")) == 1
+    assert recorder.to("/time") == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("answer", ["500", "closed"])
+async def test_a_login_that_fails_is_posted_once(recorder: "Recorder", answer: str) -> None:
+    recorder.on("/auth/login", recorder.http(500, b"") if answer == "500" else recorder.raw(b""))
+
+    async with _with_password(recorder.url) as gunbot:
+        with pytest.raises(GatewayError) as caught:
+            await gunbot.server_time()
+
+    assert caught.value.delivered is False
+    assert [request.path for request in recorder.requests] == ["/api/v1/auth/login"]
+
+
+@pytest.mark.anyio
+async def test_reads_that_wait_for_a_login_that_fails_do_not_each_post_another(recorder: "Recorder") -> None:
+    recorder.on("/auth/login", replace(recorder.json({"status": "error", "message": "no"}, 401), late=0.3))
+    refused: list[Unauthorized] = []
+
+    async with _with_password(recorder.url) as gunbot, anyio.create_task_group() as group:
+
+        async def ask() -> None:
+            with pytest.raises(Unauthorized) as caught:
+                await gunbot.server_time()
+            refused.append(caught.value)
+
+        for _ in range(5):
+            group.start_soon(ask)
+
+    assert len(refused) == 5
+    assert len(recorder.requests) == 1

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gunbot_mcp.domain import Side
 from gunbot_mcp.errors import GatewayInvalidResponse
+from gunbot_mcp.gunbot.balances import balances
 from gunbot_mcp.gunbot.records import (
     RECORD_FIELDS,
     all_open_orders,
-    balances,
     book,
     open_orders,
     record_list,
@@ -184,7 +184,7 @@ def test_a_pair_whose_open_orders_are_not_populated_yet_may_have_any(memory: dic
 
 
 def test_a_core_memory_without_pairs_has_no_open_orders() -> None:
-    assert all_open_orders({"memory": {}}) == []
+    assert all_open_orders({"memory": {}}).orders == ()
 
 
 @pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"memory": None}, {"memory": []}])
@@ -204,7 +204,7 @@ def test_the_open_orders_of_all_pairs_carry_their_own_key() -> None:
 
     found = all_open_orders({"memory": {"binance#2/USDT-BTC": MEMORY, "bybit/USDT-ETH-LONG": sell, "rest": sell}})
 
-    assert [(order.exchange, order.pair, order.side) for order in found] == [
+    assert [(order.exchange, order.pair, order.side) for order in found.orders] == [
         ("binance#2", "USDT-BTC", Side.BUY),
         ("bybit", "USDT-ETH-LONG", Side.SELL),
     ]

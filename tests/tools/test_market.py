@@ -107,9 +107,7 @@ async def test_open_orders_have_what_cancelling_needs_and_every_field_of_theirs(
         *("order_id", "exchange", "pair", "side", "kind", "price", "amount", "order_type"),
         *("time", "strategy"),
     ]
-    assert answer.structured["rows"] == [
-        ["123", "binance", "USDT-BTC", "sell", "limit", 51000.5, 0.2, "limit", 5, "gain"]
-    ]
+    assert answer.structured["rows"] == [["123", "binance", "USDT-BTC", "sell", None, 51000.5, 0.2, "limit", 5, "gain"]]
     assert answer.text.splitlines()[0] == "1 open order on binance/USDT-BTC, slightly delayed"
     [request] = recorder.requests
     assert request.body == b'{"exchange":"binance","pair":"USDT-BTC"}'
