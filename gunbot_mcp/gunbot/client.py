@@ -66,7 +66,7 @@ READS: Mapping[str, str] = {
 like every other path, cannot be called through this client at all."""
 
 _HTTP_OK, _HTTP_UNAUTHORIZED, _HTTP_CLIENT_ERROR, _HTTP_SERVER_ERROR = 200, 401, 400, 500
-_TOO_MANY = 429
+_HTTP_REDIRECT, _TOO_MANY = 300, 429
 
 
 def allowed_calls() -> frozenset[tuple[str, str]]:
@@ -323,7 +323,7 @@ class Gunbot:
             raise GatewayRejected(f"Gunbot said no: {said}", _REJECTED_HINT)
         if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:
             raise _Faltering(f"Gunbot answered {status}: {said}", "look at Gunbot's own log")
-        what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004
+        what = "a redirect" if _HTTP_REDIRECT <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"
         raise GatewayInvalidResponse(f"the url answered {status} with {what}", "check url: scheme, host and port")
 
 
