@@ -295,7 +295,9 @@ async def at_once(*works: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
-    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(first, BaseExceptionGroup):
+        return _leaf(first)  # pyright: ignore[reportUnknownArgumentType] - isinstance does not say what it holds
+    return first
 
 
 def _raise_if_needed(failed: Mapping[str, GatewayError], *, cancels: bool, whole: bool) -> None:

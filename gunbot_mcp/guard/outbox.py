@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 LATE = "late_outcome"
 """The event for a sender's result that came after the ticket was settled otherwise: it must not be lost."""
 
+_FORM = 2
+"""The form of a spooled file; version 0.1 wrote none."""
 _BEFORE: Mapping[State, frozenset[State]] = {
     # The sender's own result also settles a ticket that was meanwhile taken for lost.
     State.ACCEPTED: frozenset({State.SENDING, State.UNKNOWN}),
@@ -220,7 +222,7 @@ class Outbox:
         """Keep a result that the ledger could not take: in a file (True), or if that fails, in the log (False)."""
         kept = canonical(
             {
-                "v": 2,
+                "v": _FORM,
                 "ticket": ticket.id,
                 "claim": claim_of(ticket),
                 "state": result.state.value,
@@ -263,7 +265,7 @@ def _read(path: Path) -> tuple[str, Result, str | None]:
     state = State(kept["state"])
     if state not in _BEFORE:
         raise ValueError(f"{state} is no outcome")
-    if kept.get("v") == 2:  # noqa: PLR2004 - the form that `spool` writes
+    if kept.get("v") == _FORM:
         reason, answer = reason_of(kept["reason"]), dict(kept["answer"])
     else:  # version 0.1's: a free text, and the baseline beside Gunbot's answer
         reason = Reason(ReasonCode.RECORDED, {"text": str(kept["reason"])})

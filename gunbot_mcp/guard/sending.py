@@ -243,7 +243,8 @@ class Sender:
 
     async def _spend(self, write: Transaction, mandate: str, amount: Decimal, by: Actor) -> bool:
         served = self._settings.served
-        return await write.spend(mandate, amount, actor=by, live=served.live, url=served.url)
+        # What costs nothing that can be told (a cancel) is not what a mandate is for.
+        return amount > 0 and await write.spend(mandate, amount, actor=by, live=served.live, url=served.url)
 
     async def take_back(self, claimed: Ticket, exc: BaseException) -> None:
         """Close a ticket that may be claimed although the transaction reported a failure: nobody will send it."""

@@ -39,7 +39,7 @@ RECORD_FIELDS = (
 )
 """The eighteen documented fields of an order record, in the order of the page's samples."""
 
-_NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
+NUMBER_FIELDS = frozenset(RECORD_FIELDS) - {"pair", "type", "id", "toCancel"}
 _STOP_WORDS = (
     *("stop", "trail", "oco", "trigger", "contingen", "group", "tpsl", "conditional", "reduce", "close", "exit"),
     *("profit", "parent", "linked", "orderlist", "algo", "bracket", "attach", "touch"),
@@ -165,7 +165,7 @@ def to_table(records: Sequence[Mapping[str, Any]], fields: Sequence[str] | None 
     for index, (name, cells) in enumerate(zip(columns, zip(*rows, strict=True), strict=False)):
         # Almost always nothing to do; looking costs one pass per column, not a call per cell.
         kinds = set(map(type, cells))
-        if name in _NUMBER_FIELDS and str in kinds:
+        if name in NUMBER_FIELDS and str in kinds:
             for row in rows:
                 row[index] = _number_from_text(row[index])
         elif _may_lose_digits(name, cells, kinds):

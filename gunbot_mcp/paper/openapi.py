@@ -5,6 +5,7 @@ from typing import Any
 from gunbot_mcp import __version__
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
+from gunbot_mcp.gunbot.records import NUMBER_FIELDS, RECORD_FIELDS
 from gunbot_mcp.paper.app import PREFIX, KeyArgs, PairsArgs, PriceArgs, SingleArgs
 from gunbot_mcp.paper.wire import wire_names
 from gunbot_mcp.schema import input_schema
@@ -101,21 +102,7 @@ def _schemas() -> dict[str, Schema]:
     records: Schema = {"type": "array", "items": _ref("Record")}
     levels: Schema = {"type": "array", "items": {"type": "array", "prefixItems": [number, number], "items": False}}
     sides: Schema = {"type": "string", "enum": ["buy", "sell"]}
-    money = (
-        "rate",
-        "amount",
-        "cost",
-        "fees",
-        "baseValue",
-        "costProceed",
-        "averagePrice",
-        "pnlPrice",
-        "balance",
-        "baseBalance",
-        "inventory_cost",
-        "ABP",
-        "pnl",
-    )  # fmt: skip - two lines of names
+    money = [name for name in RECORD_FIELDS if name in NUMBER_FIELDS and name != "time"]
     record = {"time": count, "pair": text, "type": sides, "id": count, **dict.fromkeys(money, number)}
     open_order = {
         **dict.fromkeys(("id", "pair", "group"), text),

@@ -91,6 +91,19 @@ def storable(text: str) -> str:
     return str(text).replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def opened(text: str) -> "tuple[Mapping[str, Any], int]":
+    """Return the members of a canonical content, a ticket's or a mandate's, and its version.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is damaged, or of a version that is not known here.
+    """
+    found: Mapping[str, Any] = json.loads(text)
+    version: int = found["v"]
+    if version not in {1, VERSION}:
+        raise ValueError(f"content of version {version}")
+    return found, version
+
+
 def sealed(ticket: Ticket) -> Ticket:
     """Return a new ticket with its content written down in this version's form, as a store gives it back.
 
@@ -132,10 +145,7 @@ def ticket_of(text: str) -> Ticket:
     Raises:
         ValueError, KeyError, TypeError: it is damaged, or of a version that is not known here.
     """
-    found: Mapping[str, Any] = json.loads(text)
-    version = found["v"]
-    if version not in {1, VERSION}:
-        raise ValueError(f"content of version {version}")
+    found, version = opened(text)
     # Version 1 kept JSON in JSON, as its columns did.
     nested = json.loads if version == 1 else _as_it_is
     quote = found["quote"]

@@ -5,14 +5,10 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 from gunbot_mcp.errors import clean
 from gunbot_mcp.tickets.channels import Actor
-from gunbot_mcp.tickets.content import VERSION, canonical, instant_of, instant_text, money_of, money_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from gunbot_mcp.tickets.content import VERSION, canonical, instant_of, instant_text, money_of, money_text, opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +115,7 @@ def mandate_of(text: str) -> Mandate:
     Raises:
         ValueError, KeyError, TypeError: it is damaged, or of a version that is not known here.
     """
-    found: Mapping[str, Any] = json.loads(text)
-    version = found["v"]
-    if version not in {1, VERSION}:
-        raise ValueError(f"content of version {version}")
+    found, version = opened(text)
     max_order, max_total = money_of(found["max_order"]), money_of(found["max_total"])
     if max_order is None or max_total is None:
         raise ValueError("a mandate has caps")

@@ -37,7 +37,7 @@ def render(template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPag
 @cache
 def environment() -> "Environment":
     # A server that shows no page need not load it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - for the first page
 
     return Environment(
         loader=PackageLoader("gunbot_mcp.web"),
@@ -55,6 +55,6 @@ def _inline_files() -> "Mapping[str, Markup]":
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
 
     return {
-        "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704
-        "script": Markup(inline("script", asset("page.js"))),  # noqa: S704
+        "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704 - our own file
+        "script": Markup(inline("script", asset("page.js"))),  # noqa: S704 - likewise
     }

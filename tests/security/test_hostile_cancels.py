@@ -279,14 +279,21 @@ async def test_a_plain_entry_needs_no_human_and_one_that_is_always_asked_for_doe
     era: Era, more: dict[str, Any], behind: MakeSettings, recorder: "Recorder", tally: Tally
 ) -> None:
     """Otherwise the tests above would prove nothing but that everything is asked for."""
-    recorder.show({**PLAIN, **more})
-    async with hostile(behind(cancel="ask"), era, tally) as (_, model):
+    recorder.show()
+    recorder.when("/trade/buy", lambda: recorder.show({**PLAIN, **more}))
+    async with hostile(behind(cancel="ask"), era, tally) as (runtime, model):
+        # Only what went out from here as a plain entry, and was found, may go without a human.
+        order = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 49000}
+        proposed = await model.call("buy_limit", order)
+        approved = await (await runtime.desk()).approve(proposed["ticket"]["id"], by=TERMINAL)
+        assert approved.observed is not None
+        assert approved.observed.order_ids == ("7001",)
         assert await cancel(model)
-    sent_only(0, recorder, tally)
+    sent_only(1, recorder, tally)
     async with hostile(behind(), era, tally) as (_, model):
         assert (await model.call("cancel_order", CANCEL))["status"] == "accepted"
-    assert [path for path, _ in recorder.trades] == ["/trade/cancel"]
-    sent_only(1, recorder, tally)
+    assert [path for path, _ in recorder.trades] == ["/trade/buy", "/trade/cancel"]
+    sent_only(2, recorder, tally)
 
 
 def none_of(went: Sequence[object], recorder: "Recorder", tally: Tally, approved: int = 0) -> None:

@@ -128,7 +128,7 @@ def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_where_a_pin_is_set_only_the_right_one_approves(make_site: MakeSite, live: bool) -> None:  # noqa: FBT001
+def test_where_a_pin_is_set_only_the_right_one_approves(make_site: MakeSite, *, live: bool) -> None:
     site = make_site(live=live)
     site.set_pin(PIN)
     ticket = site.propose()
