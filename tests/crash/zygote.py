@@ -26,7 +26,6 @@ from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.proposing import Proposal
-from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.ledger.port import Link, Parameters
@@ -72,9 +71,8 @@ class Steps:
 
 def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = None) -> Seams:
     """Return the parts of a runtime that announce every step. After a request to `disk_fills`, no file grows."""
-    timing = Timing()
     if step is None:
-        return Seams(timing=timing)
+        return Seams()
 
     class Stepped(Database):
         async def begin(self, connection: Link) -> Any:  # noqa: ANN401 - passed on
@@ -100,7 +98,6 @@ def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = No
             step("after spool")
 
     return Seams(
-        timing=timing,
         database=lambda url: Stepped(url, 5),
         keep=keep,
         transport=SteppedTransport(step, disk_fills),
