@@ -17,15 +17,27 @@ from pydantic_core import to_json
 from gunbot_mcp.domain import decimal_text, plain_text
 from gunbot_mcp.errors import GunbotMcpError, clean
 
+ERROR_META = "gunbot-mcp/error"
+"""The key of an error's code, message, hint and `retryable` in a result's `_meta`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A tool's result. `meta` is for the human's view only: no client shows it to the model."""
+    """A tool's result. `meta` is for programs and the human's view: no client shows it to the model.
+
+    An error has no structured form: clients on the TypeScript SDK 1.x hold that against the tool's output schema even
+    then, and lose the whole answer. Its text is complete, and `_meta` carries its code for programs.
+    """
 
     structured: dict[str, Any]
     text: str
     is_error: bool = False
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """Return an error's `{"code", "message", "hint", "retryable"}`; empty where this is none."""
+        return self.meta.get(ERROR_META, {})
 
 
 def number(value: Decimal | None) -> int | float | str | None:
@@ -103,7 +115,7 @@ def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = ()) -> Answer
     facts["message"] = clean(error.message, 600, secrets)
     facts["hint"] = clean(error.hint, 600, secrets)
     text = f"{facts['code']}: {facts['message']}" + (f"\nNext: {facts['hint']}" if facts["hint"] else "")
-    return Answer(structured={"error": facts}, text=text, is_error=True)
+    return Answer(structured={}, text=text, is_error=True, meta={ERROR_META: facts})
 
 
 def table_answer(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mcp import Client
+from support.calls import error
 
 from gunbot_mcp.arguments import Args, parse_arguments
 from gunbot_mcp.dispatch import Caller
@@ -124,7 +125,7 @@ async def test_every_bad_value_is_refused_by_name_and_nothing_is_sent(
 
             shown = repr(value)[:60]
             assert answer.is_error, f"{tool} took {field}={shown}"
-            error = answer.structured["error"]
+            error = answer.error
             assert error["code"] == "invalid_arguments", (field, shown, error)
             assert field in error["message"], (shown, error)
             assert error["hint"], (field, shown)
@@ -145,9 +146,9 @@ async def test_a_required_argument_that_is_missing_is_named(
 
             answer = await _call(runtime, tool, rest)
 
-            assert answer.structured["error"]["code"] == "invalid_arguments"
-            assert f"{name} is required" in answer.structured["error"]["message"]
-            assert name in answer.structured["error"]["hint"]
+            assert answer.error["code"] == "invalid_arguments"
+            assert f"{name} is required" in answer.error["message"]
+            assert name in answer.error["hint"]
     assert recorder.requests == []
 
 
@@ -157,7 +158,7 @@ async def test_arguments_that_are_no_object_are_refused(runtime: "Runtime", reco
     for arguments in (None, [], "x", 5, True, [{"exchange": "binance"}]):
         answer = await _call(runtime, tool, arguments)
 
-        assert answer.structured["error"]["code"] == "invalid_arguments"
+        assert answer.error["code"] == "invalid_arguments"
     assert recorder.requests == []
 
 
@@ -182,7 +183,7 @@ async def test_an_unknown_argument_is_refused_with_the_nearest_name(
 ) -> None:
     answer = await _call(runtime, tool, {**GOOD[tool], given_name: 1})
 
-    error = answer.structured["error"]
+    error = answer.error
     assert error["code"] == "invalid_arguments"
     assert given_name in error["message"]
     assert f"did you mean '{nearest}'" in error["hint"]
@@ -300,9 +301,7 @@ async def test_an_mcp_client_gets_a_code_a_field_and_a_fix(
     async with Client(build_server(runtime), mode=mode) as client:
         result = await client.call_tool("buy_limit", {**GOOD["buy_limit"], "amount": value})
 
-    assert result.is_error
-    assert result.structured_content is not None
-    assert result.structured_content["error"]["code"] == "invalid_arguments"
+    assert error(result)["code"] == "invalid_arguments"
     [content] = result.content
     assert content.type == "text"
     assert content.text.startswith("invalid_arguments: amount ")
@@ -342,7 +341,7 @@ async def test_no_arguments_at_all_can_raise_or_send_unless_they_are_valid(
     assert answer.text
     json.dumps(answer.structured)
     if not valid:
-        assert answer.structured["error"]["code"] == "invalid_arguments"
+        assert answer.error["code"] == "invalid_arguments"
         assert recorder.requests == []
     endpoint = BY_NAME.get(tool)
     if endpoint is not None and endpoint.effect is not Effect.READ:

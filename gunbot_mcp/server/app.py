@@ -13,7 +13,7 @@ from gunbot_mcp import __version__
 from gunbot_mcp.approval.forms import Form, Question
 from gunbot_mcp.approval.ways import is_open
 from gunbot_mcp.dispatch import Caller, LaterReply
-from gunbot_mcp.errors import clean
+from gunbot_mcp.errors import UnknownTool, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
@@ -54,6 +54,9 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
         may_ask = is_open("form", settings, known=known)
         caller = _caller(ctx, params, known=known, may_ask=may_ask)
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
+        if isinstance(answer, Answer) and _is_no_tool(answer) and ctx.protocol_version >= _FIRST_STATELESS:
+            # In the handshake era, clients keep a protocol error's text from their models: there it is an answer.
+            raise MCPError(types.INVALID_PARAMS, answer.text, dict(answer.error))
         return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
 
     server: Server[Any] = Server(
@@ -72,10 +75,14 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
     return server
 
 
+def _is_no_tool(answer: Answer) -> bool:
+    return answer.error.get("code") == UnknownTool.code
+
+
 def to_result(answer: Answer) -> types.CallToolResult:
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=answer.text)],
-        structured_content=answer.structured,
+        structured_content=None if answer.is_error else answer.structured,
         is_error=answer.is_error,
         _meta=answer.meta or None,
     )

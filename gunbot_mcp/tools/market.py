@@ -134,7 +134,8 @@ async def _exchanges(context: Context, args: NoArgs) -> Answer:
     return replace(answer, text=f"{answer.text}\n{documented}")
 
 
-_NUMBER = {"type": ["number", "null"]}
+# Text where a double cannot hold the digits.
+_NUMBER = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]}
 _QUOTE_OUTPUT = {
     "type": "object",
     "properties": {

@@ -12,8 +12,9 @@ from gunbot_mcp.render import Answer, from_millis, text_table
 from gunbot_mcp.tools.tool import TABLE_OUTPUT
 
 _TABLE: Mapping[str, Any] = {**TABLE_OUTPUT["properties"], "covers": {"type": "object"}}
-_COUNT: Mapping[str, Any] = {"type": ["integer", "number", "null"]}
-_LIST: Mapping[str, Any] = {"type": "array"}
+# Whatever Gunbot sends passes through: a client that holds it against a type would lose the whole answer.
+_COUNT: Mapping[str, Any] = {"description": "as Gunbot says it"}
+_LIST: Mapping[str, Any] = {"description": "a list, as Gunbot says it"}
 
 ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
     Result.ORDERS: {**TABLE_OUTPUT, "properties": _TABLE},

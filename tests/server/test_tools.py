@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, types
+from support.calls import error, no_tool
 
 from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Effect
@@ -94,6 +95,7 @@ def test_an_output_schema_is_one_object(tool: types.Tool) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["type"] == "object"
     assert not {"anyOf", "oneOf", "allOf"} & set(schema)
+    assert '"type": [' not in json.dumps(schema)
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=_named)
@@ -166,9 +168,7 @@ async def test_in_read_only_mode_a_trade_is_refused_if_it_is_called_anyway(
         assert name not in {tool.name for tool in (await client.list_tools()).tools}
         result = await client.call_tool(name, SAMPLES[name])
 
-    assert result.is_error
-    assert result.structured_content is not None
-    assert result.structured_content["error"]["code"] == "read_only"
+    assert error(result)["code"] == "read_only"
     assert recorder.requests == []
 
 
@@ -199,18 +199,13 @@ async def test_the_server_says_what_it_is(runtime: "Runtime", mode: str) -> None
 async def test_an_unknown_tool_has_a_code_and_the_nearest_name(
     runtime: "Runtime", recorder: "Recorder", mode: str
 ) -> None:
+    far_name = "\u202ewithdraw_everything\x00" + "x" * 5000
     async with Client(build_server(runtime), mode=mode) as client:
-        near = await client.call_tool("buy_limt", {})
-        far = await client.call_tool("\u202ewithdraw_everything\x00" + "x" * 5000, {})
+        near, far = [await no_tool(client, name, {}) for name in ("buy_limt", far_name)]
 
-    for result in (near, far):
-        assert result.is_error
-        assert result.structured_content is not None
-        assert result.structured_content["error"]["code"] == "unknown_tool"
-    assert near.structured_content is not None
-    assert "buy_limit" in near.structured_content["error"]["hint"]
-    [content] = far.content
-    assert content.type == "text"
-    assert all(line.isprintable() for line in content.text.splitlines())
-    assert len(content.text) < 400
+    assert near[1]["code"] == far[1]["code"] == "unknown_tool"
+    assert "buy_limit" in near[1]["hint"]
+    assert near[0].startswith("unknown_tool: ")
+    assert all(line.isprintable() for line in far[0].splitlines())
+    assert len(far[0]) < 400
     assert recorder.requests == []
