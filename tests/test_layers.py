@@ -18,6 +18,7 @@ LAYERS = (
     "clock",
     "files",
     "exchanges",
+    "hints",
     "arguments",
     "endpoints",
     "limits",

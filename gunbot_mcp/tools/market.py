@@ -11,6 +11,7 @@ from gunbot_mcp.arguments import Args, Exchange, PairName
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse
 from gunbot_mcp.gunbot.records import OpenOrder
+from gunbot_mcp.hints import Unfit
 from gunbot_mcp.render import Answer, instant, number, table_answer
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
@@ -29,13 +30,16 @@ class BalancesArgs(Args):
 
 
 class OpenOrdersArgs(Args):
-    exchange: Exchange | None = None
-    pair: PairName | None = None
+    exchange: Annotated[Exchange | None, Field(description="default all")] = None
+    pair: Annotated[PairName | None, Field(description="default all active ones")] = None
 
     @model_validator(mode="after")
     def _a_pair_is_on_an_exchange(self) -> "OpenOrdersArgs":
         if self.exchange is None and self.pair is not None:
-            raise ValueError("pair needs its exchange, too; without both, the orders of all active pairs are listed")
+            raise Unfit(
+                "pair needs its exchange, too; without both, the orders of all active pairs are listed",
+                {"exchange": "binance"},
+            )
         return self
 
 

@@ -18,14 +18,14 @@ class TicketArgs(Args):
 
 
 class TicketsArgs(Args):
-    open_only: bool = False
-    count: Annotated[int, Field(ge=1, le=200)] = 20
+    open_only: Annotated[bool, Field(description="only those that wait or are being sent")] = False
+    count: Annotated[int, Field(ge=1, le=200, description="at most so many")] = 20
 
 
 class DecideArgs(Args):
     ticket_id: TicketId
-    decision: Literal["approve", "reject"]
-    key: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
+    decision: Annotated[Literal["approve", "reject"], Field(description="the human's")]
+    key: Annotated[str, Field(min_length=1, max_length=128, repr=False, description="the card's", examples=["key"])]
 
 
 async def _get_ticket(context: Context, args: TicketArgs) -> Answer:
