@@ -23,11 +23,13 @@ from gunbot_mcp.arguments import (
     Fields,
     Key,
     Keys,
+    MaxRows,
     Number,
     Page,
     PageSize,
     PairName,
     RepeatOf,
+    Skip,
     StopLimit,
     StopPrice,
     Text,
@@ -97,11 +99,6 @@ class OcoArgs(_Sized):
     repeat_of: RepeatOf = None
 
 
-class CloseLimitArgs(_Sized):
-    price: Number
-    repeat_of: RepeatOf = None
-
-
 class CloseMarketArgs(_Sized):
     repeat_of: RepeatOf = None
 
@@ -109,11 +106,14 @@ class CloseMarketArgs(_Sized):
 class OrdersArgs(Args):
     key: Key
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 class OrdersTodayArgs(Args):
     timezone: Timezone
     keys: Annotated[Keys, Field(serialization_alias="keys[]")]
+    max_rows: MaxRows = None
+    skip: Skip = 0
 
 
 class OrdersPageArgs(Args):
@@ -121,6 +121,7 @@ class OrdersPageArgs(Args):
     page: Page
     page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 class OrdersPageMultiArgs(Args):
@@ -128,6 +129,7 @@ class OrdersPageMultiArgs(Args):
     page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
     keys: Annotated[Keys, Field(serialization_alias="keys[]")]
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +366,7 @@ ENDPOINTS = (
         name="close_limit",
         method="POST",
         path="/trade/close",
-        args=CloseLimitArgs,
+        args=LimitArgs,
         result=Result.SENT,
         effect=Effect.ORDER,
         intent=lambda a: Close(exchange=a.exchange, pair=a.pair, amount=a.amount, leg=Leg(limit=a.price)),

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from gunbot_mcp.arguments import Args, Exchange, PairName
+from gunbot_mcp.arguments import Args, Exchange, MaxRows, PairName, Skip
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse
 from gunbot_mcp.gunbot.records import OpenOrder
 from gunbot_mcp.hints import Unfit
-from gunbot_mcp.render import Answer, instant, number, table_answer
+from gunbot_mcp.render import Answer, Window, instant, number, table_answer
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
 
@@ -27,11 +27,14 @@ class QuoteArgs(Args):
 
 class BalancesArgs(Args):
     exchange: Annotated[Exchange | None, Field(description="default all")] = None
+    skip: Skip = 0
 
 
 class OpenOrdersArgs(Args):
     exchange: Annotated[Exchange | None, Field(description="default all")] = None
     pair: Annotated[PairName | None, Field(description="default all active ones")] = None
+    max_rows: MaxRows = None
+    skip: Skip = 0
 
     @model_validator(mode="after")
     def _a_pair_is_on_an_exchange(self) -> "OpenOrdersArgs":
@@ -88,7 +91,8 @@ async def _balances(context: Context, args: BalancesArgs) -> Answer:
     where = f" on {args.exchange}" if args.exchange else ""
     noun = "balance" if len(rows) == 1 else "balances"
     columns = ["exchange", "asset", "available", "on_order", *others]
-    return table_answer(f"{len(rows)} {noun}{where}", columns, rows)
+    window = Window(tool="get_balances", asked=args)
+    return table_answer(f"{len(rows)} {noun}{where}", columns, rows, window=window)
 
 
 _OPEN_COLUMNS = ("order_id", "exchange", "pair", "side", "kind", "price", "amount", "order_type")
@@ -109,7 +113,9 @@ async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
     others = list(dict.fromkeys(name for order in found for name in order.raw if name not in _NORMALISED))
     rows = [[*_open_row(order), *(order.raw.get(name) for name in others)] for order in found]
     noun = "order" if len(rows) == 1 else "orders"
-    return table_answer(f"{len(rows)} open {noun} {where}, slightly delayed", [*_OPEN_COLUMNS, *others], rows)
+    headline = f"{len(rows)} open {noun} {where}, slightly delayed"
+    window = Window(tool="list_open_orders", asked=args)
+    return table_answer(headline, [*_OPEN_COLUMNS, *others], rows, window=window)
 
 
 def _open_row(order: OpenOrder) -> list[Any]:
