@@ -113,17 +113,17 @@ Fields = Annotated[
 MaxRows = Annotated[
     int | None,
     Field(exclude=True, ge=1, le=20_000),
-    _schema("integer", "for more than 24 kB, up to 200 kB", 1000, minimum=1, maximum=20_000),
+    _schema("integer", "more than fit 24 kB, up to 200 kB", 1000, minimum=1, maximum=20_000),
 ]
 Skip = Annotated[
     int,
     Field(exclude=True, ge=0, le=1_000_000),
-    _schema("integer", "rows to pass over, to go on after a cut", 0, minimum=0, maximum=1_000_000),
+    _schema("integer", "rows to pass over", 0, minimum=0, maximum=1_000_000),
 ]
 RepeatOf = Annotated[
     str | None,
     Field(exclude=True, pattern=r"^[a-z0-9]+$", max_length=32),
-    _schema("string", "ticket that this repeats on purpose", "k7x2mp9q"),
+    _schema("string", "ticket repeated on purpose", "k7x2mp9q"),
 ]
 
 

@@ -99,6 +99,8 @@ BAD: dict[str, tuple[Any, ...]] = {
     "page_size": (*WHOLE, 0, 1001, 1_000_000),
     "fields": ([], "rate", {}, 5, True, ["a b"], [""], [5], [None], ["rate"] * 41, ["\u202e"]),
     "ticket_id": ("", "x" * 33, "UPPER", "a b", "../x", "a\n", None, 5, True, [], {}),
+    "max_rows": (*WHOLE, 0, 20_001),
+    "skip": (*WHOLE, 1_000_001),
     "open_only": ("true", 1, 0, None, [], {}),
     "count": (*WHOLE, 0, 201),
     "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
@@ -382,7 +384,7 @@ def test_what_cannot_be_arguments_is_one_error_of_the_tree() -> None:
 
 EVERY = [(tool, name) for tool in GOOD for name in MODELS[tool].model_fields]
 LEFT_OUT = [(tool, name) for tool, name in EVERY if not MODELS[tool].model_fields[name].is_required()]
-COUNTS = [(tool, name) for tool, name in EVERY if name in {"page", "page_size", "count"}]
+COUNTS = [(tool, name) for tool, name in EVERY if name in {"page", "page_size", "count", "max_rows", "skip"}]
 
 
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)

@@ -96,7 +96,7 @@ def _runtime(many: int = MANY) -> Runtime:
 
 
 async def _ask(runtime: Runtime, tool: str, arguments: dict[str, Any]) -> "Answer":
-    answer: Any = await runtime.dispatcher.call(tool, arguments, Caller(name="tests"))
+    answer: Any = await runtime.dispatcher.call(tool, arguments, Caller(name="tests", shows_card=True))
     assert not answer.is_error, answer.text
     return answer
 
@@ -166,17 +166,18 @@ def _next_page(call: dict[str, Any], rows: int) -> dict[str, Any]:
 
 
 async def test_tickets_that_do_not_fit_are_read_with_one_more_call() -> None:
-    async with Runtime(load(instances={"paper": {"limits": {"orders_per_minute": 1000}}})) as runtime:
-        for number in range(80):
+    wide = {"orders_per_minute": 1000, "orders_per_day": 1000, "max_day": {"USDT": "100000"}}
+    async with Runtime(load(instances={"paper": {"limits": wide}})) as runtime:
+        for number in range(150):
             order = {**PAIR, "amount": 0.0001, "price": 49000 + number}
-            await runtime.dispatcher.call("buy_limit", order, Caller(name="a client " + "x" * 60, shows_card=True))
+            await _ask(runtime, "buy_limit", order)
         first = await _ask(runtime, "list_tickets", {"count": 200})
         call = first.structured["cut"]["next"]
         second = await _ask(runtime, call["tool"], call["arguments"])
 
     assert max(_sizes(first)) <= 24_000
     ids = [row[0] for answer in (first, second) for row in _rows(answer)]
-    assert len(ids) == len(set(ids)) == 80
+    assert len(ids) == len(set(ids)) == 150
 
 
 async def test_a_list_that_is_not_newest_first_is_read_again_from_its_first_page() -> None:
