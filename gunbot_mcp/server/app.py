@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp import types
+from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
@@ -18,7 +19,13 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
 from gunbot_mcp.server.clients import ClientFacts, remember
-from gunbot_mcp.server.resources import get_prompt, list_prompts, list_resources, read_resource
+from gunbot_mcp.server.resources import (
+    get_prompt,
+    list_prompts,
+    list_resource_templates,
+    list_resources,
+    read_resource,
+)
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, mcp_tool
 
 INSTRUCTIONS = """\
@@ -29,6 +36,8 @@ If an answer says "unknown", never send the order again: look with get_ticket, o
 
 _FORM_KEY = "approval"
 _FIRST_STATELESS = "2026-07-28"
+_LISTED_FOR = 300_000
+"""Milliseconds for which a client may keep the list of tools; a call that is no longer allowed is refused anyway."""
 
 Context = ServerRequestContext[Any, Any]
 
@@ -67,9 +76,11 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         on_list_resources=list_resources,
+        on_list_resource_templates=list_resource_templates,
         on_read_resource=read_resource,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_LISTED_FOR)},
     )
     server.extensions[UI_EXTENSION] = {"mimeTypes": [UI_MIME]}
     return server

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
+from gunbot_mcp.domain import Effect
 from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.tools.inventory import inventory
 from gunbot_mcp.tools.orders import page_after
@@ -127,6 +128,13 @@ async def test_an_answer_about_twenty_thousand_records_fits_and_says_what_it_lac
         assert len(answer.text.splitlines()) == len(_rows(answer)) + 2, "both forms have the same rows"
 
 
+def test_every_tool_that_reads_is_tried_here() -> None:
+    reads = {tool.name for tool in inventory() if tool.effect is Effect.READ}
+
+    # What became of one ticket is bounded by what this server writes about it.
+    assert reads - {"get_ticket"} == set(CALLS)
+
+
 @pytest.mark.parametrize("tool", LISTS)
 async def test_whoever_asks_for_more_gets_more_up_to_a_hard_end(tool: str) -> None:
     async with _runtime() as runtime:
@@ -143,7 +151,10 @@ async def test_whoever_asks_for_more_gets_more_up_to_a_hard_end(tool: str) -> No
 @pytest.mark.parametrize("tool", [*LISTS, "get_balances"])
 async def test_the_calls_obeyed_one_after_the_other_give_every_record_once(tool: str, more: dict[str, Any]) -> None:
     known = {tool.name: tool.args.model_fields for tool in inventory()}
-    call = {"tool": tool, "arguments": {**CALLS[tool], **{n: v for n, v in more.items() if n in known[tool]}}}
+    call: dict[str, Any] = {
+        "tool": tool,
+        "arguments": {**CALLS[tool], **{n: v for n, v in more.items() if n in known[tool]}},
+    }
     seen: list[Any] = []
     # What Gunbot only has whole is asked for whole each time.
     many = MANY if "page" in CALLS[tool] else 2_000
