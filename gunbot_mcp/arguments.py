@@ -1,16 +1,17 @@
-"""The arguments of every tool: strict types, shared by the table of endpoints and the companions around it.
+"""The arguments of every tool: strict types where money is, shared by the table of endpoints and the companions.
 
-Nothing is coerced: a number is a JSON number, a string is a string, an unknown name is refused. Wire names, where
-they differ from ours, are serialization aliases; what Gunbot must not see is declared with `exclude=True`.
+An amount or a price is a JSON number, a name is text, an unknown name is refused. Where nothing is at stake, what
+real clients do is forgiven: null, "" and [] for what may be left out, 10.0 and "10" for a count, a whole number for an
+order's id. Wire names, where they differ from ours, are serialization aliases; what Gunbot must not see is declared
+with `exclude=True`. Each type has a description and an example, from which schemas and hints are made.
 """
 
 import contextlib
-import difflib
 import re
 import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +27,7 @@ from pydantic import (
 from gunbot_mcp.domain import MOST_EXACT, MOST_ID, exact_number, exact_or_zero, is_order_id
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.exchanges import right_name
+from gunbot_mcp.hints import CALL, Unfit, hint_for, shape_of
 
 _EXCHANGE = r"[A-Za-z][A-Za-z0-9_]*(?:#[1-9][0-9]?)?"
 _LONGEST = 64
@@ -41,7 +43,6 @@ def _zone(name: str) -> str:
     raise ValueError("must be an IANA time zone, for example Europe/Berlin or UTC")
 
 
-_CALL = "call"
 _WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*(?:#[0-9]{1,3})?")
 
 
@@ -51,25 +52,30 @@ def _as_gunbot_writes_it(value: object, info: ValidationInfo) -> object:
     Raises:
         ValueError: names the right one; nothing is corrected in silence.
     """
-    if info.context != _CALL or not isinstance(value, str) or len(value) > _LONGEST:
+    if info.context != CALL or not isinstance(value, str) or len(value) > _LONGEST:
         return value
     exchange, slash, pair = value.partition("/")
     if not _WRITTEN.fullmatch(exchange):
         return value  # what no spelling of a name can be, the pattern refuses
     right = right_name(exchange)
     if right != exchange:
-        raise ValueError(f"must be {clean(right + slash + pair, _LONGEST)}: Gunbot writes this exchange {right!r}")
+        whole = right + slash + pair
+        raise Unfit(f"must be {clean(whole, _LONGEST)}: Gunbot writes this exchange {right!r}", {"value": whole})
     return value
 
 
 def _whole_as_text(value: object) -> object:
-    """Return an id that came as a whole number as text, while no digit of it can be lost."""
+    """Return an id that came as a whole number as text, while no digit of it can be lost.
+
+    Raises:
+        Unfit: the number may have lost its last digits on its way.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return value
-    if value > MOST_EXACT:
-        raise ValueError("must be text: give it as text, JSON numbers lose its last digits")
+    if abs(value) > MOST_EXACT:
+        raise Unfit("is too large for a number", advice="give it as text, JSON numbers lose its last digits")
     if value < 0:
         raise ValueError("must be an id, not a negative number")
     return str(value)
@@ -81,35 +87,88 @@ def _order_id(text: str) -> str:
     return text
 
 
-def _string(example: str = "") -> WithJsonSchema:
-    """Return the short schema of a string: its pattern is checked here, and would cost every client tokens."""
-    return WithJsonSchema({"type": "string", **({"description": f"e.g. {example}"} if example else {})})
+def _schema(kind: str, about: str, example: object, **more: object) -> WithJsonSchema:
+    """Return the short schema of an argument: its pattern is checked here, and would cost every client tokens."""
+    return WithJsonSchema({"type": kind, "description": about, **more, "examples": [example]})
 
 
 _EXACTLY = BeforeValidator(_as_gunbot_writes_it)
-Exchange = Annotated[str, Field(pattern=f"^{_EXCHANGE}$", max_length=64), _EXACTLY, _string()]
-PairName = Annotated[str, Field(pattern=f"^{_PAIR}$", max_length=64), _string()]
-Key = Annotated[str, Field(pattern=f"^{_EXCHANGE}/{_PAIR}$", max_length=64), _EXACTLY, _string("binance/USDT-BTC")]
-Keys = Annotated[list[Key], Field(min_length=1, max_length=100)]
-Number = Annotated[Decimal, BeforeValidator(exact_number), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-MarketPrice = Annotated[Decimal, BeforeValidator(exact_or_zero), WithJsonSchema({"type": "number", "minimum": 0})]
-"""0 is Gunbot's own way to say "the market's"."""
-OrderId = Annotated[
-    str, BeforeValidator(_whole_as_text), AfterValidator(_order_id), Field(max_length=MOST_ID), _string()
+Exchange = Annotated[
+    str, Field(pattern=f"^{_EXCHANGE}$", max_length=64), _EXACTLY, _schema("string", "e.g. binance", "binance")
 ]
-Page = Annotated[int, Field(ge=0, le=1_000_000_000), WithJsonSchema({"type": "integer", "minimum": 0})]
-PageSize = Annotated[int, Field(ge=1, le=1000)]
-Timezone = Annotated[str, Field(max_length=64), AfterValidator(_zone), _string("Europe/Berlin")]
-TicketId = Annotated[str, Field(pattern=r"^[a-z0-9]+$", max_length=32), _string()]
+PairName = Annotated[
+    str, Field(pattern=f"^{_PAIR}$", max_length=64), _schema("string", "paying asset first: USDT-BTC", "USDT-BTC")
+]
+Key = Annotated[
+    str,
+    Field(pattern=f"^{_EXCHANGE}/{_PAIR}$", max_length=64),
+    _EXACTLY,
+    _schema("string", "e.g. binance/USDT-BTC", "binance/USDT-BTC"),
+]
+Keys = Annotated[
+    list[Key],
+    Field(min_length=1, max_length=100),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "description": "e.g. binance/USDT-BTC",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "maxItems": 100,
+            "examples": [["binance/USDT-BTC"]],
+        }
+    ),
+]
+Number = Annotated[Decimal, BeforeValidator(exact_number), _schema("number", "in the paying asset, > 0", 50000)]
+MarketPrice = Annotated[
+    Decimal, BeforeValidator(exact_or_zero), _schema("number", "in the paying asset; 0: the market's", 50000, minimum=0)
+]
+"""0 is Gunbot's own way to say "the market's"."""
+Amount = Annotated[Decimal, BeforeValidator(exact_number), _schema("number", "of the traded asset, > 0", 0.001)]
+StopPrice = Annotated[Decimal, BeforeValidator(exact_number), _schema("number", "stop's trigger, > 0", 49500)]
+StopLimit = Annotated[Decimal, BeforeValidator(exact_number), _schema("number", "stop's limit, > 0", 49400)]
+OrderId = Annotated[
+    str,
+    BeforeValidator(_whole_as_text),
+    AfterValidator(_order_id),
+    Field(max_length=MOST_ID),
+    _schema("string", "as list_open_orders shows it", "357044"),
+]
+Page = Annotated[int, Field(ge=0, le=1_000_000_000), _schema("integer", "from 0", 0, minimum=0, maximum=1_000_000_000)]
+PageSize = Annotated[int, Field(ge=1, le=1000), _schema("integer", "records a page", 50, minimum=1, maximum=1000)]
+Timezone = Annotated[
+    str, Field(max_length=64), AfterValidator(_zone), _schema("string", "IANA, e.g. Europe/Berlin", "Europe/Berlin")
+]
+TicketId = Annotated[
+    str, Field(pattern=r"^[a-z0-9]+$", max_length=32), _schema("string", "from the order's answer", "k7x2mp9q")
+]
 Fields = Annotated[
     list[Annotated[str, Field(pattern=r"^\w+$", max_length=64)]] | None,
     Field(exclude=True, min_length=1, max_length=40),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "description": "columns; default all",
+            "items": {"type": "string"},
+            "maxItems": 40,
+            "examples": [["time", "type", "rate", "amount"]],
+        }
+    ),
+]
+MaxRows = Annotated[
+    int | None,
+    Field(exclude=True, ge=1, le=20_000),
+    _schema("integer", "more than fit 24 kB, up to 200 kB", 1000, minimum=1, maximum=20_000),
+]
+Skip = Annotated[
+    int,
+    Field(exclude=True, ge=0, le=1_000_000),
+    _schema("integer", "rows to pass over", 0, minimum=0, maximum=1_000_000),
 ]
 RepeatOf = Annotated[
     str | None,
     Field(exclude=True, pattern=r"^[a-z0-9]+$", max_length=32),
-    _string(),
+    _schema("string", "ticket repeated on purpose", "k7x2mp9q"),
 ]
 
 
@@ -129,7 +188,9 @@ _SIMPLE_MESSAGES = {
     "missing": "is required",
     "string_pattern_mismatch": "has another form, or characters that are not allowed",
     "string_type": "must be a string",
-    "int_type": "must be an integer",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
     "list_type": "must be a list",
     "too_long": "has too many items",
     "too_short": "must not be empty",
@@ -140,70 +201,54 @@ _SIMPLE_MESSAGES = {
 
 _TOLD = 5
 """How many offending fields one error names: what fits a line."""
-
-_EXAMPLES = {
-    "exchange": "e.g. binance or binance#2 (list_exchanges knows the names)",
-    "pair": "paying asset first, e.g. USDT-BTC or USDT-BTC-LONG",
-    "key": "exchange/pair, e.g. binance/USDT-BTC",
-    "keys": "each exchange/pair, e.g. binance/USDT-BTC",
-    "order_id": "as list_open_orders shows it",
-}
+_DIGITS = re.compile(r"[0-9]{1,10}")
 
 
 def parse_arguments(model: type[AnyArgs], arguments: object) -> AnyArgs:
     """Return validated arguments.
 
     Raises:
-        InvalidArguments: names every offending field and, in the hint, how each should look.
+        InvalidArguments: names every offending field and, in the hint, what to give instead.
     """
     if not isinstance(arguments, Mapping):
-        raise InvalidArguments("arguments must be a JSON object", _shape_of(model))
-    # The schema knows no null: what is not given is left out.
-    given = cast("Mapping[str, object]", arguments)
-    null = next((n for n, f in model.model_fields.items() if not f.is_required() and given.get(n, n) is None), None)
-    if null is not None:
-        raise InvalidArguments(f"{null} must not be null", f"leave it out, or {_fix_for(model, null)}")
+        raise InvalidArguments("arguments must be a JSON object", hint_for(model, {}) or shape_of(model))
+    given = _forgiven(model, cast("Mapping[str, object]", arguments))
     try:
-        return model.model_validate(arguments, context=_CALL)
+        return model.model_validate(given, context=CALL)
     except ValidationError as exc:
-        problems, fixes = zip(*(_explain(model, dict(error)) for error in exc.errors()[:_TOLD]), strict=True)
+        problems = "; ".join(_problem(dict(error)) for error in exc.errors()[:_TOLD])
         more = f"; and {exc.error_count() - _TOLD} more" if exc.error_count() > _TOLD else ""
-        raise InvalidArguments(
-            "; ".join(problems) + more, "; ".join(dict.fromkeys(fix for fix in fixes if fix))
-        ) from None
+        raise InvalidArguments(problems + more, hint_for(model, given)) from None
 
 
-def _explain(model: type[Args], error: dict[str, Any]) -> tuple[str, str]:
+def _forgiven(model: type[Args], given: Mapping[str, object]) -> dict[str, object]:
+    """Return the arguments without those that say "nothing" where that is allowed, and whole numbers as such."""
+    found: dict[str, object] = {}
+    for name, value in given.items():
+        field = model.model_fields.get(name)
+        if field is not None and not field.is_required() and (value is None or value in ("", [])):
+            continue
+        found[name] = _whole(value) if field is not None and _counts(field.annotation) else value
+    return found
+
+
+def _counts(annotation: object) -> bool:
+    """Return whether an argument is a whole number: a count or a page, nothing that money hangs on."""
+    return annotation is int or any(map(_counts, get_args(annotation)))
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
+def _problem(error: dict[str, Any]) -> str:
     location = [str(part) for part in error["loc"]]
     name = clean(location[0], 64) if location else ""
     where = name + "".join(f"[{part}]" for part in location[1:] if part.isdigit())
     kind = error["type"]
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.5)
-        fix = f"did you mean {near[0]!r}?" if near else _shape_of(model)
-        return f"unknown argument {name!r}", fix
+        return f"unknown argument {name!r}"
     said = str(error["msg"]).removeprefix("Value error, ").replace("Input should ", "must ", 1)
-    message = _SIMPLE_MESSAGES.get(kind) or said
-    return f"{where} {message}".lstrip(), _fix_for(model, name)
-
-
-def _fix_for(model: type[Args], name: str) -> str:
-    """Say how one argument should look, from its own schema."""
-    schema = model.model_json_schema()["properties"].get(name)
-    if schema is None:
-        return _shape_of(model)
-    facts = {
-        "number": "a JSON number greater than 0",
-        "integer": f"an integer from {schema.get('minimum')} to {schema.get('maximum', 1_000_000_000)}",
-        "array": f"a list of 1 to {schema.get('maxItems', 40)} strings",
-    }
-    choices = schema.get("enum")
-    fact = "one of " + ", ".join(choices) if choices else facts.get(schema.get("type", ""), "a string")
-    example = _EXAMPLES.get(name) or schema.get("description")
-    return f"{name}: {fact}" + (f", {example}" if example else "")
-
-
-def _shape_of(model: type[Args]) -> str:
-    return "it takes " + ", ".join(
-        name if field.is_required() else f"[{name}]" for name, field in model.model_fields.items()
-    )
+    return f"{where} {_SIMPLE_MESSAGES.get(kind) or said}".lstrip()

@@ -9,12 +9,14 @@ Source of every path and field: gunbot.com, API reference, *Trading and Orders*.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal
 
 from pydantic import Field, model_validator
 
 from gunbot_mcp.arguments import (
+    Amount,
     AnyArgs,
     Args,
     Exchange,
@@ -22,15 +24,20 @@ from gunbot_mcp.arguments import (
     Key,
     Keys,
     MarketPrice,
+    MaxRows,
     Number,
     OrderId,
     Page,
     PageSize,
     PairName,
     RepeatOf,
+    Skip,
+    StopLimit,
+    StopPrice,
     Timezone,
 )
 from gunbot_mcp.domain import Cancel, Capability, Close, Effect, Intent, Leg, Place, Side
+from gunbot_mcp.hints import Unfit
 
 
 class Result(StrEnum):
@@ -48,7 +55,7 @@ class _Trade(Args):
 
 
 class _Sized(_Trade):
-    amount: Annotated[Number, Field(serialization_alias="amt", description="of BTC in USDT-BTC")]
+    amount: Annotated[Amount, Field(serialization_alias="amt")]
 
 
 class LimitArgs(_Sized):
@@ -63,37 +70,33 @@ class MarketArgs(_Sized):
 
 class CancelArgs(_Trade):
     order_id: Annotated[OrderId, Field(serialization_alias="id")]
-    price: Annotated[Number, Field(description="the order's own")]
-    order_type: Annotated[Literal["limit", "market"], Field(serialization_alias="type")]
+    price: Annotated[Number, Field(description="the order's own, > 0")]
+    order_type: Annotated[Literal["limit", "market"], Field(serialization_alias="type", description="the order's own")]
 
 
 class StopLimitArgs(_Sized):
-    stop_price: Annotated[Number, Field(serialization_alias="stopPrice")]
-    limit_price: Annotated[Number, Field(serialization_alias="limitPrice")]
+    stop_price: Annotated[StopPrice, Field(serialization_alias="stopPrice")]
+    limit_price: Annotated[StopLimit, Field(serialization_alias="limitPrice")]
     repeat_of: RepeatOf = None
 
 
 class TrailingStopArgs(_Sized):
-    price: Annotated[Number, Field(description="reference")]
-    stop_price: Annotated[Number, Field(serialization_alias="stopPrice")]
+    price: Annotated[Number, Field(description="reference, > 0")]
+    stop_price: Annotated[StopPrice, Field(serialization_alias="stopPrice")]
     repeat_of: RepeatOf = None
 
     @model_validator(mode="after")
     def _a_trail_has_a_distance(self) -> "TrailingStopArgs":
         if self.price == self.stop_price:
-            raise ValueError("price and stop_price must differ: their distance is the trail")
+            apart = self.price * (Decimal("0.99") if self.price > 1 else Decimal("1.01"))
+            raise Unfit("price and stop_price must differ: their distance is the trail", {"stop_price": float(apart)})
         return self
 
 
 class OcoArgs(_Sized):
-    price: Annotated[Number, Field(description="limit leg")]
-    stop_price: Annotated[Number, Field(serialization_alias="stopPrice", description="stop leg trigger")]
-    limit_price: Annotated[Number, Field(serialization_alias="limit", description="stop leg limit")]
-    repeat_of: RepeatOf = None
-
-
-class CloseLimitArgs(_Sized):
-    price: Number
+    price: Annotated[Number, Field(description="limit leg, > 0")]
+    stop_price: Annotated[StopPrice, Field(serialization_alias="stopPrice")]
+    limit_price: Annotated[StopLimit, Field(serialization_alias="limit")]
     repeat_of: RepeatOf = None
 
 
@@ -104,11 +107,14 @@ class CloseMarketArgs(_Sized):
 class OrdersArgs(Args):
     key: Key
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 class OrdersTodayArgs(Args):
     timezone: Timezone
     keys: Annotated[Keys, Field(serialization_alias="keys[]")]
+    max_rows: MaxRows = None
+    skip: Skip = 0
 
 
 class OrdersPageArgs(Args):
@@ -116,6 +122,7 @@ class OrdersPageArgs(Args):
     page: Page
     page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 class OrdersPageMultiArgs(Args):
@@ -123,6 +130,7 @@ class OrdersPageMultiArgs(Args):
     page_size: Annotated[PageSize, Field(serialization_alias="pageSize")]
     keys: Annotated[Keys, Field(serialization_alias="keys[]")]
     fields: Fields = None
+    max_rows: MaxRows = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +367,7 @@ ENDPOINTS = (
         name="close_limit",
         method="POST",
         path="/trade/close",
-        args=CloseLimitArgs,
+        args=LimitArgs,
         result=Result.SENT,
         effect=Effect.ORDER,
         intent=lambda a: Close(exchange=a.exchange, pair=a.pair, amount=a.amount, leg=Leg(limit=a.price)),

@@ -4,28 +4,42 @@ The text says the same in words and plain tables, never as a copy of the JSON.
 """
 
 import csv
+import functools
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
+from gunbot_mcp.arguments import Args
 from gunbot_mcp.domain import decimal_text, plain_text
-from gunbot_mcp.errors import GunbotMcpError, clean
+from gunbot_mcp.errors import GatewayInvalidResponse, GunbotMcpError, clean
+
+ERROR_META = "gunbot-mcp/error"
+"""The key of an error's code, message, hint and `retryable` in a result's `_meta`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A tool's result. `meta` is for the human's view only: no client shows it to the model."""
+    """A tool's result. `meta` is for programs and the human's view: no client shows it to the model.
+
+    An error has no structured form: clients on the TypeScript SDK 1.x hold that against the tool's output schema even
+    then, and lose the whole answer. Its text is complete, and `_meta` carries its code for programs.
+    """
 
     structured: dict[str, Any]
     text: str
     is_error: bool = False
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """Return an error's `{"code", "message", "hint", "retryable"}`; empty where this is none."""
+        return self.meta.get(ERROR_META, {})
 
 
 def number(value: Decimal | None) -> int | float | str | None:
@@ -105,16 +119,166 @@ def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = ()) -> Answer
     facts["message"] = clean(error.message, 600, secrets)
     facts["hint"] = clean(error.hint, 600, secrets)
     text = f"{facts['code']}: {facts['message']}" + (f"\nNext: {facts['hint']}" if facts["hint"] else "")
-    return Answer(structured={"error": facts}, text=text, is_error=True)
+    return Answer(structured={}, text=text, is_error=True, meta={ERROR_META: facts})
+
+
+ROOM = 24_000
+"""How many bytes each form of an answer has: what every client passes on whole."""
+MOST_ROOM = 200_000
+"""How many it has at most where the caller asked for more."""
+
+
+def weight(answer: Answer) -> int:
+    """Return the bytes of the larger form. Clients write the structured one for their models with spaces in it."""
+    written = to_json(answer.structured, inf_nan_mode="null")
+    return max(len(answer.text.encode()), len(written) + written.count(b",") + written.count(b":"))
+
+
+def most_that_fit(count: int, build: Callable[[int], Answer], room: int) -> tuple[int, Answer]:
+    """Return how many of `count` rows fit, and the answer that `build` makes of them. It is 0 where not even one does.
+
+    Never renders much more than fits, however many rows there are.
+    """
+    low, high, tried = 0, count + 1, min(count, 64)
+    found: Answer | None = None
+    while high - low > 1:
+        answer = build(tried)
+        if weight(answer) <= room:
+            low, found = tried, answer
+        else:
+            high = tried
+        tried = min(2 * low, count) if high > count else (low + high) // 2
+    return low, found or build(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The rows that a call asks for, where a list may be too long for one answer: `asked` are its arguments."""
+
+    tool: str
+    asked: Args
+
+    @property
+    def skip(self) -> int:
+        return getattr(self.asked, "skip", 0)
+
+    @property
+    def max_rows(self) -> int | None:
+        return getattr(self.asked, "max_rows", None)
+
+    @property
+    def room(self) -> int:
+        return ROOM if self.max_rows is None else MOST_ROOM
+
+    def most(self, count: int) -> int:
+        return count if self.max_rows is None else min(count, self.max_rows)
+
+    def call(self, **changes: object) -> dict[str, Any]:
+        """Return the call with these arguments changed, in JSON's terms, without those that say nothing."""
+        fields = type(self.asked).model_fields
+        given = {name: getattr(self.asked, name) for name in fields if name in self.asked.model_fields_set}
+        arguments = {name: value for name, value in {**given, **changes}.items() if value is not None}
+        return {"tool": self.tool, "arguments": arguments}
+
+
+def go_on(following: Mapping[str, Any]) -> str:
+    """Return the next call in words."""
+    return f"go on with {following['tool']} {to_json(following['arguments']).decode()}"
 
 
 def table_answer(
-    headline: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], extra: Mapping[str, Any] | None = None
+    headline: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    extra: Mapping[str, Any] | None = None,
+    *,
+    window: Window | None = None,
 ) -> Answer:
-    """Return a table in both forms; `headline` says in words what it covers, `extra` joins the structured form."""
+    """Return a table in both forms; `headline` says in words what it covers, `extra` joins the structured form.
+
+    What does not fit is cut in both forms alike, and the answer says so, with the call that goes on if `window` can.
+
+    Raises:
+        GatewayInvalidResponse: a row alone is larger than an answer.
+    """
+    skip, room = (window.skip, window.room) if window else (0, ROOM)
+    asked = rows[skip:]
+    most = window.most(len(asked)) if window else len(asked)
+
+    def build(shown: int, *, clip: bool = False) -> Answer:
+        part = [list(map(short, row)) if clip else row for row in asked[:shown]]
+        return _table(headline, columns, part, {**(extra or {}), **cut_at(window, shown, len(rows), clip=clip)})
+
+    return fit_or_clip(most, build, room)
+
+
+class Build(Protocol):
+    def __call__(self, count: int, /, *, clip: bool = False) -> Answer: ...
+
+
+def fit_or_clip(most: int, build: Build, room: int) -> Answer:
+    """Return the answer with as many rows as fit, at least one: if need be, with its long fields clipped.
+
+    Raises:
+        GatewayInvalidResponse: not even that fits.
+    """
+    shown, answer = most_that_fit(most, build, room)
+    if most and not shown:
+        shown, answer = most_that_fit(most, functools.partial(build, clip=True), room)
+    if weight(answer) > room or (most and not shown):
+        raise GatewayInvalidResponse(
+            f"one record of Gunbot's answer alone is larger than {room:,} bytes", "look at it in Gunbot itself"
+        )
+    return answer
+
+
+def cut_at(window: Window | None, shown: int, total: int, *, clip: bool) -> dict[str, Any]:
+    """Return the member `cut` of an answer that does not hold all rows whole."""
+    skip = window.skip if window else 0
+    last = skip + shown
+    if not skip and last >= total and not clip:
+        return {}
+    facts: dict[str, Any] = {"from_row": skip + 1, "rows": shown, "total": total}
+    if clip:
+        facts["note"] = "long fields are clipped"
+    if last < total and window is not None and "skip" in type(window.asked).model_fields:
+        facts["next"] = window.call(skip=last)
+    return {"cut": facts}
+
+
+def cut_words(cut: Mapping[str, Any] | None) -> str:
+    """Say which rows these are, and how to go on."""
+    if cut is None:
+        return ""
+    last = cut["from_row"] + cut["rows"] - 1
+    words = [f"rows {cut['from_row']} to {last} of {cut['total']}", cut.get("note", "")]
+    if "next" in cut:
+        words.append(go_on(cut["next"]))
+    elif last < cut["total"]:
+        words.append("the others do not fit: ask for less")
+    return "; " + "; ".join(filter(None, words))
+
+
+def _table(headline: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], extra: Mapping[str, Any]) -> Answer:
     plain = [[number(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in rows]
     shown = [[plain_text(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in rows]
+    first = headline + cut_words(extra.get("cut"))
     return Answer(
-        structured={"about": headline, "columns": list(columns), "rows": plain, **(extra or {})},
-        text=f"{headline}\n{text_table(columns, shown)}" if rows else headline,
+        structured={"about": headline, "columns": list(columns), "rows": plain, **extra},
+        text=f"{first}\n{text_table(columns, shown)}" if rows else first,
     )
+
+
+_LONGEST_CELL = 400
+
+
+def short(cell: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a cell, or its beginning as text where it is long."""
+    if cell is None or isinstance(cell, int | float | Decimal) or len(str(cell)) <= _LONGEST_CELL:
+        return cell
+    return clean(cell, _LONGEST_CELL)
+
+
+def short_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record whose long fields are clipped."""
+    return {name: short(value) for name, value in record.items()}

@@ -24,7 +24,10 @@ def _compact(node: Any) -> Any:  # noqa: ANN401 - any JSON value
     kept: dict[str, Any] = {
         key: ({name: _compact(value) for name, value in child.items()} if key == "properties" else _compact(child))
         for key, child in cast("dict[str, Any]", node).items()
-        if not (key == "title" and isinstance(child, str)) and not (key == "default" and child is None)
+        # Examples are for hints: every client would pay for them.
+        if not (key == "title" and isinstance(child, str))
+        and not (key == "default" and child is None)
+        and key != "examples"
     }
     # `X | None` arguments may be left out; that is all that `null` would say.
     options = [option for option in kept.get("anyOf", []) if option != {"type": "null"}]

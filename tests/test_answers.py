@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gunbot_mcp.errors import GatewayRejected, LimitExceeded
-from gunbot_mcp.render import error_answer, from_millis, instant, number, table_answer, text_table
+from gunbot_mcp.render import ERROR_META, error_answer, from_millis, instant, number, table_answer, text_table
 
 CELLS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 
@@ -69,20 +69,21 @@ def test_milliseconds_are_since_1970() -> None:
     assert from_millis(-1000) == "1969-12-31T23:59:59Z"
 
 
-def test_an_error_says_code_and_next_step_in_both_forms() -> None:
+def test_an_error_says_code_and_next_step_in_text_and_for_programs() -> None:
     answer = error_answer(LimitExceeded("too much", "ask for less"))
 
     assert answer.is_error
-    assert answer.structured == {
-        "error": {"code": "limit_exceeded", "message": "too much", "hint": "ask for less", "retryable": False}
+    assert answer.meta == {
+        ERROR_META: {"code": "limit_exceeded", "message": "too much", "hint": "ask for less", "retryable": False}
     }
+    assert answer.structured == {}
     assert answer.text == "limit_exceeded: too much\nNext: ask for less"
 
 
 def test_an_error_shows_no_secret_and_no_flood() -> None:
     answer = error_answer(GatewayRejected("hunter2 \x1b[31m" + "x" * 5000, "hunter2"), ("hunter2",))
 
-    assert "hunter2" not in f"{answer.structured}{answer.text}"
+    assert "hunter2" not in f"{answer.structured}{answer.meta}{answer.text}"
     assert len(answer.text) < 1300
     assert all(line.isprintable() for line in answer.text.splitlines())
 

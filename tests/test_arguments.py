@@ -2,21 +2,26 @@
 
 import json
 import math
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from mcp import Client
+from support.calls import error
 
 from gunbot_mcp.arguments import Args, parse_arguments
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS, LimitArgs, OrdersArgs, OrdersTodayArgs
+from gunbot_mcp.endpoints import BY_NAME, ENDPOINTS, CancelArgs, LimitArgs, OrdersArgs, OrdersTodayArgs
 from gunbot_mcp.errors import GunbotMcpError, InvalidArguments
 from gunbot_mcp.gunbot.wire import json_text
+from gunbot_mcp.render import error_answer
+from gunbot_mcp.schema import input_schema
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.tools.inventory import inventory
 from gunbot_mcp.tools.tool import Audience
@@ -76,7 +81,7 @@ NUMBERS: tuple[Any, ...] = (
     *("1", "", "NaN", True, False, None, [], {}, [1], math.nan, math.inf, -math.inf, 0, 0.0, -0.0, -1, -1e-9),
     *(10**400, -(10**400), 1e19, 10**18 + 1, 1e-19, 5e-324, 1.7e308),
 )
-WHOLE: tuple[Any, ...] = (-1, 1.0, 0.5, "1", "", True, None, [], {}, math.nan, math.inf, 1e400, 10**400)
+WHOLE: tuple[Any, ...] = (-1, 0.5, "-1", "1.0", "one", "", True, None, [], {}, math.nan, math.inf, 1e400, 10**400)
 BAD: dict[str, tuple[Any, ...]] = {
     "exchange": (*HOSTILE_TEXTS, "binance#0", "binance#100", "binance#", "1binance", "binance/USDT-BTC"),
     "pair": (*HOSTILE_TEXTS, "-USDT", "USDT-", "USDT--BTC"),
@@ -86,6 +91,8 @@ BAD: dict[str, tuple[Any, ...]] = {
         *(value for value in HOSTILE_TEXTS if value != 5),
         -5,
         2**53,
+        -(2**53),
+        2.0**53,
         10**400,
         "x" * 257,
         "a\\b",
@@ -106,17 +113,34 @@ BAD: dict[str, tuple[Any, ...]] = {
     "page_size": (*WHOLE, 0, 1001, 1_000_000),
     "fields": ([], "rate", {}, 5, True, ["a b"], [""], [5], [None], ["rate"] * 41, ["\u202e"]),
     "ticket_id": ("", "x" * 33, "UPPER", "a b", "../x", "a\n", None, 5, True, [], {}),
+    "max_rows": (*WHOLE, 0, 20_001),
+    "skip": (*WHOLE, 1_000_001),
     "open_only": ("true", 1, 0, None, [], {}),
     "count": (*WHOLE, 0, 201),
     "contains": ("", " ", "a b", "../x", "\u202e", "x" * 65, 5, True, [], {}),
     "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
 }
-OPTIONAL = {
-    ("buy_market", "price"),
-    ("sell_market", "price"),
-    ("get_balances", "exchange"),
-}
-"""May be null: the same as leaving it out."""
+NOTHING: tuple[Any, ...] = (None, "", [])
+"""What clients send for an argument that they leave out."""
+
+
+def _obeyed(given: dict[str, Any], hint: str) -> dict[str, Any]:
+    """Change arguments as a hint says, the way a reader would who knows nothing but the hint."""
+    found = dict(given)
+    if "leave out everything but " in hint:
+        named = re.findall(r"'(\w+)'", hint.partition("leave out everything but ")[2].partition(";")[0])
+        found = {name: value for name, value in found.items() if name in named}
+    for name in re.findall(r"leave out '([^']*)'", hint):
+        del found[name]
+    for right, wrong in re.findall(r"did you mean '(\w+)' instead of '([^']*)'", hint):
+        found[right] = found.pop(wrong)
+    _, example, values = hint.rpartition("for example ")
+    return found | json.loads(values) if example else found
+
+
+def _hint(caught: GunbotMcpError) -> str:
+    """Return a hint as callers see it."""
+    return str(error_answer(caught).error["hint"])
 
 
 async def _call(runtime: "Runtime", tool: str, arguments: object) -> Any:  # noqa: ANN401 - an answer of any shape
@@ -130,21 +154,23 @@ async def test_every_bad_value_is_refused_by_name_and_nothing_is_sent(
 ) -> None:
     for field in MODELS[tool].model_fields:
         for value in BAD[field]:
-            if value is None and (tool, field) in OPTIONAL:
+            if value in NOTHING and not MODELS[tool].model_fields[field].is_required():
                 continue
             if tool.endswith("_market") and field == "price" and value in (0, 0.0) and value is not False:
                 continue  # Gunbot's own way to say "the market's"
+            arguments = {**GOOD[tool], field: value}
 
-            answer = await _call(runtime, tool, {**GOOD[tool], field: value})
+            answer = await _call(runtime, tool, arguments)
 
             shown = repr(value)[:60]
             assert answer.is_error, f"{tool} took {field}={shown}"
-            error = answer.structured["error"]
-            assert error["code"] == "invalid_arguments", (field, shown, error)
-            assert field in error["message"], (shown, error)
-            assert error["hint"], (field, shown)
-            assert error["retryable"] is False
+            facts = answer.error
+            assert facts["code"] == "invalid_arguments", (field, shown, facts)
+            assert field in facts["message"], (shown, facts)
+            assert facts["hint"], (field, shown)
+            assert facts["retryable"] is False
             assert len(answer.text) < 1300
+            assert parse_arguments(MODELS[tool], _obeyed(arguments, facts["hint"])), (field, shown, facts)
     assert recorder.requests == []
 
 
@@ -160,9 +186,9 @@ async def test_a_required_argument_that_is_missing_is_named(
 
             answer = await _call(runtime, tool, rest)
 
-            assert answer.structured["error"]["code"] == "invalid_arguments"
-            assert f"{name} is required" in answer.structured["error"]["message"]
-            assert name in answer.structured["error"]["hint"]
+            assert answer.error["code"] == "invalid_arguments"
+            assert f"{name} is required" in answer.error["message"]
+            assert name in answer.error["hint"]
     assert recorder.requests == []
 
 
@@ -172,7 +198,7 @@ async def test_arguments_that_are_no_object_are_refused(runtime: "Runtime", reco
     for arguments in (None, [], "x", 5, True, [{"exchange": "binance"}]):
         answer = await _call(runtime, tool, arguments)
 
-        assert answer.structured["error"]["code"] == "invalid_arguments"
+        assert answer.error["code"] == "invalid_arguments"
     assert recorder.requests == []
 
 
@@ -197,10 +223,10 @@ async def test_an_unknown_argument_is_refused_with_the_nearest_name(
 ) -> None:
     answer = await _call(runtime, tool, {**GOOD[tool], given_name: 1})
 
-    error = answer.structured["error"]
-    assert error["code"] == "invalid_arguments"
-    assert given_name in error["message"]
-    assert f"did you mean '{nearest}'" in error["hint"]
+    facts = answer.error
+    assert facts["code"] == "invalid_arguments"
+    assert given_name in facts["message"]
+    assert f"did you mean '{nearest}'" in facts["hint"]
     assert recorder.requests == []
 
 
@@ -258,7 +284,7 @@ def test_a_choice_is_explained_with_all_its_values() -> None:
         parse_arguments(MODELS["cancel_order"], {**GOOD["cancel_order"], "order_type": "stop"})
 
     assert caught.value.message == "order_type must be 'limit' or 'market'"
-    assert caught.value.hint == "order_type: one of limit, market"
+    assert caught.value.hint == 'order_type: one of limit, market; for example {"order_type": "limit"}'
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "EST5EDT"])
@@ -315,9 +341,7 @@ async def test_an_mcp_client_gets_a_code_a_field_and_a_fix(
     async with Client(build_server(runtime), mode=mode) as client:
         result = await client.call_tool("buy_limit", {**GOOD["buy_limit"], "amount": value})
 
-    assert result.is_error
-    assert result.structured_content is not None
-    assert result.structured_content["error"]["code"] == "invalid_arguments"
+    assert error(result)["code"] == "invalid_arguments"
     [content] = result.content
     assert content.type == "text"
     assert content.text.startswith("invalid_arguments: amount ")
@@ -357,7 +381,7 @@ async def test_no_arguments_at_all_can_raise_or_send_unless_they_are_valid(
     assert answer.text
     json.dumps(answer.structured)
     if not valid:
-        assert answer.structured["error"]["code"] == "invalid_arguments"
+        assert answer.error["code"] == "invalid_arguments"
         assert recorder.requests == []
     endpoint = BY_NAME.get(tool)
     if endpoint is not None and endpoint.effect is not Effect.READ:
@@ -375,12 +399,123 @@ def test_what_cannot_be_arguments_is_one_error_of_the_tree() -> None:
     assert issubclass(InvalidArguments, GunbotMcpError)
 
 
-@pytest.mark.parametrize(
-    ("tool", "name"), [("buy_market", "price"), ("list_orders", "fields"), ("buy_limit", "repeat_of")]
+EVERY = [(tool, name) for tool in GOOD for name in MODELS[tool].model_fields]
+LEFT_OUT = [(tool, name) for tool, name in EVERY if not MODELS[tool].model_fields[name].is_required()]
+COUNTS = [(tool, name) for tool, name in EVERY if name in {"page", "page_size", "count", "max_rows", "skip"}]
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize(("tool", "name"), LEFT_OUT)
+def test_null_and_empty_mean_left_out(tool: str, name: str, nothing: object) -> None:
+    without = {key: value for key, value in GOOD[tool].items() if key != name}
+    if tool == "list_open_orders" and name == "exchange":
+        del without["pair"]
+
+    assert parse_arguments(MODELS[tool], {**without, name: nothing}) == parse_arguments(MODELS[tool], without)
+
+
+@pytest.mark.parametrize("written", [10.0, "10", 10], ids=repr)
+@pytest.mark.parametrize(("tool", "name"), COUNTS)
+def test_a_count_may_arrive_as_a_double_or_as_text(tool: str, name: str, written: object) -> None:
+    found = getattr(parse_arguments(MODELS[tool], {**GOOD[tool], name: written}), name)
+
+    assert (type(found), found) == (int, 10)
+
+
+@pytest.mark.parametrize(("tool", "name"), [pair for pair in EVERY if BAD[pair[1]] is NUMBERS])
+def test_an_amount_or_a_price_is_never_text(tool: str, name: str) -> None:
+    with pytest.raises(InvalidArguments, match=f"{name} must be a JSON number, not a string"):
+        parse_arguments(MODELS[tool], {**GOOD[tool], name: "1"})
+
+
+@pytest.mark.parametrize(("number", "text"), [(357044, "357044"), (357044.0, "357044"), (2**53 - 1, str(2**53 - 1))])
+def test_an_orders_id_may_arrive_as_a_whole_number(number: float, text: str) -> None:
+    args = parse_arguments(CancelArgs, {**GOOD["cancel_order"], "order_id": number})
+
+    assert args.order_id == text
+    assert args.wire()["id"] == text
+
+
+@pytest.mark.parametrize("number", [2**53, 2.0**53, 10**30])
+def test_an_id_that_may_have_lost_digits_is_refused_with_the_way_to_give_it(number: float) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(CancelArgs, {**GOOD["cancel_order"], "order_id": number})
+
+    assert "give it as text, JSON numbers lose its last digits" in caught.value.hint
+    # Its digits are not said back: they may be those of another order.
+    assert str(int(number)) not in caught.value.hint
+
+
+OF_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    "integer": st.integers(-2, 1200) | st.integers(-(2**60), 2**60).map(float) | st.integers(0, 9).map(float),
+    "string": st.text() | st.sampled_from(["binance", "USDT-BTC", "limit", "market", "1", "true"]),
+    "boolean": st.booleans(),
+    "array": st.lists(st.text(max_size=8) | st.sampled_from(["binance/USDT-BTC", "time"]), max_size=20),
+}
+REFUSED_FOR_ITS_TYPE = re.compile(
+    r"must be (a JSON number, not|a whole number|a string|a list|true or false|a JSON object|a valid)|must not be null"
 )
-def test_what_is_not_given_is_left_out_and_not_null(tool: str, name: str) -> None:
-    with pytest.raises(InvalidArguments, match=f"{name} must not be null"):
-        parse_arguments(MODELS[tool], {**GOOD[tool], name: None})
+
+
+@pytest.mark.parametrize(("tool", "name"), EVERY)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_what_the_published_schema_accepts_is_never_refused_for_its_type(
+    tool: str, name: str, data: st.DataObject
+) -> None:
+    schema = input_schema(MODELS[tool])["properties"][name]
+    validator: Any = Draft202012Validator(schema)
+    value = data.draw(OF_TYPE[schema["type"]].filter(validator.is_valid))
+
+    try:
+        parse_arguments(MODELS[tool], {**GOOD[tool], name: value})
+        said = ""
+    except InvalidArguments as exc:
+        said = exc.message
+    assert not REFUSED_FOR_ITS_TYPE.search(said), (value, said)
+
+
+@settings(max_examples=600, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes long
+@given(
+    tool=st.sampled_from(sorted(GOOD)),
+    missing=st.sets(st.sampled_from(NAMES), max_size=3),
+    wrong=st.dictionaries(st.sampled_from(NAMES) | st.from_regex(r"[A-Za-z_]{1,12}", fullmatch=True), PLAUSIBLE),
+)
+@example(tool="buy_limit", missing=set(), wrong={"price": "50000"})
+@example(tool="list_tickets", missing=set(), wrong={"open_only": "true"})
+@example(tool="list_exchanges", missing=set(), wrong={"anything": 1})
+@example(tool="buy_limit", missing={"price"}, wrong={"pricee": "50000"})
+@example(tool="buy_trailing_stop", missing={"stop_price"}, wrong={"price": 49500})
+@example(tool="list_open_orders", missing={"exchange"}, wrong={})
+@example(tool="buy_oco", missing=set(NAMES), wrong={})
+@example(tool="get_quote", missing=set(), wrong={f"x_{letter}": 1 for letter in "abcdefghij"})
+def test_a_hint_that_is_obeyed_is_accepted(tool: str, missing: set[str], wrong: dict[str, Any]) -> None:
+    arguments = {name: value for name, value in {**GOOD[tool], **wrong}.items() if name not in missing - set(wrong)}
+    hint = ""
+    try:
+        parse_arguments(MODELS[tool], arguments)
+    except InvalidArguments as exc:
+        hint = _hint(exc)
+    assert parse_arguments(MODELS[tool], _obeyed(arguments, hint)), hint
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("arguments", [None, [], "x"], ids=repr)
+@pytest.mark.parametrize("tool", GOOD)
+async def test_the_call_that_a_hint_shows_is_answered(runtime: "Runtime", tool: str, arguments: object) -> None:
+    refused = await _call(runtime, tool, arguments)
+
+    answer = await _call(runtime, tool, _obeyed({}, refused.error["hint"]))
+
+    assert answer.error.get("code") != "invalid_arguments", answer.text
+
+
+def test_a_number_that_came_as_text_is_given_back_as_the_number() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(LimitArgs, {**GOOD["buy_limit"], "price": "49000.5"})
+
+    assert caught.value.hint == 'price: a JSON number greater than 0; for example {"price": 49000.5}'
 
 
 @pytest.mark.anyio
@@ -402,7 +537,7 @@ async def test_an_order_id_whose_digits_a_json_number_loses_is_asked_for_as_text
 ) -> None:
     answer = await _call(runtime, "cancel_order", {**GOOD["cancel_order"], "order_id": given})
 
-    assert answer.structured["error"]["code"] == "invalid_arguments"
+    assert answer.error["code"] == "invalid_arguments"
     assert "give it as text, JSON numbers lose its last digits" in answer.text
     assert recorder.requests == []
     obeyed = await _call(runtime, "cancel_order", {**GOOD["cancel_order"], "order_id": str(int(given))})

@@ -35,8 +35,8 @@ async def _ask(runtime: Runtime, tool: str, arguments: object) -> Any:  # noqa: 
 async def test_an_unknown_tool_is_answered_with_the_nearest_one(runtime: Runtime, name: str, near: str) -> None:
     answer = await _ask(runtime, name, {})
 
-    assert answer.structured["error"]["code"] == "unknown_tool"
-    assert answer.structured["error"]["hint"] == f"did you mean {near}?"
+    assert answer.error["code"] == "unknown_tool"
+    assert answer.error["hint"] == f"did you mean {near}?"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ async def test_an_unknown_tool_is_answered_with_the_nearest_one(runtime: Runtime
 async def test_a_tool_like_no_other_is_answered_in_one_short_line(runtime: Runtime, name: str) -> None:
     answer = await _ask(runtime, name, {})
 
-    assert answer.structured["error"]["code"] == "unknown_tool"
+    assert answer.error["code"] == "unknown_tool"
     assert len(answer.text) < 300
 
 
@@ -54,8 +54,8 @@ async def test_an_error_of_gunbot_is_answered_with_its_code(runtime: Runtime, re
 
     answer = await _ask(runtime, "list_orders", KEY)
 
-    assert answer.structured["error"]["code"] == "gateway_rejected"
-    assert "Invalid input" in answer.structured["error"]["message"]
+    assert answer.error["code"] == "gateway_rejected"
+    assert "Invalid input" in answer.error["message"]
 
 
 async def test_a_read_that_cannot_reach_gunbot_may_be_tried_again(refusing_url: str, token: str) -> None:
@@ -64,7 +64,7 @@ async def test_a_read_that_cannot_reach_gunbot_may_be_tried_again(refusing_url: 
     async with Runtime(settings, seams=Seams(backoff=SHORTLY)) as runtime:
         answer = await _ask(runtime, "list_orders", KEY)
 
-    assert answer.structured["error"] == {
+    assert answer.error == {
         "code": "gateway_unreachable",
         "message": "Gunbot cannot be reached; nothing was sent",
         "hint": "start Gunbot, check url and port",
@@ -81,7 +81,7 @@ async def test_a_fault_of_ours_has_a_code_for_the_caller_and_a_traceback_in_the_
     async with Runtime(load(), seams=Seams(transport=httpx2.MockTransport(broken))) as runtime:
         answer = await _ask(runtime, "list_orders", KEY)
 
-    assert answer.structured["error"]["code"] == "internal"
+    assert answer.error["code"] == "internal"
     assert "secret" not in answer.text
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.exc_info is not None

@@ -106,7 +106,7 @@ async def test_what_is_not_supported_sends_nothing_and_names_who_can(
 ) -> None:
     answer: Any = await runtime.dispatcher.call(tool, {**ORDER, **prices, "exchange": exchange}, Caller(name="tests"))
 
-    error = answer.structured["error"]
+    error = answer.error
     assert error["code"] == "not_supported"
     assert exchange in error["message"]
     assert "exchanges that can: binance" in error["message"]
@@ -124,8 +124,8 @@ async def test_closing_is_for_bybit(runtime: Runtime, recorder: "Recorder", tool
     refused: Any = await runtime.dispatcher.call(tool, {**order, "exchange": "binance"}, Caller(name="tests"))
     taken: Any = await runtime.dispatcher.call(tool, {**order, "exchange": "bybit#2"}, Caller(name="tests"))
 
-    assert refused.structured["error"]["code"] == "not_supported"
-    assert "exchanges that can: bybit" in refused.structured["error"]["message"]
+    assert refused.error["code"] == "not_supported"
+    assert "exchanges that can: bybit" in refused.error["message"]
     assert taken.structured["status"] == "accepted"
     assert [request.data()["data"]["exch"] for request in recorder.requests if "/trade/" in request.path] == ["bybit#2"]
 

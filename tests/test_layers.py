@@ -20,6 +20,7 @@ LAYERS = (
     "command",
     "tokens",
     "exchanges",
+    "hints",
     "arguments",
     "endpoints",
     "limits",

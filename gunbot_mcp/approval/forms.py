@@ -71,7 +71,12 @@ def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
         lines.append(f"To approve, also type this code: {code}")
         properties["code"] = {"type": "string", "title": "Code from the message (only to approve)", "maxLength": 4}
     schema = {"type": "object", "properties": properties, "required": ["decision"]}
-    return Form(message="\n".join(lines), schema=schema, code=code if required else None)
+    return Form(message="\n".join(map(_sentence, lines)), schema=schema, code=code if required else None)
+
+
+def _sentence(line: str) -> str:
+    """Return a line that can be read also where the client drops the ends of lines."""
+    return line if line.endswith((".", "!", "?", "…")) else f"{line}."
 
 
 def read_reply(form: Form, action: str, content: Mapping[str, Any] | None, seconds: float | None) -> Reply:

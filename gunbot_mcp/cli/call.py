@@ -38,10 +38,11 @@ def call(seams: Seams | None, tool: str, arguments: str, text: bool, instance: s
     except ValueError as exc:  # Python refuses integers of thousands of digits
         raise InvalidArguments("a number among the arguments is too long", "numbers are at most 1e18") from exc
     answer = anyio.run(_call, settings, tool, parsed, seams)
-    structured = to_json(answer.structured, indent=2, inf_nan_mode="null").decode()
+    shown = {"error": answer.error} if answer.is_error else answer.structured
+    structured = to_json(shown, indent=2, inf_nan_mode="null").decode()
     click.echo(answer.text if text else printable_json(structured))
     if answer.is_error:
-        error = answer.structured["error"]
+        error = answer.error
         hint = f" ({error['hint']})" if error["hint"] else ""
         sys.stderr.write(f"gunbot-mcp: {error['code']}: {error['message']}{hint}\n")
         return 1

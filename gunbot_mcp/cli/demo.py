@@ -30,7 +30,7 @@ from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.guard import halt
-from gunbot_mcp.render import from_millis
+from gunbot_mcp.render import ERROR_META, from_millis
 from gunbot_mcp.runtime import PaperTransport
 
 CONFIG = """\
@@ -278,8 +278,7 @@ async def _refusals(story: Story, home: Path) -> None:
 
 async def _refused(story: Story, code: str, tool: str, **arguments: Any) -> None:  # noqa: ANN401 - any argument
     result = await story.call(tool, **arguments)
-    answer: Mapping[str, Any] = result.structured_content or {}
-    error: Mapping[str, Any] = answer.get("error", {})
+    error: Mapping[str, Any] = (result.meta or {}).get(ERROR_META, {})
     story.line(f"{error.get('message')}", style="dim")
     story.check(bool(result.is_error) and error.get("code") == code, f"refused: {code}")
 

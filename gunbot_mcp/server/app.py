@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp import types
+from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
@@ -14,12 +15,18 @@ from gunbot_mcp import __version__
 from gunbot_mcp.approval.forms import Form, Question
 from gunbot_mcp.approval.ways import is_open
 from gunbot_mcp.dispatch import Caller, LaterReply
-from gunbot_mcp.errors import clean
+from gunbot_mcp.errors import UnknownTool, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
 from gunbot_mcp.server.clients import ClientFacts, remember
-from gunbot_mcp.server.resources import get_prompt, list_prompts, list_resources, read_resource
+from gunbot_mcp.server.resources import (
+    get_prompt,
+    list_prompts,
+    list_resource_templates,
+    list_resources,
+    read_resource,
+)
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, mcp_tool
 
 INSTRUCTIONS = """\
@@ -30,6 +37,8 @@ If an answer says "unknown", never send the order again: look with get_ticket, o
 
 _FORM_KEY = "approval"
 _FIRST_STATELESS = "2026-07-28"
+_LISTED_FOR = 300_000
+"""Milliseconds for which a client may keep the list of tools; a call that is no longer allowed is refused anyway."""
 
 Context = ServerRequestContext[Any, Any]
 
@@ -55,6 +64,9 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
         may_ask = is_open("form", settings, known=known)
         caller = _caller(ctx, params, known=known, may_ask=may_ask)
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
+        if isinstance(answer, Answer) and _is_no_tool(answer) and ctx.protocol_version >= _FIRST_STATELESS:
+            # In the handshake era, clients keep a protocol error's text from their models: there it is an answer.
+            raise MCPError(types.INVALID_PARAMS, answer.text, dict(answer.error))
         return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
 
     server: Server[Any] = Server(
@@ -65,18 +77,24 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         on_list_resources=list_resources,
+        on_list_resource_templates=list_resource_templates,
         on_read_resource=read_resource,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_LISTED_FOR)},
     )
     server.extensions[UI_EXTENSION] = {"mimeTypes": [UI_MIME]}
     return server
 
 
+def _is_no_tool(answer: Answer) -> bool:
+    return answer.error.get("code") == UnknownTool.code
+
+
 def to_result(answer: Answer) -> types.CallToolResult:
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=answer.text)],
-        structured_content=answer.structured,
+        structured_content=None if answer.is_error else answer.structured,
         is_error=answer.is_error,
         _meta=answer.meta or None,
     )

@@ -53,6 +53,14 @@ async def list_resources(ctx: Context, params: types.PaginatedRequestParams | No
     return types.ListResourcesResult(resources=[card])
 
 
+async def list_resource_templates(
+    ctx: Context, params: types.PaginatedRequestParams | None
+) -> types.ListResourceTemplatesResult:
+    """Return none: there are no resources by parameter, and a server with resources must say so."""
+    del ctx, params
+    return types.ListResourceTemplatesResult(resource_templates=[])
+
+
 async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
     del ctx
     if str(params.uri) != CARD_URI:

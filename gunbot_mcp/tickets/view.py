@@ -126,12 +126,12 @@ def seconds_left(ticket: Ticket, now: datetime) -> int:
     return max(0, int((ticket.expires_at - now).total_seconds()))
 
 
-_OBJECT_OR_NULL: Mapping[str, Any] = {"type": ["object", "null"]}
+_OBJECT_OR_NULL: Mapping[str, Any] = {"anyOf": [{"type": "object"}, {"type": "null"}]}
 
 TICKET_OUTPUT: Mapping[str, Any] = {
     "type": "object",
     "properties": {
-        "status": {"enum": sorted(set(STATUS.values()))},
+        "status": {"type": "string", "enum": sorted(set(STATUS.values()))},
         "ticket": {
             "type": "object",
             "properties": {name: {"type": "string"} for name in ("id", "summary", "state", "expires_at")},

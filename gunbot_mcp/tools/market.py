@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from gunbot_mcp.arguments import Args, Exchange, PairName
+from gunbot_mcp.arguments import Args, Exchange, MaxRows, PairName, Skip
 from gunbot_mcp.domain import Capability, Effect, Pair, decimal_text
 from gunbot_mcp.errors import GatewayInvalidResponse, clean
 from gunbot_mcp.exchanges import EXCHANGES
 from gunbot_mcp.gunbot.ids import exact
 from gunbot_mcp.gunbot.records import OpenOrder
-from gunbot_mcp.render import Answer, instant, number, table_answer
+from gunbot_mcp.hints import Unfit
+from gunbot_mcp.render import Answer, Window, instant, number, table_answer
 from gunbot_mcp.tools.pairs import rightly_named
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
@@ -30,16 +31,22 @@ class QuoteArgs(Args):
 
 class BalancesArgs(Args):
     exchange: Annotated[Exchange | None, Field(description="default all")] = None
+    skip: Skip = 0
 
 
 class OpenOrdersArgs(Args):
-    exchange: Exchange | None = None
-    pair: PairName | None = None
+    exchange: Annotated[Exchange | None, Field(description="default all")] = None
+    pair: Annotated[PairName | None, Field(description="default all active ones")] = None
+    max_rows: MaxRows = None
+    skip: Skip = 0
 
     @model_validator(mode="after")
     def _a_pair_is_on_an_exchange(self) -> "OpenOrdersArgs":
         if self.exchange is None and self.pair is not None:
-            raise ValueError("pair needs its exchange, too; without both, the orders of all active pairs are listed")
+            raise Unfit(
+                "pair needs its exchange, too; without both, the orders of all active pairs are listed",
+                {"exchange": "binance"},
+            )
         return self
 
 
@@ -89,7 +96,8 @@ async def _balances(context: Context, args: BalancesArgs) -> Answer:
     where = f" on {args.exchange}" if args.exchange else ""
     noun = "balance" if len(rows) == 1 else "balances"
     columns = ["exchange", "asset", "available", "on_order", *others]
-    return table_answer(f"{len(rows)} {noun}{where}", columns, rows)
+    window = Window(tool="get_balances", asked=args)
+    return table_answer(f"{len(rows)} {noun}{where}", columns, rows, window=window)
 
 
 _OPEN_COLUMNS = ("order_id", "exchange", "pair", "side", "kind", "price", "amount", "order_type")
@@ -118,7 +126,8 @@ async def _open_orders(context: Context, args: OpenOrdersArgs) -> Answer:
     headline = f"{len(rows)} open {noun} {where}, slightly delayed"
     headline += _missing("not known yet", unknown) + _missing("not readable, or not all of them", unreadable)
     extra = {"not_known": unknown, "not_readable": unreadable} if unknown or unreadable else None
-    return table_answer(headline, [*_OPEN_COLUMNS, *map(_column, others)], rows, extra)
+    window = Window(tool="list_open_orders", asked=args)
+    return table_answer(headline, [*_OPEN_COLUMNS, *map(_column, others)], rows, extra, window=window)
 
 
 def _missing(what: str, keys: Sequence[str]) -> str:
@@ -166,7 +175,8 @@ async def _exchanges(context: Context, args: NoArgs) -> Answer:
     return replace(answer, text=f"{answer.text}\n{documented}")
 
 
-_NUMBER = {"type": ["number", "null"]}
+# Text where a double cannot hold the digits.
+_NUMBER = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]}
 _QUOTE_OUTPUT = {
     "type": "object",
     "properties": {

@@ -1,21 +1,37 @@
 """The four order reads as answers: all records, all fields, names once, and what the answer covers."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic_core import to_json
 
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.domain import to_decimal
-from gunbot_mcp.endpoints import AnyEndpoint, Result
+from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.gunbot.ids import exact
-from gunbot_mcp.gunbot.records import RECORD_FIELDS, record_list, to_table
-from gunbot_mcp.render import Answer, from_millis, text_table
+from gunbot_mcp.gunbot.records import RECORD_FIELDS, Record, record_list, to_table
+from gunbot_mcp.render import (
+    Answer,
+    Window,
+    cut_at,
+    cut_words,
+    fit_or_clip,
+    from_millis,
+    go_on,
+    short,
+    short_record,
+    text_table,
+)
 from gunbot_mcp.tools.tool import TABLE_OUTPUT
 
 _TABLE: Mapping[str, Any] = {**TABLE_OUTPUT["properties"], "covers": {"type": "object"}}
-_COUNT: Mapping[str, Any] = {"type": ["integer", "number", "null"]}
-_LIST: Mapping[str, Any] = {"type": "array"}
+# Whatever Gunbot sends passes through: a client that holds it against a type would lose the whole answer.
+_COUNT: Mapping[str, Any] = {"description": "as Gunbot says it"}
+_LIST: Mapping[str, Any] = {"description": "a list, as Gunbot says it"}
 
 ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
     Result.ORDERS: {**TABLE_OUTPUT, "properties": _TABLE},
@@ -33,29 +49,117 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
     Raises:
         InvalidArguments: `fields` names a column that neither the documents nor these records know.
     """
+    window = Window(tool=endpoint.name, asked=args)
     if endpoint.result is Result.DAYS:
-        return _days_answer(body)
+        return _days_that_fit(body, window)
     found = record_list(body)
     wanted: Sequence[str] | None = getattr(args, "fields", None)
     if wanted:
         known = {*RECORD_FIELDS, *(name for record in found for name in record)}
         strange = [name for name in wanted if name not in known]
         if strange:
+            instead = [name for name in wanted if name in known] or ["time", "type", "rate", "amount"]
+            columns = ", ".join(sorted(known, key=str.lower))
             raise InvalidArguments(
                 f"fields: no such column {clean(strange[0], 64)!r}",
-                "columns are " + ", ".join(sorted(known, key=str.lower)),
+                f"columns are {clean(columns, 400)}; for example {json.dumps({'fields': instead})}",
             )
-    table = to_table(found, list(dict.fromkeys(wanted)) if wanted else None)
-    rest = {name: exact(name, value) for name, value in body.items() if name != "data"}
-    times = [millis for record in found if (millis := _millis(record.get("time"))) is not None]
-    covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
-    keys = keys_of(args)
-    return Answer(
-        # Gunbot's own members first: none of them may take the place of the orders.
-        structured={**rest, "columns": table.columns, "rows": table.rows, "covers": covers},
-        text=_headline(keys, len(found), rest, covers)
-        + (f"\n{text_table(table.columns, table.rows)}" if found else ""),
+    shown = _Shown(
+        window=window,
+        found=found,
+        rest=_brief({name: exact(name, value) for name, value in body.items() if name != "data"}),
+        columns=list(dict.fromkeys(wanted)) if wanted else None,
     )
+    return shown.answer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """The records of one answer of Gunbot, as many of them as fit."""
+
+    window: Window
+    found: Sequence[Record]
+    rest: Mapping[str, Any]
+    columns: Sequence[str] | None
+
+    def answer(self) -> Answer:
+        return fit_or_clip(self.window.most(len(self.found)), self.build, self.window.room)
+
+    @property
+    def start(self) -> int:
+        """Return how many records come before these."""
+        asked = self.window.asked
+        return getattr(asked, "page", 0) * getattr(asked, "page_size", 0)
+
+    def build(self, fits: int, *, clip: bool = False) -> Answer:
+        # The next page begins where this answer ends only if it ends at a multiple of that page's size.
+        count = fits if fits in {0, len(self.found)} else page_after(self.start, fits)[0]
+        records = [short_record(record) for record in self.found[:count]] if clip else self.found[:count]
+        table = to_table(records, self.columns)
+        times = [millis for record in records if (millis := _millis(record.get("time"))) is not None]
+        covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
+        cut = self.cut(count, fits, clip=clip)
+        asked = self.window.asked
+        headline = _headline(keys_of(asked), len(self.found), self.rest, covers) + _cut_words(cut)
+        return Answer(
+            # Gunbot's own members first: none of them may take the place of the orders.
+            structured={**self.rest, "columns": table.columns, "rows": table.rows, "covers": covers, **cut},
+            text=headline + (f"\n{text_table(table.columns, table.rows)}" if records else ""),
+        )
+
+    def cut(self, count: int, fits: int, *, clip: bool) -> dict[str, Any]:
+        """Return the member `cut` of an answer that does not hold all these records whole."""
+        facts: dict[str, Any] = {"rows": count, "of": len(self.found)}
+        if clip:
+            facts["note"] = "long fields are clipped"
+        if count < len(self.found):
+            facts["next"] = self.following(fits)
+        return {"cut": facts} if len(facts) > 2 else {}  # noqa: PLR2004 - there is something to say
+
+    def following(self, fits: int) -> Mapping[str, Any]:
+        """Return the call that goes on after those that are shown of the first `fits` records."""
+        _, page, size = page_after(self.start, fits)
+        changes: dict[str, Any] = {"page": page, "page_size": size}
+        if self.window.tool != BY_NAME["list_orders"].name:
+            return self.window.call(**changes)
+        # Pages begin with the newest record. Where this list does not, they are read from the first one.
+        times = [_millis(record.get("time")) for record in self.found]
+        known = [time for time in times if time is not None]
+        if len(known) < len(times) or known != sorted(known, reverse=True):
+            changes["page"] = 0
+        return replace(self.window, tool="list_orders_page").call(**changes)
+
+
+def page_after(start: int, fits: int) -> tuple[int, int, int]:
+    """Return (rows to show, next page, its size), so that the next page begins right after those rows.
+
+    `start` is how many records come before these, `fits` how many fit an answer. A page of size s begins at a multiple
+    of s, so a few rows less than fit are shown where that makes the numbers meet.
+    """
+    most = max(1, min(fits, _LARGEST_PAGE))
+    sizes = range(most, max(0, most * 3 // 4 - 1), -1)
+    shown, size = max(((start + fits) // size * size - start, size) for size in sizes)
+    return shown, (start + shown) // size, size
+
+
+_LARGEST_PAGE = 1000
+_BRIEF = 4_000
+
+
+def _brief(rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Gunbot's other members of an answer; where they are long, only those that are documented, and a note."""
+    if len(to_json(rest)) <= _BRIEF:
+        return dict(rest)
+    kept = {name: rest[name] for name in rest if name in _SAID and len(to_json(rest[name])) <= _BRIEF // 100}
+    return {**kept, "left_out": f"{len(rest) - len(kept)} other members that are too long"}
+
+
+def _cut_words(cut: Mapping[str, Any]) -> str:
+    if not cut:
+        return ""
+    facts = cut["cut"]
+    words = [f"the first {facts['rows']} of them are shown" if "next" in facts else "", facts.get("note", "")]
+    return "; ".join(["", *filter(None, words), *([go_on(facts["next"])] if "next" in facts else [])])
 
 
 def keys_of(args: Args) -> list[str]:
@@ -82,7 +186,7 @@ def _millis(time: object) -> int | float | None:
     return None if number is None else float(number)
 
 
-def _headline(keys: Sequence[str], count: int, rest: dict[str, Any], covers: dict[str, str | None]) -> str:
+def _headline(keys: Sequence[str], count: int, rest: Mapping[str, Any], covers: dict[str, str | None]) -> str:
     named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")  # noqa: PLR2004 - fits a line
     page = f", page {rest['page']}" if "page" in rest else ""
     totals = "".join(f", {name} {clean(rest[name], 40)}" for name in ("total", "totalCount") if name in rest)
@@ -93,6 +197,24 @@ def _headline(keys: Sequence[str], count: int, rest: dict[str, Any], covers: dic
 
 
 _SAID = frozenset({"page", "total", "totalCount"})
+
+
+def _days_that_fit(body: dict[str, Any], window: Window) -> Answer:
+    lists: dict[str, list[Any]] = {name: value for name, value in body.items() if isinstance(value, list)}
+    others = _brief({name: value for name, value in body.items() if name not in lists})
+    total, skip = max((len(value) for value in lists.values()), default=0), window.skip
+
+    def build(count: int, *, clip: bool = False) -> Answer:
+        shown = {name: value[skip : skip + count] for name, value in lists.items()}
+        answer = _days_answer(
+            {**{name: [*map(short, value)] if clip else value for name, value in shown.items()}, **others}
+        )
+        cut = cut_at(window, count, total, clip=clip)
+        first, *table = answer.text.split("\n")
+        text = "\n".join([first + cut_words(cut.get("cut")), *table])
+        return replace(answer, structured={**answer.structured, **cut}, text=text)
+
+    return fit_or_clip(window.most(max(0, total - skip)), build, window.room)
 
 
 def _days_answer(body: dict[str, Any]) -> Answer:

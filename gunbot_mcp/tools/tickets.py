@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gunbot_mcp.arguments import Args, TicketId
+from gunbot_mcp.arguments import Args, Skip, TicketId
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.render import Answer, table_answer
+from gunbot_mcp.render import Answer, Window, table_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.ticket import OPEN
 from gunbot_mcp.tickets.view import TICKET_OUTPUT, ticket_view
@@ -18,14 +18,15 @@ class TicketArgs(Args):
 
 
 class TicketsArgs(Args):
-    open_only: bool = False
-    count: Annotated[int, Field(ge=1, le=200)] = 20
+    open_only: Annotated[bool, Field(description="only those that wait or are being sent")] = False
+    count: Annotated[int, Field(ge=1, le=200, description="at most so many")] = 20
+    skip: Skip = 0
 
 
 class DecideArgs(Args):
     ticket_id: TicketId
-    decision: Literal["approve", "reject"]
-    key: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
+    decision: Annotated[Literal["approve", "reject"], Field(description="the human's")]
+    key: Annotated[str, Field(min_length=1, max_length=128, repr=False, description="the card's", examples=["key"])]
 
 
 async def _get_ticket(context: Context, args: TicketArgs) -> Answer:
@@ -34,14 +35,17 @@ async def _get_ticket(context: Context, args: TicketArgs) -> Answer:
 
 async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
     desk = await context.desk()
-    found = await desk.list(states=OPEN if args.open_only else None, limit=args.count)
+    found = await desk.list(states=OPEN if args.open_only else None, limit=args.skip + args.count)
     columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "order_id", "reason"]
     columns.append("order")
     views = [ticket_view(ticket) for ticket in found]
     noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
-    more = ", perhaps more" if len(found) == args.count else ""
+    more = ", perhaps more" if len(found) == args.skip + args.count else ""
     return table_answer(
-        f"{len(found)} {noun}, newest first{more}", columns, [[view[name] for name in columns] for view in views]
+        f"{len(found)} {noun}, newest first{more}",
+        columns,
+        [[view[name] for name in columns] for view in views],
+        window=Window(tool="list_tickets", asked=args),
     )
 
 

@@ -68,6 +68,7 @@ TABLE_OUTPUT: Mapping[str, Any] = {
     "properties": {
         "columns": {"type": "array", "items": {"type": "string"}},
         "rows": {"type": "array", "items": {"type": "array"}},
+        "cut": {"type": "object", "description": "there if these are not all rows"},
     },
     "required": ["columns", "rows"],
 }

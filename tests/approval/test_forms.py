@@ -53,10 +53,10 @@ def ticket(**fields: Any) -> Ticket:  # noqa: ANN401 - any field
 def test_the_form_says_everything_that_a_human_decides_about() -> None:
     form = form_for(ticket(), "nonce", LIMITS)
     assert form.message == (
-        "LIVE instance gunbot\n"
-        "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees\n"
-        "The book now: bid 49,999.5, ask 50,000.5\n"
-        "Limit price 50,000: less than 0.01 % below the ask\n"
+        "LIVE instance gunbot.\n"
+        "Buy 0.001 BTC at 50000 USDT on binance, at most 50.05 USDT with fees.\n"
+        "The book now: bid 49,999.5, ask 50,000.5.\n"
+        "Limit price 50,000: less than 0.01 % below the ask.\n"
         "Warning: It fills at once.\n"
         'Proposed by "Claude". Ticket t1 waits 120 s, until 12:02:00 UTC.'
     )
@@ -66,6 +66,13 @@ def test_the_form_says_everything_that_a_human_decides_about() -> None:
         "required": ["decision"],
     }
     assert form.code is None
+
+
+def test_every_line_of_a_form_is_a_sentence_since_some_clients_drop_the_ends_of_lines() -> None:
+    form = form_for(ticket(notional=Decimal(900)), "nonce", LIMITS)
+
+    assert form.code is not None
+    assert all(line.endswith(".") for line in form.message.splitlines())
 
 
 def test_no_answer_is_chosen_beforehand() -> None:

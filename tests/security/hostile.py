@@ -21,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.dispatch import TICKET_META
+from gunbot_mcp.render import ERROR_META
 from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.http import serve_http
@@ -164,16 +165,17 @@ class Model:
             result = await self.client.session.call_tool(tool, arguments, allow_input_required=True, **beside)
         except MCPError as exc:
             self.tally.shown.append(str(exc))
-            return {"error": {"code": "protocol"}}
+            return {"error": exc.error.data or {"code": "protocol"}}
         if isinstance(result, types.InputRequiredResult):
             self.tally.shown.append(result.model_dump_json(exclude={"request_state"}))
             self.questions.append(result)
             return {"status": "asked", "request_state": result.request_state}
         assert isinstance(result, types.CallToolResult)
-        self.tally.shown.append(f"{result.content} {json.dumps(result.structured_content)}")
+        error = (result.meta or {}).get(ERROR_META)
+        self.tally.shown.append(f"{result.content} {json.dumps(result.structured_content)} {json.dumps(error)}")
         if (card := (result.meta or {}).get(TICKET_META)) is not None:
             self.cards.append(card)
-        found: dict[str, Any] = result.structured_content or {}
+        found: dict[str, Any] = result.structured_content or {"error": error}
         self.tally.codes.add(str(found.get("status", found.get("error", {}).get("code", "read"))))
         return found
 

@@ -120,7 +120,7 @@ def test_every_tool_with_any_json_from_any_caller(
         answer = portal.call(runtime.dispatcher.call, tool, arguments, caller)
         tally.calls += 1
         if isinstance(answer, Answer):
-            assert answer.structured.get("error", {}).get("code") != "internal"
+            assert answer.error.get("code") != "internal"
             tally.shown.append(answer.text + json.dumps(answer.structured))
     sent_only(0, live_gunbot, tally)
     nothing_leaked(tally)
@@ -240,7 +240,7 @@ async def test_a_flood_of_five_thousand_proposals_is_stopped_by_the_rate(
             answer = await runtime.dispatcher.call(tool, arguments, Caller(name="model"))
             assert not isinstance(answer, Question)
             tally.calls += 1
-            code = str(answer.structured.get("status") or answer.structured["error"]["code"])
+            code = str(answer.structured.get("status") or answer.error["code"])
             codes[code] = codes.get(code, 0) + 1
 
         async with anyio.create_task_group() as tasks:
@@ -284,7 +284,7 @@ async def test_arguments_made_to_exhaust_the_server(
                 assert tool == "list_exchanges" or len(tally.shown[-1]) < 5000
             answer = await runtime.dispatcher.call(tool, {**good, **dict.fromkeys(good, deeper)}, Caller(name="model"))
             assert isinstance(answer, Answer)
-            tally.codes.add(str(answer.structured.get("error", {}).get("code")))
+            tally.codes.add(str(answer.error.get("code")))
         assert (await model.call(huge, {}))["error"]["code"] == "unknown_tool"
         assert "bid" in await model.call("get_quote", {"exchange": "binance", "pair": "USDT-BTC"})
         await nothing_happened(runtime, live_gunbot, tally)

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from mcp import Client, types
 from mcp.client.context import ClientRequestContext
+from support.calls import status
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.runtime import Runtime
@@ -48,9 +49,7 @@ async def answer(
         tool, {**BUY, **arguments}, request_state=state, input_responses=responses, allow_input_required=True
     )
     assert isinstance(result, types.CallToolResult)
-    found = result.structured_content
-    assert found is not None
-    return str(found["error"]["code"] if result.is_error else found["status"])
+    return status(result)
 
 
 async def test_the_question_carries_the_form_and_no_secret_beyond_its_state(
@@ -264,6 +263,5 @@ async def test_in_the_handshake_era_a_state_is_refused_too(
     async with Runtime(live_settings()) as runtime, Client(build_server(runtime), mode="legacy") as client:
         found = await client.session.call_tool("buy_limit", BUY, request_state="t1.nonce", input_responses=YES)
         assert isinstance(found, types.CallToolResult)
-        assert found.structured_content is not None
-        assert found.structured_content.get("status", "error") in {"awaiting_approval", "error"}
+        assert found.is_error or status(found) == "awaiting_approval"
     assert live_gunbot.trades == []

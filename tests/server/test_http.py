@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from mcp import Client
+from support.calls import error
 
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.loopback import bind, url_of
@@ -53,8 +54,7 @@ async def test_clients_of_both_generations_list_and_call(served: tuple[str, obje
 
     assert [tool.name for tool in listed.tools] == [tool.name for tool in tools()]
     assert not result.is_error
-    assert wrong.structured_content is not None
-    assert wrong.structured_content["error"]["code"] == "invalid_arguments"
+    assert error(wrong)["code"] == "invalid_arguments"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from mcp import Client
-from support.calls import BOTH_ERAS, BUY, Era, call
+from support.calls import BOTH_ERAS, BUY, Era, call, error
 from support.calls import status as said
 
 from gunbot_mcp.config import Mode, Settings, load
@@ -209,8 +209,7 @@ async def test_a_halt_refuses_orders_and_cancels_until_a_human_resumes(
         halt(clean_environment, "fire")
         result = await client.call_tool("buy_limit", BUY)
         assert said(result) == "halted"
-        assert result.structured_content is not None
-        assert "fire" in result.structured_content["error"]["message"]
+        assert "fire" in error(result)["message"]
         cancel = {"exchange": "binance", "pair": "USDT-BTC", "order_id": "1", "price": 1, "order_type": "limit"}
         assert await call(client, "cancel_order", **cancel) == "halted"
         resume(clean_environment)

@@ -12,6 +12,7 @@ from mcp import Client, StdioServerParameters
 from support.calls import BUY
 from support.live import TOKEN
 
+from gunbot_mcp.render import ERROR_META
 from gunbot_mcp.server.tools import tools
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_a_session_is_protocol_on_stdout_logs_on_stderr_and_a_clean_end(
     assert hello["result"]["serverInfo"]["name"] == "gunbot-mcp"
     assert [tool["name"] for tool in listed["result"]["tools"]] == [tool.name for tool in tools()]
     assert len(orders["result"]["structuredContent"]["rows"]) == 4
-    assert refused["result"]["structuredContent"]["error"]["code"] == "invalid_arguments"
+    assert refused["result"]["_meta"][ERROR_META]["code"] == "invalid_arguments"
     assert (code, rest) == (0, "")
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in child.lines)
     assert "DEBUG" in errors
@@ -130,7 +131,8 @@ def test_what_no_order_can_have_and_what_is_no_request_ends_nothing(
             child.write('{"jsonrpc":"2.0","id":8,"method":"ping"}')
             while (answer := child.read()).get("id") != 8:
                 if answer.get("id") == 7 and "result" in answer:
-                    error = answer["result"]["structuredContent"]["error"]
+                    error = answer["result"]["_meta"][ERROR_META]
+                    assert "structuredContent" not in answer["result"]
                     assert (error["code"], "amount" in error["message"]) == ("invalid_arguments", True)
         for junk in JUNK:
             child.write(junk)

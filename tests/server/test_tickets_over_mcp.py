@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from mcp import Client, types
 from mcp.client import advertise
-from support.calls import PATIENT, some_ticket
+from support.calls import PATIENT, no_tool, some_ticket, status
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.runtime import Runtime
@@ -38,8 +38,7 @@ def structured(result: types.CallToolResult) -> dict[str, Any]:
 
 
 def said(result: types.CallToolResult) -> str:
-    found = structured(result)
-    return str(found["error"]["code"] if result.is_error else found["status"])
+    return status(result)
 
 
 async def propose(client: Client, **arguments: Any) -> str:  # noqa: ANN401 - any argument
@@ -189,9 +188,10 @@ async def test_a_client_without_cards_neither_sees_nor_has_decide_ticket(era: Er
     async with Runtime(paper()) as runtime, Client(build_server(runtime), mode=era) as client:
         assert "decide_ticket" not in {tool.name for tool in (await client.list_tools()).tools}
         ticket_id = await propose(client)
-        result = await client.call_tool("decide_ticket", {"ticket_id": ticket_id, "decision": "approve", "key": "x"})
-        assert said(result) == "unknown_tool"
-        assert "mean decide_ticket" not in structured(result)["error"]["hint"]
+        decision = {"ticket_id": ticket_id, "decision": "approve", "key": "x"}
+        _, refused = await no_tool(client, "decide_ticket", decision)
+        assert refused["code"] == "unknown_tool"
+        assert "mean decide_ticket" not in refused["hint"]
 
 
 @BOTH_ERAS
@@ -207,7 +207,8 @@ async def test_on_a_live_instance_the_card_has_no_buttons_by_default(
         assert result.meta is not None
         assert result.meta["gunbot-mcp/ticket"]["buttons"] is False
         assert key == "None"
-        assert await decide(client, ticket_id, "x") == "unknown_tool"
+        decision = {"ticket_id": ticket_id, "decision": "approve", "key": "x"}
+        assert (await no_tool(client, "decide_ticket", decision))[1]["code"] == "unknown_tool"
     assert live_gunbot.trades == []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, types
+from support.calls import error, no_tool
 
 from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Effect
@@ -61,10 +62,10 @@ def test_the_seventeen_come_first_in_the_pages_order() -> None:
 
 def test_a_model_pays_little_for_reading_them(tell: Callable[[str], None]) -> None:
     seventeen, everything = sum(map(_bytes, TOOLS[:17])), sum(map(_bytes, TOOLS))
-    tell(f"tools/list: the seventeen {seventeen:,} of 8,000 bytes, all {len(TOOLS)} tools {everything:,} of 12,000")
+    allowed = min(600 * len(TOOLS), 18_000)
+    tell(f"tools/list: the seventeen {seventeen:,} bytes, all {len(TOOLS)} tools {everything:,} of {allowed:,}")
 
-    assert seventeen <= 8_000
-    assert everything <= 12_000
+    assert everything <= allowed
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=_named)
@@ -85,7 +86,16 @@ def test_an_input_schema_is_one_closed_object(tool: types.Tool) -> None:
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
     assert set(schema.get("required", [])) <= set(schema["properties"])
-    assert "$ref" not in json.dumps(schema)
+    words = json.dumps(schema)
+    for word in ("$ref", "exclusiveMinimum", "examples", '"type": [', "anyOf", "oneOf", "allOf"):
+        assert word not in words
+
+
+@pytest.mark.parametrize("tool", tools(for_app=True), ids=_named)
+def test_every_argument_is_described(tool: types.Tool) -> None:
+    for name, schema in tool.input_schema["properties"].items():
+        assert schema.get("description"), name
+        assert "type" in schema, name
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=_named)
@@ -96,6 +106,7 @@ def test_an_output_schema_is_one_object(tool: types.Tool) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["type"] == "object"
     assert not {"anyOf", "oneOf", "allOf"} & set(schema)
+    assert '"type": [' not in json.dumps(schema)
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=_named)
@@ -168,9 +179,7 @@ async def test_in_read_only_mode_a_trade_is_refused_if_it_is_called_anyway(
         assert name not in {tool.name for tool in (await client.list_tools()).tools}
         result = await client.call_tool(name, SAMPLES[name])
 
-    assert result.is_error
-    assert result.structured_content is not None
-    assert result.structured_content["error"]["code"] == "read_only"
+    assert error(result)["code"] == "read_only"
     assert recorder.requests == []
 
 
@@ -198,21 +207,29 @@ async def test_the_server_says_what_it_is(runtime: "Runtime", mode: str) -> None
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", MODES)
+async def test_a_client_that_asks_for_templates_of_resources_gets_an_empty_list(runtime: "Runtime", mode: str) -> None:
+    async with Client(build_server(runtime), mode=mode) as client:
+        assert (await client.list_resource_templates()).resource_templates == []
+
+
+@pytest.mark.anyio
+async def test_from_2026_07_28_on_the_list_of_tools_says_how_long_it_may_be_kept(runtime: "Runtime") -> None:
+    async with Client(build_server(runtime), mode="auto") as client:
+        assert (await client.list_tools()).ttl_ms == 300_000
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", MODES)
 async def test_an_unknown_tool_has_a_code_and_the_nearest_name(
     runtime: "Runtime", recorder: "Recorder", mode: str
 ) -> None:
+    far_name = "\u202ewithdraw_everything\x00" + "x" * 5000
     async with Client(build_server(runtime), mode=mode) as client:
-        near = await client.call_tool("buy_limt", {})
-        far = await client.call_tool("\u202ewithdraw_everything\x00" + "x" * 5000, {})
+        near, far = [await no_tool(client, name, {}) for name in ("buy_limt", far_name)]
 
-    for result in (near, far):
-        assert result.is_error
-        assert result.structured_content is not None
-        assert result.structured_content["error"]["code"] == "unknown_tool"
-    assert near.structured_content is not None
-    assert "buy_limit" in near.structured_content["error"]["hint"]
-    [content] = far.content
-    assert content.type == "text"
-    assert all(line.isprintable() for line in content.text.splitlines())
-    assert len(content.text) < 400
+    assert near[1]["code"] == far[1]["code"] == "unknown_tool"
+    assert "buy_limit" in near[1]["hint"]
+    assert near[0].startswith("unknown_tool: ")
+    assert all(line.isprintable() for line in far[0].splitlines())
+    assert len(far[0]) < 400
     assert recorder.requests == []

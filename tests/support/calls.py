@@ -9,7 +9,9 @@ import pytest
 from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 from mcp.client.session import ElicitationFnT
+from mcp.shared.exceptions import MCPError
 
+from gunbot_mcp.render import ERROR_META
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.tickets.ticket import Ticket
 
@@ -41,9 +43,20 @@ APPROVING = answering("accept", {"decision": "approve"})
 
 def status(result: types.CallToolResult) -> str:
     """The result's status, or its error's code."""
-    found = result.structured_content
-    assert found is not None
-    return str(found["error"]["code"] if result.is_error else found["status"])
+    if result.is_error:
+        return str(error(result)["code"])
+    assert result.structured_content is not None
+    return str(result.structured_content["status"])
+
+
+def error(result: types.CallToolResult) -> Mapping[str, Any]:
+    """The facts of an error, which are in `_meta`, and all of which its text says."""
+    assert result.is_error
+    assert result.structured_content is None
+    found: Mapping[str, Any] = (result.meta or {})[ERROR_META]
+    hint = f"\nNext: {found['hint']}" if found["hint"] else ""
+    assert text(result) == f"{found['code']}: {found['message']}{hint}"
+    return found
 
 
 def ticket_id(result: types.CallToolResult) -> str:
@@ -55,6 +68,18 @@ def text(result: types.CallToolResult) -> str:
     assert len(result.content) == 1
     assert isinstance(result.content[0], types.TextContent)
     return result.content[0].text
+
+
+async def no_tool(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Call what is not there, and return the text and the facts: a protocol error where the protocol asks for one."""
+    if client.protocol_version < "2026-07-28":
+        result = await client.call_tool(tool, arguments)
+        return text(result), error(result)
+    with pytest.raises(MCPError) as caught:
+        await client.call_tool(tool, arguments)
+    assert caught.value.code == types.INVALID_PARAMS
+    facts: Any = caught.value.data
+    return caught.value.message, facts
 
 
 async def call(client: Client, tool: str = "buy_limit", **arguments: Any) -> str:  # noqa: ANN401 - any argument

@@ -62,8 +62,8 @@ async def test_a_quote_without_both_sides_is_no_quote(
 
     answer = await _ask(runtime, "get_quote", BTC)
 
-    assert answer.structured["error"]["code"] == "gateway_invalid_response"
-    assert "active" in answer.structured["error"]["hint"]
+    assert answer.error["code"] == "gateway_invalid_response"
+    assert "active" in answer.error["hint"]
 
 
 async def test_balances_are_rows_and_can_be_those_of_one_exchange(runtime: "Runtime", recorder: "Recorder") -> None:

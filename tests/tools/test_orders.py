@@ -90,7 +90,7 @@ async def test_data_that_is_no_list_of_records_is_said_to_be_so(
     for tool, arguments in (("list_orders", KEY), ("list_orders_page", {**KEY, "page": 0, "page_size": 5})):
         answer = await _ask(runtime, tool, arguments)
 
-        assert answer.structured["error"]["code"] == "gateway_invalid_response"
+        assert answer.error["code"] == "gateway_invalid_response"
 
 
 async def test_no_orders_is_an_answer(runtime: "Runtime", recorder: "Recorder") -> None:
@@ -129,9 +129,9 @@ async def test_a_documented_field_that_no_record_has_is_an_empty_column(
 async def test_a_field_that_nothing_knows_is_refused_with_the_columns(runtime: "Runtime") -> None:
     answer = await _ask(runtime, "list_orders", {**KEY, "fields": ["time", "profit"]})
 
-    assert answer.structured["error"]["code"] == "invalid_arguments"
-    assert "profit" in answer.structured["error"]["message"]
-    assert all(name in answer.structured["error"]["hint"] for name in RECORD_FIELDS)
+    assert answer.error["code"] == "invalid_arguments"
+    assert "profit" in answer.error["message"]
+    assert all(name in answer.error["hint"] for name in RECORD_FIELDS)
 
 
 async def test_fields_are_ours_and_do_not_reach_gunbot(runtime: "Runtime", recorder: "Recorder") -> None:

@@ -123,7 +123,7 @@ class Site:
         assert isinstance(answer, ToolAnswer)
         return {
             "content": [{"type": "text", "text": answer.text}],
-            "structuredContent": answer.structured,
+            **({} if answer.is_error else {"structuredContent": answer.structured}),
             "isError": answer.is_error,
             "_meta": answer.meta,
         }
