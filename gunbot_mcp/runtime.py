@@ -20,6 +20,7 @@ from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Runtime:
         seams: Seams | None = None,
     ) -> None:
         self.settings = settings
+        self.rules = Rules(settings)
         self._seams = seams or Seams()
         self._later = Later()
         paper = None if settings.served.live else PaperTransport(settings)
@@ -138,6 +140,7 @@ class Runtime:
         self.dispatcher = Dispatcher(
             Surroundings(
                 settings=settings,
+                rules=self.rules,
                 gunbot=self.gunbot,
                 desk=self.desk,
                 page_url=self.page_url,
@@ -173,6 +176,7 @@ class Runtime:
         self._owner = self._owner or Owner.start(folder)
         desk = Desk(
             settings=settings,
+            rules=self.rules,
             gunbot=self.gunbot,
             ledger=ledger,
             matrix=CapabilityMatrix(settings.capabilities),
@@ -193,7 +197,7 @@ class Runtime:
 
     async def page_url(self) -> str | None:
         """Return the approval page's address, starting it if needed; None where there is none."""
-        if self._make_page is None:
+        if self._make_page is None or not self.rules.last.approval.page:
             return None
         desk = await self.desk()
         async with self._open:
