@@ -10,7 +10,7 @@ import pytest
 from guard.cases import buy, case, refusal
 from mcp import Client
 from pydantic import BaseModel
-from support.calls import BUY, call
+from support.calls import call
 
 from gunbot_mcp.config import Instance, Limits, Mode, Settings, load
 from gunbot_mcp.errors import ConfigInvalid
@@ -127,7 +127,7 @@ def test_what_is_neither_stricter_nor_looser_takes_effect_at_the_next_start(key:
         ({"ca_file": "/ca.pem"}, "instances.ca_file"),
         ({"insecure_skip_verify": True}, "instances.insecure_skip_verify"),
     ],
-    ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
+    ids=str,
 )
 def test_another_gunbot_login_home_or_ledger_needs_a_restart(change: dict[str, Any], key: str) -> None:
     def make(**other: Any) -> Settings:  # noqa: ANN401 - any setting
@@ -296,7 +296,7 @@ async def test_a_ticket_waits_while_the_file_names_another_gunbot_or_cannot_be_r
         with pytest.raises(ConfigInvalid):
             await desk.approve(ticket.id, by=TERMINAL)
         assert (await desk.get(ticket.id)).state is State.PENDING
-        assert await call(client, **{**BUY, "amount": 0.002}) == "config_invalid"
+        assert await call(client, amount=0.002) == "config_invalid"
         assert not (await client.call_tool("get_quote", {"exchange": "binance", "pair": "USDT-BTC"})).is_error
         write(asking)
         assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
