@@ -17,7 +17,7 @@ from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.guard.checks import check_static
 from gunbot_mcp.reload import NOBODY, TABLE, Rules, stricter
 from gunbot_mcp.runtime import Runtime
-from gunbot_mcp.server.app import build_server
+from gunbot_mcp.server.app import approval_page, build_server
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
@@ -300,3 +300,13 @@ async def test_a_ticket_waits_while_the_file_names_another_gunbot_or_cannot_be_r
         assert not (await client.call_tool("get_quote", {"exchange": "binance", "pair": "USDT-BTC"})).is_error
         write(asking)
         assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
+
+
+@pytest.mark.anyio
+async def test_a_page_that_the_file_switches_off_is_no_longer_offered(write: Write) -> None:
+    asking = BASE.replace("auto", "approve")
+    write(f"{asking}[approval]\nwait = 0\npage_port = 0\n")
+    async with Runtime(load(), page=approval_page) as runtime:
+        assert await runtime.page_url() is not None
+        write(f"{asking}[approval]\nwait = 0\npage_port = 0\npage = false\n")
+        assert await runtime.page_url() is None

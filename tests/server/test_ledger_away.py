@@ -69,7 +69,7 @@ class House:
     """A paper instance whose ledger dies when an order arrives."""
 
     def __init__(self, mode: str = "approve", wait: float = 5, database: Database | None = None) -> None:
-        settings = load(mode=mode, instances={"paper": {"market": "manual"}}, approval={"wait": wait, "page": False})
+        settings = load(mode=mode, instances={"paper": {"market": "manual"}}, approval={"wait": wait, "page_port": 0})
         self.database = database or Mortal(f"sqlite:///{state_folder(settings)}/ledger.sqlite3", 5)
         self.transport = Fatal(settings, self.die)
         timing = Timing(record_attempts=2, record_pause=0.001, look_pause=0.001)
@@ -157,13 +157,16 @@ async def test_an_order_that_was_approved_on_the_page_is_shown_there_with_its_id
         (ticket,) = await desk.list()
         page = approval_page(house.runtime, desk)
         base = await page.ensure_started()
-        async with httpx2.AsyncClient(base_url=base, trust_env=False, follow_redirects=True) as browser:
+        async with httpx2.AsyncClient(base_url=base, trust_env=False) as browser:
             shown = await browser.get(f"/tickets/{ticket.id}")
             token = re.search(r'name="token" value="([0-9a-f]{64})"', shown.text)
             assert token is not None
-            answer = await browser.post(
-                f"/tickets/{ticket.id}/approve", data={"token": token[1]}, headers={"Origin": base}
+            cookie = shown.headers["set-cookie"].partition(";")[0]
+            sent = await browser.post(
+                f"/tickets/{ticket.id}/approve", data={"token": token[1]}, headers={"Origin": base, "Cookie": cookie}
             )
+            assert sent.status_code == 303
+            answer = await browser.get(sent.headers["location"])
         await page.aclose()
     assert answer.status_code == 200
     assert "Accepted by Gunbot" in answer.text
