@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import (
     BaseSettings,
@@ -34,6 +34,7 @@ from gunbot_mcp.arguments import Key
 from gunbot_mcp.domain import MAX_NUMBER, MIN_NUMBER, Capability, Pair
 from gunbot_mcp.errors import ConfigInvalid, ReadOnly, clean
 from gunbot_mcp.exchanges import right_name
+from gunbot_mcp.files import Stamp, stamp_of
 from gunbot_mcp.limits import Limits, Money, Seconds, Section
 from gunbot_mcp.tokens import plain_token, read_token
 
@@ -225,7 +226,7 @@ class _Environment(PydanticBaseSettingsSource):
         return found
 
 
-def _in_one_place(home: Path | None) -> Path | None:
+def in_one_place(home: Path | None) -> Path | None:
     """Refuse a state folder that is another one wherever a program happens to be started."""
     try:
         if home is None or home.expanduser().is_absolute():
@@ -235,12 +236,23 @@ def _in_one_place(home: Path | None) -> Path | None:
     raise ValueError("must be an absolute path, or start with ~/; no variables are put in here")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where settings were read from, so that they can be read again: `stamp` is the file's before it was read."""
+
+    file: Path
+    stamp: Stamp | None
+    flags: Mapping[str, Any] = field(repr=False)
+
+
 class Settings(BaseSettings):
     """Everything that can be configured."""
 
+    _source: Source | None = PrivateAttr(default=None)
+
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    home: Annotated[SkipJsonSchema[Path | None], AfterValidator(_in_one_place)] = None
+    home: Annotated[SkipJsonSchema[Path | None], AfterValidator(in_one_place)] = None
     mode: SkipJsonSchema[ModeValue | None] = None
     instance: Annotated[
         str | None, Field(description="The instance that this server serves; needed where there are several.")
@@ -269,6 +281,17 @@ class Settings(BaseSettings):
         del env_settings, dotenv_settings, file_secret_settings
         toml = TomlConfigSettingsSource(settings_cls, toml_file=_toml_file())
         return (init_settings, _Environment(settings_cls), toml)
+
+    @property
+    def source(self) -> Source | None:
+        """The file that may change while a server runs; None where none is named."""
+        return self._source
+
+    def read_from(self, source: Source) -> "Settings":
+        """Return these settings with their source."""
+        copy = self.model_copy()
+        copy._source = source  # noqa: SLF001 - our own
+        return copy
 
     @property
     def folder(self) -> Path:
@@ -309,50 +332,16 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(secret for secret in found if secret))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whereabouts:
-    """Where the kill switch reaches by the configuration, as far as that can be told; `unknown` says what cannot be.
-
-    `ledger` is the address of a ledger that others may share; empty: none is named.
-    """
-
-    home: Path | None = None
-    ledger: str = field(default="", repr=False)
-    unknown: str | None = None
-
-
-def whereabouts() -> Whereabouts:
-    """Look for the state folder and the ledger whatever else is wrong with the configuration. Never raises."""
-    home: object = os.environ.get("GUNBOT_MCP_HOME", "").strip()
-    file = os.environ.get(CONFIG_VARIABLE, "").strip()
-    found: dict[str, Any] = {}
-    unknown: str | None = None
-    if file:
-        try:
-            found = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-        except (OSError, ValueError, RuntimeError) as exc:  # not TOML is a ValueError
-            unknown = f"the config {clean(file)} cannot be read ({type(exc).__name__})"
-    ledger: object = found.get("ledger")
-    url: object = cast("dict[str, object]", ledger).get("url") if isinstance(ledger, dict) else None
-    shared = url.strip() if isinstance(url, str) else ""
-    home = home or found.get("home")
-    if home is None or home == "":
-        # A config that cannot be read may name another one.
-        folder = None if unknown else Settings.model_construct().folder
-        return Whereabouts(home=folder, ledger=shared, unknown=unknown)
-    try:
-        folder = _in_one_place(Path(str(home)))
-    except ValueError:
-        return Whereabouts(ledger=shared, unknown=f"home {clean(home)!r} is not an absolute path")
-    return Whereabouts(home=None if folder is None else folder.expanduser(), ledger=shared, unknown=unknown)
-
-
 def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
     """Read the configuration; `flags` win over everything else.
 
     Raises:
         ConfigInvalid: names the key that is wrong and what it should be.
     """
+    named = os.environ.get(CONFIG_VARIABLE, "").strip()
+    file = Path(named).expanduser() if named else None
+    # Before it is read: what is changed meanwhile is then read again.
+    stamp = None if file is None else stamp_of(file)
     try:
         settings = Settings(**{key: value for key, value in flags.items() if value is not None})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
@@ -374,7 +363,7 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
     if settings.instance is None and os.environ.get("GUNBOT_URL", "").strip():
         settings = settings.model_copy(update={"instance": "gunbot"})
     _check(settings)
-    return settings
+    return settings if file is None else settings.read_from(Source(file=file, stamp=stamp, flags=flags))
 
 
 def _hint(place: tuple[int | str, ...]) -> str:

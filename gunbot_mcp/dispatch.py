@@ -25,6 +25,7 @@ from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.deadline import answer_within
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.order import Order
@@ -72,7 +73,7 @@ class Surroundings:
     """What the dispatcher needs from its owner.
 
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
-    `later` runs something that may outlive the call.
+    `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class Surroundings:
     inbox_url: Callable[[], Awaitable[str | None]]
     page_url: Callable[[], Awaitable[str | None]]
     later: Callable[[Callable[[], Awaitable[None]]], None]
+    rules: Rules | None = None
 
 
 class Dispatcher:
@@ -89,7 +91,7 @@ class Dispatcher:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._settings = around.settings
-        self._limits = around.settings.served.limits
+        self._rules = around.rules or Rules(around.settings)
         self._matrix = exchanges.CapabilityMatrix(around.settings.capabilities)
         self.tools = inventory()
         # Clients of this process that were asked to show a form and never did; nobody is kept waiting for theirs.
@@ -120,7 +122,7 @@ class Dispatcher:
         return self.tools.listed(self._access(caller))
 
     def _access(self, caller: Caller) -> Access:
-        return Access(mode=self._settings.effective_mode, card=self._card_buttons(caller))
+        return Access(mode=self._rules.last.effective_mode, card=self._card_buttons(caller))
 
     def _context(self, caller: Caller) -> Context:
         return Context(
@@ -134,7 +136,7 @@ class Dispatcher:
 
     def _card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""
-        return caller.shows_card and is_open("card", self._settings, known=caller.known)
+        return caller.shows_card and is_open("card", self._rules.last, known=caller.known)
 
     # Orders
 
@@ -151,7 +153,7 @@ class Dispatcher:
             return await self._answer(ticket, caller, proposal)
         if caller.asks_later and not self._is_blind(caller):
             self._asked[ticket.id] = caller.name
-            form = form_for(ticket, proposal.nonce, self._limits)
+            form = form_for(ticket, proposal.nonce, self._rules.last.served.limits)
             return Question(form=form, state=f"{ticket.id}.{proposal.nonce}")
         return await self._ask_and_wait(desk, proposal, caller)
 
@@ -209,7 +211,7 @@ class Dispatcher:
         if caller.ask is None:
             return
         ticket = proposal.ticket
-        form = form_for(ticket, proposal.nonce, self._limits)
+        form = form_for(ticket, proposal.nonce, self._rules.last.served.limits)
         asked = desk.clock.monotonic()
         async with anyio.create_task_group() as tasks:
 
@@ -251,7 +253,7 @@ class Dispatcher:
         note = ""
         self._asked.pop(ticket_id, None)
         if ticket.state is State.PENDING:
-            form = form_for(ticket, nonce, self._limits)
+            form = form_for(ticket, nonce, self._rules.last.served.limits)
             seconds = (desk.clock.now() - ticket.created_at).total_seconds()
             decision = read_reply(form, reply.action, reply.content, seconds)
             note = await self._decide(desk, ticket, decision, caller)

@@ -46,3 +46,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+Stamp = tuple[int, ...]
+
+
+def stamp_of(file: Path) -> Stamp | None:
+    """Return what changes whenever the file does, without reading it; None where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

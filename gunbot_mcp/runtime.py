@@ -21,6 +21,7 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
 from gunbot_mcp.gunbot.server_clock import elapsed_seconds
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Runtime:
         seams: Seams | None = None,
     ) -> None:
         self.settings = settings
+        self.rules = Rules(settings)
         self._seams = seams or Seams()
         self._later = Later()
         paper = None if settings.served.live else PaperTransport(settings)
@@ -143,6 +145,7 @@ class Runtime:
         self.dispatcher = Dispatcher(
             Surroundings(
                 settings=settings,
+                rules=self.rules,
                 gunbot=self.gunbot,
                 desk=self.desk,
                 inbox_url=self.inbox_url,
@@ -180,6 +183,7 @@ class Runtime:
         self._owner = self._owner or Owner.start(folder)
         desk = Desk(
             settings=settings,
+            rules=self.rules,
             gunbot=self.gunbot,
             ledger=ledger,
             matrix=CapabilityMatrix(settings.capabilities),
@@ -210,7 +214,7 @@ class Runtime:
 
     async def page_url(self) -> str | None:
         """Return the approval page's address, starting it if needed; None where there is none."""
-        if self._make_page is None:
+        if self._make_page is None or not self.rules.last.approval.page:
             return None
         desk = await self.desk()
         async with self._open:

@@ -25,6 +25,8 @@ LAYERS = (
     "endpoints",
     "limits",
     "config",
+    "reload",
+    "whereabouts",
     "schema",
     "render",
     "gunbot",
@@ -101,7 +103,8 @@ def test_the_top_edges_alone_catch_everything() -> None:
         if re.search(r"except Exception\b", file.read_text(encoding="utf-8"))
     }
 
-    assert catching <= {"dispatch.py", "cli/__init__.py"}
+    # From the POST on, no fault may take the place of the ticket in the answer: that order would be placed again.
+    assert catching <= {"dispatch.py", "cli/__init__.py", "guard/sending.py"}
 
 
 START = """

@@ -67,7 +67,7 @@ async def _serve(able: list[Settings], port: int) -> None:
             desk = await runtime.desk()
             gate = PinGate(desk.ledger, folder, desk.clock, live=settings.served.live)
             pages[settings.name] = ApprovalPage(
-                desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound
+                desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound, rules=runtime.rules
             )
             one = settings.served
             served.append(serves(folder, instance=settings.name, live=one.live, url=one.url))

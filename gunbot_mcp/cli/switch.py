@@ -5,12 +5,13 @@ import click
 
 from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
-from gunbot_mcp.config import Settings, Whereabouts, load, whereabouts
+from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard import halt as switch
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.whereabouts import Whereabouts, whereabouts
 
 _LONGEST = 20.0
 """Seconds for a shared ledger to take a halt: a database that hangs must not keep a human from going on."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
-from gunbot_mcp.exchanges import purpose_of
+from gunbot_mcp.exchanges import CapabilityMatrix, purpose_of
 from gunbot_mcp.guard.halt import halted, refusal
 from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.tickets.content import fingerprint
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gunbot_mcp.clock import Clock
     from gunbot_mcp.config import Limits, Mode, Settings
     from gunbot_mcp.domain import Capability, Purpose
-    from gunbot_mcp.exchanges import CapabilityMatrix
     from gunbot_mcp.gunbot.records import Book
     from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.reload import Rules
     from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.ticket import Ticket
 
@@ -89,23 +89,33 @@ class Case:
 class Cases:
     """Gathers the facts of one instance's cases."""
 
-    def __init__(self, *, settings: Settings, matrix: CapabilityMatrix, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, *, settings: Settings, rules: Rules, matrix: CapabilityMatrix, clock: Clock, folder: Path
+    ) -> None:
+        """`rules` are the settings in force; `settings`, those that the server started with, say who it is."""
         self._settings = settings
+        self._rules = rules
         self._instance = settings.served
         self._matrix = matrix
         self._clock = clock
         self._folder = folder
 
     def static(self, order: Order) -> Case:
-        """Return the case with the facts that need neither the market nor the ledger."""
+        """Return the case with the facts that need neither the market nor the ledger.
+
+        Raises:
+            ConfigInvalid: nothing may be sent.
+        """
+        rules = self._rules.require()
+        same = rules.capabilities == self._settings.capabilities
         return Case(
             tool=order.tool,
             intent=order.intent,
             needs=order.endpoint.needs,
-            mode=self._settings.effective_mode,
+            mode=rules.effective_mode,
             live=self._instance.live,
-            limits=self._instance.limits,
-            matrix=self._matrix,
+            limits=rules.served.limits,
+            matrix=self._matrix if same else CapabilityMatrix(rules.capabilities),
             halted=halted(self._folder),
             contract_size=self.contract_size(order),
             instance=self._settings.name,
@@ -113,7 +123,7 @@ class Cases:
 
     def contract_size(self, order: Order) -> Decimal | None:
         """Return how much of the traded asset one contract of an order's pair holds, if the user says so."""
-        return None if order.trade is None else self._instance.contracts.get(order.key)
+        return None if order.trade is None else self._rules.last.served.contracts.get(order.key)
 
     async def full(
         self,
@@ -138,7 +148,7 @@ class Cases:
         asset = intent.pair.partition("-")[0]
         totals = await write.totals(name, asset, midnight(now), exclude=exclude, purpose=purpose_of(intent))
         lock = await write.lock(name, intent.exchange, intent.pair, side_of(intent).value)
-        window = timedelta(seconds=self._instance.limits.duplicate_seconds)
+        window = timedelta(seconds=static.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None
         return replace(
             static,
@@ -156,8 +166,10 @@ class Cases:
         """Refuse while nothing may be sent, whatever it is: a ticket that waits goes on waiting.
 
         Raises:
+            ConfigInvalid: the config was changed in a way that needs a restart, or cannot be read.
             Halted: one of the switches, or a halt that replicas share, holds.
         """
+        self._rules.require()
         reason = halted(self._folder) or await write.halted(self._settings.name)
         if reason is not None:
             raise refusal(reason)

@@ -96,11 +96,16 @@ def check_exchange(case: Case) -> tuple[str, ...]:
 def check_pair(case: Case) -> tuple[str, ...]:
     allowed = case.limits.pairs
     names = (case.intent.pair, f"{case.intent.exchange}/{case.intent.pair}")
-    if allowed and not any(fnmatchcase(name, pattern) for pattern in allowed for name in names):
+    if allowed and not any(_matches(pattern, names) for pattern in allowed):
         raise PairNotAllowed(
             f"{names[1]} is not among the pairs that the user allows", "allowed: " + ", ".join(allowed)
         )
     return ()
+
+
+def _matches(pattern: str, names: tuple[str, ...]) -> bool:
+    """Return whether one of the names matches; `A & B`: one matches A, and one B (what two configs allow)."""
+    return all(any(fnmatchcase(name, part) for name in names) for part in pattern.split(" & "))
 
 
 def check_capability(case: Case) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.guard.usage import Line, lines, usage
 from gunbot_mcp.guard.watching import Watcher
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import CLOCK, Actor
 from gunbot_mcp.tickets.content import hash_nonce
 from gunbot_mcp.tickets.ids import Ids
@@ -79,12 +80,15 @@ class Desk:
         clock: Clock,
         owner: str,
         folder: Path,
+        rules: Rules | None = None,
         ids: Ids | None = None,
         timing: Timing | None = None,
         later: Later | None = None,
         keep: Callable[[Path, str], None] = write_private,
     ) -> None:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
+
+        `rules` are the settings in force (None: `settings`, for ever).
 
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
@@ -95,7 +99,8 @@ class Desk:
         self._clock = clock
         self._folder = folder
         self._timing = timing or Timing()
-        self._cases = Cases(settings=settings, matrix=matrix, clock=clock, folder=folder)
+        rules = rules or Rules(settings)
+        self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder)
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
@@ -124,6 +129,7 @@ class Desk:
         )
         self._proposer = Proposer(
             settings=settings,
+            rules=rules,
             gunbot=gunbot,
             ledger=ledger,
             cases=self._cases,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.reload import Rules
     from gunbot_mcp.tickets.ids import Ids
     from gunbot_mcp.tickets.order import Order
 
@@ -62,6 +63,7 @@ class Proposer:
         self,
         *,
         settings: Settings,
+        rules: Rules,
         gunbot: Gunbot,
         ledger: Ledger,
         cases: Cases,
@@ -70,8 +72,9 @@ class Proposer:
         sender: Sender,
         tidy: Callable[[], Awaitable[None]],
     ) -> None:
-        """`tidy` settles what dead processes left half-way, so that it counts."""
+        """`rules` are the settings in force; `tidy` settles what dead processes left half-way, so that it counts."""
         self._settings = settings
+        self._rules = rules
         self._instance = settings.served
         self._gunbot = gunbot
         self._ledger = ledger
@@ -90,7 +93,7 @@ class Proposer:
         """
         check_static(self._cases.static(order))
         what = "cancels" if order.trade is None else "orders"
-        with self._pace[what].place(self._instance.limits.orders_per_minute, what):
+        with self._pace[what].place(self._rules.last.served.limits.orders_per_minute, what):
             await self._tidy()
             # An order that is sent at once needs its baseline now; one that is approved later gets a fresh one then.
             at_once = send and self._sends_all
@@ -105,7 +108,7 @@ class Proposer:
     @property
     def _sends_all(self) -> bool:
         """Whether nothing waits for an approval here."""
-        return self._settings.effective_mode is Mode.AUTO and not self._instance.live
+        return self._rules.last.effective_mode is Mode.AUTO and not self._instance.live
 
     async def _write_and_send(
         self, order: Order, shown: Survey, client: str, nonce: str, claim: str | None
@@ -122,7 +125,8 @@ class Proposer:
             async with self._ledger.write() as write:
                 made = await write.add(await self._ticket(write, order, shown, client, nonce), Actor("client", client))
                 grant = await self._grant(write, made, shown)
-                if claim is not None:
+                # Meanwhile the mode may have become stricter: then the ticket waits for a human.
+                if claim is not None and grant is AUTO:
                     granted = await self._sender.grant(write, made, AUTO)
                     claimed = await self._sender.claim(write, granted, shown, claim)
         except BaseException as exc:
@@ -136,7 +140,7 @@ class Proposer:
         mark = fingerprint(self._settings.name, self._instance.url, order)
         case = await self._cases.full(write, order, shown.book, pairs=shown.pairs, mark=mark, repeat_of=order.repeat_of)
         verdict = check_all(case)
-        now, ttl = self._clock.now(), self._settings.approval.ttl
+        now, ttl = self._clock.now(), self._rules.last.approval.ttl
         worst = verdict.notional
         intent = order.intent
         seen = placed = lost = None
@@ -144,7 +148,7 @@ class Proposer:
             seen = cancels.find(intent, shown.open_orders)
             placed = await self._placed(write, intent)
             lost = protection.lost(intent, seen, placed)
-        costs = Costs.of(self._instance.limits)
+        costs = Costs.of(self._rules.last.served.limits)
         return Ticket(
             id=self._ids.ticket(),
             instance=self._settings.name,
@@ -182,9 +186,9 @@ class Proposer:
             return AUTO
         intent = ticket.order.intent
         if isinstance(intent, Cancel):
-            smart = self._instance.cancel == "smart" and await self._sender.doubt(write, intent, shown) is None
+            smart = self._rules.last.served.cancel == "smart" and await self._sender.doubt(write, intent, shown) is None
             return SMART_CANCEL if smart else None
-        if self._settings.effective_mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
+        if self._rules.last.effective_mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
             return None
         now = self._clock.now()
         for mandate in await write.mandates(self._settings.name, active_at=now):

@@ -20,6 +20,7 @@ import anyio
 
 from gunbot_mcp.domain import Cancel
 from gunbot_mcp.errors import (
+    ConfigInvalid,
     GatewayError,
     GunbotMcpError,
     Halted,
@@ -124,7 +125,8 @@ class Sender:
         """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
 
         Raises:
-            TicketClosed: it is already decided. Halted: it goes on waiting. LedgerUnavailable: nothing was sent.
+            TicketClosed: it is already decided. Halted, ConfigInvalid: it goes on waiting.
+            LedgerUnavailable: nothing was sent.
         """
         claim = self._ids.claim()
         shown: Survey | BaseException
@@ -137,7 +139,7 @@ class Sender:
         try:
             async with self._ledger.write() as write:
                 claimed = await self._decide(write, ticket, by, shown, claim)
-        except (TicketClosed, Halted):
+        except (TicketClosed, Halted, ConfigInvalid):
             raise
         except BaseException as exc:
             await self.take_back(replace(ticket, baseline={"claim": claim}), exc)

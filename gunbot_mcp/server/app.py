@@ -61,7 +61,7 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
     async def call_tool(
         ctx: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
-        may_ask = is_open("form", settings, known=known)
+        may_ask = is_open("form", runtime.rules.last, known=known)
         caller = _caller(ctx, params, known=known, may_ask=may_ask)
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
         if isinstance(answer, Answer) and _is_no_tool(answer) and ctx.protocol_version >= _FIRST_STATELESS:
@@ -172,4 +172,4 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)
-    return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate)
+    return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate, rules=runtime.rules)

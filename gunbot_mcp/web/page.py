@@ -35,6 +35,7 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import PAGE, Actor
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
 from gunbot_mcp.web import gate, view_model
@@ -90,8 +91,13 @@ class ApprovalPage:
         pin_gate: Gate,
         patience: float = PATIENCE,
         port: Callable[[], int | None] | None = None,
+        rules: Rules | None = None,
     ) -> None:
-        """`port` is where somebody else serves `app`; None: this object does, once it is started."""
+        """`port` is where somebody else serves `app`; None: this object does, once it is started.
+
+        `rules` are the settings in force (None: `settings`, for ever).
+        """
+        self._rules = rules or Rules(settings)
         self._desk = desk
         self._settings = settings
         self._folder = folder
@@ -257,6 +263,8 @@ class ApprovalPage:
             )
         if ticket.live and not has_pin(self._folder):
             return ConfigInvalid("approving live orders here needs a PIN, and none is set", "gunbot-mcp pin")
+        if not self._rules.last.approval.page:
+            return ConfigInvalid("the config has switched this page off", f"gunbot-mcp approve {ticket.id}")
         if (reason := halted(self._folder)) is not None:
             return Halted(f"trading is halted: {reason}", "gunbot-mcp resume")
         return None

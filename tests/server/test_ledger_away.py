@@ -3,29 +3,27 @@
 `ledger_unavailable` says that nothing was sent. A caller who hears it without an id would buy again.
 """
 
+import re
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
-import anyio.lowlevel
+import httpx2
 import pytest
 from mcp import Client, types
-from support.calls import BUY
+from support.calls import APPROVING, BOTH_ERAS, BUY, Era
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.port import Link
 from gunbot_mcp.runtime import PaperTransport, Runtime, Seams, state_folder
-from gunbot_mcp.server.app import build_server
+from gunbot_mcp.server.app import approval_page, build_server
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
-
-if TYPE_CHECKING:
-    import httpx2
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +57,7 @@ class Fatal(PaperTransport):
         self.then = then
         self.orders = 0
 
-    async def handle_async_request(self, request: "httpx2.Request") -> "httpx2.Response":
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         answer = await super().handle_async_request(request)
         if request.url.path.startswith("/api/v1/trade/"):
             self.orders += 1
@@ -71,7 +69,7 @@ class House:
     """A paper instance whose ledger dies when an order arrives."""
 
     def __init__(self, mode: str = "approve", wait: float = 5, database: Database | None = None) -> None:
-        settings = load(mode=mode, instances={"paper": {"market": "manual"}}, approval={"wait": wait, "page": False})
+        settings = load(mode=mode, instances={"paper": {"market": "manual"}}, approval={"wait": wait, "page_port": 0})
         self.database = database or Mortal(f"sqlite:///{state_folder(settings)}/ledger.sqlite3", 5)
         self.transport = Fatal(settings, self.die)
         timing = Timing(record_attempts=2, record_pause=0.001, look_pause=0.001)
@@ -100,11 +98,6 @@ def told(result: types.CallToolResult) -> tuple[bool, Any, bool]:
     return bool(result.is_error), found.get("status"), ticket_id in text
 
 
-async def approve(*_: Any) -> types.ElicitResult:  # noqa: ANN401 - the SDK's
-    await anyio.lowlevel.checkpoint()
-    return types.ElicitResult(action="accept", content={"decision": "approve"})
-
-
 async def test_an_order_that_a_rule_sent_is_told_with_its_id() -> None:
     house = House(mode="auto")
     async with house.runtime, Client(build_server(house.runtime)) as client:
@@ -112,18 +105,18 @@ async def test_an_order_that_a_rule_sent_is_told_with_its_id() -> None:
         assert (house.transport.orders, len(house.kept)) == (1, 1)
 
 
-@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
-async def test_an_order_that_a_human_approved_in_the_form_is_told_with_its_id(era: Any) -> None:  # noqa: ANN401 - the SDK's
+@BOTH_ERAS
+async def test_an_order_that_a_human_approved_in_the_form_is_told_with_its_id(era: Era) -> None:
     house = House()
-    async with house.runtime, Client(build_server(house.runtime), mode=era, elicitation_callback=approve) as client:
+    async with house.runtime, Client(build_server(house.runtime), mode=era, elicitation_callback=APPROVING) as client:
         assert told(await client.call_tool("buy_limit", BUY)) == (False, "accepted", True)
         assert (house.transport.orders, len(house.kept)) == (1, 1)
 
 
 async def test_an_order_that_was_approved_elsewhere_while_the_call_waited_is_told_with_its_id() -> None:
     house = House()
+    answers: list[types.CallToolResult] = []
     async with house.runtime, Client(build_server(house.runtime)) as client, anyio.create_task_group() as tasks:
-        answers: list[types.CallToolResult] = []
 
         async def call() -> None:
             answers.append(await client.call_tool("buy_limit", BUY))
@@ -141,8 +134,8 @@ async def test_an_order_that_was_approved_elsewhere_while_the_call_waited_is_tol
 async def test_where_nobody_can_say_whether_a_waiting_order_was_approved_meanwhile_it_is_unknown_with_its_id() -> None:
     """Another process may have approved and sent it; this one only sees that the ledger is away."""
     house = House(wait=0.5)
+    answers: list[types.CallToolResult] = []
     async with house.runtime, Client(build_server(house.runtime)) as client, anyio.create_task_group() as tasks:
-        answers: list[types.CallToolResult] = []
 
         async def call() -> None:
             answers.append(await client.call_tool("buy_limit", BUY))
@@ -154,6 +147,31 @@ async def test_where_nobody_can_say_whether_a_waiting_order_was_approved_meanwhi
         house.die()
     assert [told(answer) for answer in answers] == [(False, "unknown", True)]
     assert "never send it again" in str(answers[0].content).lower()
+
+
+async def test_an_order_that_was_approved_on_the_page_is_shown_there_with_its_id() -> None:
+    house = House(wait=0)
+    async with house.runtime, Client(build_server(house.runtime)) as client:
+        assert told(await client.call_tool("buy_limit", BUY)) == (False, "awaiting_approval", True)
+        desk = await house.runtime.desk()
+        (ticket,) = await desk.list()
+        page = approval_page(house.runtime, desk)
+        base = await page.ensure_started()
+        async with httpx2.AsyncClient(base_url=base, trust_env=False) as browser:
+            shown = await browser.get(f"/tickets/{ticket.id}")
+            token = re.search(r'name="token" value="([0-9a-f]{64})"', shown.text)
+            assert token is not None
+            cookie = shown.headers["set-cookie"].partition(";")[0]
+            sent = await browser.post(
+                f"/tickets/{ticket.id}/approve", data={"token": token[1]}, headers={"Origin": base, "Cookie": cookie}
+            )
+            assert sent.status_code == 303
+            answer = await browser.get(sent.headers["location"])
+        await page.aclose()
+    assert answer.status_code == 200
+    assert "Accepted by Gunbot" in answer.text
+    assert ticket.id in str(answer.url)
+    assert (house.transport.orders, len(house.kept)) == (1, 1)
 
 
 async def test_before_an_order_left_a_ledger_that_is_away_says_so_and_nothing_was_sent() -> None:
@@ -189,7 +207,7 @@ async def test_a_database_server_that_stops_after_the_order_left(own_cluster: An
     house.transport.then = own_cluster.stop
     async with (
         house.runtime,
-        Client(build_server(house.runtime), mode="legacy", elicitation_callback=approve) as client,
+        Client(build_server(house.runtime), mode="legacy", elicitation_callback=APPROVING) as client,
     ):
         assert told(await client.call_tool("buy_limit", BUY)) == (False, "accepted", True)
         assert (house.transport.orders, len(house.kept)) == (1, 1)
