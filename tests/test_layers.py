@@ -24,6 +24,7 @@ LAYERS = (
     "arguments",
     "endpoints",
     "limits",
+    "instance",
     "config",
     "reload",
     "whereabouts",

@@ -11,7 +11,6 @@ from decimal import Decimal
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 
-from gunbot_mcp.config import require_trading
 from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, grouped, legs_of, side_of
 from gunbot_mcp.errors import (
     DuplicateOrder,
@@ -28,6 +27,7 @@ from gunbot_mcp.guard.case import Case
 from gunbot_mcp.guard.halt import refusal
 from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
+from gunbot_mcp.instance import require_trading
 from gunbot_mcp.tickets.notional import Notional, named_prices
 
 

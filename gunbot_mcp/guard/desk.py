@@ -100,6 +100,7 @@ class Desk:
         self._folder = folder
         self._timing = timing or Timing()
         rules = rules or Rules(settings)
+        self._rules = rules
         self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder)
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
@@ -259,7 +260,7 @@ class Desk:
             LedgerUnavailable: what is used cannot be counted.
         """
         used = await usage(self._ledger, self._settings.name, self._clock.now())
-        return list(lines(self._instance.limits, self._instance.contracts, used))
+        return list(lines(self._rules.last.served.limits, self._rules.last.served.contracts, used))
 
     # Looking
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.config import Mode, require_trading
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import GunbotMcpError, UnknownTool, clean
+from gunbot_mcp.instance import Mode, require_trading
 from gunbot_mcp.render import Answer
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.view import TICKET_OUTPUT
