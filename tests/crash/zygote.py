@@ -70,7 +70,7 @@ class Steps:
 
 
 def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = None) -> Seams:
-    """Return the parts of a runtime that announce every step. Once `disk_fills` (a path) was requested, no file grows."""
+    """Return the parts of a runtime that announce every step. After a request for `disk_fills` no file grows."""
     if step is None:
         return Seams()
 
