@@ -73,8 +73,8 @@ def market(name: str, *says: Look, **more: Any) -> Row:  # noqa: ANN401 - any fi
 
 
 def cancel(name: str, *says: Look, **more: Any) -> Row:  # noqa: ANN401 - any field
-    facts: dict[str, Any] = {"before": show(resting(), OPEN5), **more}
-    return Row(name, says, tool="cancel_order", sent=CANCEL, **facts)
+    fields: dict[str, Any] = {"before": show(resting(), OPEN5), **more}
+    return Row(name, says, tool="cancel_order", sent=CANCEL, **fields)
 
 
 BOUGHT: dict[str, Any] = {"rate": 50000.51}
