@@ -29,7 +29,7 @@ class Habits:
     `linked`: records carry the order's own id. `merged`: one record per order, which grows. `remaining`: an open
     order's amount is what is left of it. `tagged`: a stop says that it is one. `hidden`: a stop is not shown before
     it triggers. `stop_price`: a stop's rate is its trigger, not its limit. `ahead`: Gunbot's clock minus ours.
-    `drops`: how likely an order that Gunbot said success to never comes to exist.
+    `drops`: how likely an order that Gunbot said success to never comes to exist. `slow`: most of the network's delay.
     """
 
     cycle: float
@@ -45,6 +45,7 @@ class Habits:
     quiet: bool
     lingers: float
     drops: float
+    slow: float
     ids: str
     restarts: tuple[tuple[float, float], ...]
 
@@ -56,7 +57,7 @@ class Habits:
             cycle=cycle,
             ahead=chance.choice((0.0, 0.0, chance.uniform(-3, 3), chance.uniform(-120, 120))),
             lag=chance.choice((0.0, 1.0)) * cycle,
-            linked=chance.random() < 0.85,
+            linked=chance.random() < 0.9,
             merged=chance.random() < 0.3,
             remaining=chance.random() < 0.15,
             tagged=chance.random() < 0.15,
@@ -66,6 +67,7 @@ class Habits:
             quiet=chance.random() < 0.05,
             lingers=chance.choice((0.0, 0.2)),
             drops=chance.choice((0.0, 0.0, 0.1)),
+            slow=chance.choice((0.05, 0.05, 0.3, 2.0)),
             ids=chance.choice(("whole", "digits", "uuid")),
             restarts=((down, down + cycle * chance.uniform(0.5, 3)),) if chance.random() < 0.1 else (),
         )
@@ -172,7 +174,8 @@ class FakeGunbot(Exchange):
 
     def _take(self, post: Post) -> None:
         post.seen = True
-        now = self.now() if self._delivery is None else self._delivery
+        # From Gunbot to the exchange it takes a moment, too.
+        now = (self.now() if self._delivery is None else self._delivery) + self.chance.uniform(0.03, 0.3)
         data: dict[str, Any] = json.loads(post.body, parse_float=Decimal, parse_int=Decimal)["data"]
         self.story.append(f"{now:8.1f} Gunbot takes {post.tool} of {post.ticket}")
         if post.tool == "cancel_order":

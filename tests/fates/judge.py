@@ -334,6 +334,8 @@ class Judge:
             orders["apart: sent while Gunbot did not show what was there"] += 1
         elif not self._was_shown(ticket, own):
             orders["apart: never shown whole"] += 1
+        elif not self.gunbot.habits.linked and not self._one_record(own, listed=listed):
+            orders["apart: each fill under an id of its own"] += 1
         elif self._grid(ticket):
             orders["apart: on a bot's own amount"] += 1
             orders["apart: on a bot's own amount, matched"] += found
@@ -348,7 +350,11 @@ class Judge:
         listings = {answer.as_of for answer in answers if all(one.id in (answer.listed or ()) for one in own)}
         last = max((answer.as_of for answer in answers if answer.what == "history"), default=-NEVER)
         filled = any(order.done <= last for order in own)
-        return (len(listings) > 1 and not ticket.tool.endswith("market")) or filled
+        return (bool(listings) and not ticket.tool.endswith("market")) or filled
+
+    def _one_record(self, own: list[TrueOrder], *, listed: bool) -> bool:
+        """Return whether what was shown of it bears one id: it was listed, or one record holds all of it."""
+        return listed or self.gunbot.habits.merged or all(len(order.fills) == 1 for order in own)
 
     def _grid(self, ticket: Ticket) -> bool:
         order = ticket.order.trade

@@ -46,15 +46,16 @@ class Schedule:
         chance = self.chance = random.Random(self.seed)
         random.seed(self.seed)
         self.clock = SimulatedClock(asyncio.get_running_loop().time)
+        habits = Habits.drawn(chance)
         self.gunbot = FakeGunbot(
             chance=chance,
             now=self.clock.monotonic,
-            sleep=asyncio.sleep,
+            sleep=lambda seconds: asyncio.sleep(seconds * habits.slow / 2),
             ticket=current_ticket.get,
             trade_fault=chance.choice((0.0, 0.2, 0.6)),
             read_fault=chance.choice((0.0, 0.0, 0.1, 0.3)),
             market=draws.market(chance),
-            habits=Habits.drawn(chance),
+            habits=habits,
         )
         limits = Limits(max_order=_PLENTY, max_day=_PLENTY, duplicate_seconds=0, orders_per_minute=1000)
         self.name = f"s{self.seed}"
