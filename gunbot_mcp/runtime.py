@@ -20,6 +20,7 @@ from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
+from gunbot_mcp.gunbot.server_clock import elapsed_seconds
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Later:
 class Runtime:
     """Use as an async context manager. The guard, its ledger and the paper gateway open when they are first needed.
 
-    `page` makes the approval page of a server that lives long enough to show one. `seams` replace real parts.
+    `page` makes the approval page of a server that lives long enough to show one; with `follows`, such a server also
+    looks in the background at what becomes of orders. `seams` replace real parts.
     """
 
     def __init__(
@@ -128,13 +130,16 @@ class Runtime:
         settings: Settings,
         *,
         page: Callable[[Runtime, Desk], Page] | None = None,
+        follows: bool = False,
         seams: Seams | None = None,
     ) -> None:
         self.settings = settings
         self._seams = seams or Seams()
         self._later = Later()
         paper = None if settings.served.live else PaperTransport(settings)
-        self.gunbot = Gunbot(settings.served, transport=self._seams.transport or paper, backoff=self._seams.backoff)
+        elapsed = elapsed_seconds if self._seams.clock is None else self._seams.clock.monotonic
+        transport = self._seams.transport or paper
+        self.gunbot = Gunbot(settings.served, transport=transport, backoff=self._seams.backoff, elapsed=elapsed)
         self.dispatcher = Dispatcher(
             Surroundings(
                 settings=settings,
@@ -144,6 +149,7 @@ class Runtime:
                 later=self._later.start,
             )
         )
+        self._follows = follows
         self._make_page = page if settings.approval.page else None
         self._page: Page | None = None
         self._open = anyio.Lock()
@@ -189,6 +195,8 @@ class Runtime:
         with anyio.move_on_after(LOOK_SECONDS):
             for ticket in await desk.list(states={State.UNKNOWN}):
                 await desk.get(ticket.id, look=True)
+        if self._follows:
+            self._later.start(desk.watch)
         return desk
 
     async def page_url(self) -> str | None:

@@ -7,9 +7,9 @@ import click
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
-from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
-from gunbot_mcp.tickets.outcome import candidate_line
+from gunbot_mcp.tickets.outcome import candidate_line, seen_line
 from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 
@@ -30,6 +30,8 @@ def tickets(everything: bool, limit: int, instance: str | None) -> None:
     for ticket in found:
         left = f", {seconds_left(ticket, now)} s left" if ticket.state is State.PENDING else ""
         click.echo(f"{ticket.id}  {ticket.state.value}{left}  {kind_of(ticket)}  {ticket.summary}")
+        if ticket.observed is not None:
+            click.echo(f"    {seen_line(ticket.observed)}")
 
 
 async def _list(desk: Desk, states: frozenset[State] | None, limit: int) -> tuple[list[Ticket], datetime]:
@@ -77,14 +79,14 @@ def reject(ticket_id: str, instance: str | None) -> int:
 @click.option("--order-id", help="The order's id at the exchange, with --placed.")
 @_instance
 def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance: str | None) -> int:
-    """Settle ticket ID of unknown fate: look for its order, or say what you found."""
+    """Settle ticket ID: look for its order, or say what you found; your word counts more than what was found."""
     settings = load(instance=instance)
     if placed is None:
         ticket, candidates = with_desk(settings, lambda desk: _look(desk, ticket_id))
         click.echo(ticket_answer(ticket).text)
         for order in candidates:
             click.echo(candidate_line(order))
-        if ticket.state is State.UNKNOWN:
+        if can_be_settled(ticket):
             click.echo("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
         return 0 if ticket.state is not State.UNKNOWN else 1
     require_terminal("settling a ticket by your word")
@@ -95,13 +97,14 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
 
 async def _look(desk: Desk, ticket_id: str) -> tuple[Ticket, list[Observation]]:
     ticket = await desk.get(ticket_id, look=True)
-    return ticket, await desk.candidates(ticket) if ticket.state is State.UNKNOWN else []
+    sure = ticket.observed is not None and ticket.observed.sure
+    return ticket, await desk.candidates(ticket) if can_be_settled(ticket) and not sure else []
 
 
 async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bool, order_id: str | None) -> Ticket:
     ticket = await desk.get(ticket_id)
-    if ticket.state is not State.UNKNOWN:
-        raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, not unknown", "there is nothing to resolve")
+    if not can_be_settled(ticket):
+        raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, and settled", "there is nothing to resolve")
     await _show(ticket, desk)
     await ask_pin(settings, desk, actor=TERMINAL, ticket=ticket.id)
     return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)

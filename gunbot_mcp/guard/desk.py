@@ -20,12 +20,13 @@ from gunbot_mcp.errors import TicketClosed, TicketNotFound, clean
 from gunbot_mcp.files import write_private
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
-from gunbot_mcp.guard.following import Follower, unsettled
+from gunbot_mcp.guard.following import Follower, unfinished, was_found
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
 from gunbot_mcp.guard.sending import Sender, closed
 from gunbot_mcp.guard.timing import Timing
+from gunbot_mcp.guard.watching import Watcher
 from gunbot_mcp.tickets.channels import CLOCK, Actor
 from gunbot_mcp.tickets.content import hash_nonce
 from gunbot_mcp.tickets.ids import Ids
@@ -51,6 +52,15 @@ if TYPE_CHECKING:
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.tickets.order import Order
+
+
+def can_be_settled(ticket: Ticket) -> bool:
+    """Return whether a human's word about the order can still change something: it is asked for at once, and once."""
+    if ticket.state is State.UNKNOWN:
+        return True
+    by_word = ticket.reason is not None and ticket.reason.code is ReasonCode.HUMAN_PLACED
+    named = ticket.observed is not None and ticket.observed.certainty is Certainty.HUMAN
+    return ticket.state is State.ACCEPTED and not by_word and not named
 
 
 class Desk:
@@ -86,8 +96,16 @@ class Desk:
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
-        self._follower = Follower(ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing)
+        self._follower = Follower(settings=settings, ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing)
         ids = ids or Ids()
+        self._watcher = Watcher(
+            instance=settings.name,
+            owner=owner,
+            ledger=ledger,
+            follower=self._follower,
+            clock=clock,
+            timing=self._timing,
+        )
         self._sender = Sender(
             settings=settings,
             gunbot=gunbot,
@@ -166,34 +184,36 @@ class Desk:
         return await self._close(ticket_id, State.WITHDRAWN, by=by, code=ReasonCode.WITHDRAWN)
 
     async def resolve(self, ticket_id: str, *, placed: bool, order_id: str | None, by: Actor) -> Ticket:
-        """Settle an `unknown` ticket by a human's word: the order exists, or it never did.
+        """Settle a ticket by a human's word: the order exists (`order_id`), or it never did.
+
+        That overrules what was found by its looks, too. Gunbot's own "success" stays `accepted`: then only the
+        observation changes. It frees nothing of today's limits.
 
         Raises:
-            TicketClosed: its fate is not unknown.
+            TicketClosed: its fate is known, or a human has settled it already.
         """
         ticket = await self.get(ticket_id)
-        observed = None
-        if placed and order_id:
-            observed = Observation(
-                order_ids=(order_id,),
-                where="human",
-                state=None,
-                certainty=Certainty.HUMAN,
-                seen_at=self._clock.now(),
-            )
+        word = Observation(
+            order_ids=(order_id,) if placed and order_id else (),
+            where="human",
+            state=None if placed else "gone",
+            certainty=Certainty.HUMAN,
+            seen_at=self._clock.now(),
+        )
+        reason = Reason(ReasonCode.HUMAN_PLACED if placed else ReasonCode.HUMAN_NOT_PLACED)
+        named = word if placed and order_id else None
         async with self._ledger.write() as write:
-            moved = await write.move(
-                ticket.id,
-                State.UNKNOWN,
-                State.ACCEPTED if placed else State.VOID,
-                actor=by,
-                reason=Reason(ReasonCode.HUMAN_PLACED if placed else ReasonCode.HUMAN_NOT_PLACED),
-                observed=observed,
-            )
+            now = await write.get(ticket.id) or ticket
+            moved = None
+            if now.state is State.UNKNOWN or (was_found(now) and not placed):
+                to = State.ACCEPTED if placed else State.VOID
+                moved = await write.move(ticket.id, now.state, to, actor=by, reason=reason, observed=named)
+            elif can_be_settled(now) and (named is not None or not placed):
+                # Gunbot's word stays the reason where it gave one.
+                because = reason if was_found(now) else None
+                moved = await write.observe(ticket.id, named if placed else word, by, reason=because)
         if moved is None:
-            raise TicketClosed(
-                f"ticket {ticket_id} is {ticket.state.value}, not unknown", "there is nothing to resolve"
-            )
+            raise TicketClosed(f"ticket {ticket_id} is {now.state.value}, and settled", "there is nothing to resolve")
         self._tell(ticket_id)
         return moved
 
@@ -226,7 +246,7 @@ class Desk:
     # Looking
 
     async def get(self, ticket_id: str, *, look: bool = False) -> Ticket:
-        """Return the ticket as it is now; with `look`, first try to learn the fate of an unknown one.
+        """Return the ticket as it is now; with `look`, first look at what became of its order.
 
         Raises:
             TicketNotFound: there is none, or it belongs to another instance.
@@ -246,9 +266,13 @@ class Desk:
         if look and ticket.state in IN_FLIGHT:
             await self.recover()
             ticket = await self._ledger.get(ticket_id) or ticket
-        if look and unsettled(ticket):
+        if look and unfinished(ticket):
             ticket = await self._follower.look(ticket)
         return ticket
+
+    async def watch(self) -> None:
+        """Follow this instance's orders to their end in the background, until cancelled."""
+        await self._watcher.run()
 
     async def market(self, ticket: Ticket) -> market.BookView:
         """Return the book as it is now beside the ticket; never raises if there is no market."""

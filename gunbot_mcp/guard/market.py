@@ -1,10 +1,11 @@
 """What the guard reads from Gunbot: book, open orders and fills; and how far an order lies from the book."""
 
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -12,13 +13,17 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, legs_of, side_of
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
-from gunbot_mcp.guard.matching import Baseline
+from gunbot_mcp.guard.cancels import find as cancels_what
+from gunbot_mcp.guard.evidence import Baseline, digits_of, identity
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.notional import named_prices
 from gunbot_mcp.tickets.ticket import Ticket
+
+if TYPE_CHECKING:
+    from gunbot_mcp.gunbot.memory import PairMemory
 
 PATIENCE = 3.0
 HISTORY_PAGE = 50
@@ -145,21 +150,9 @@ async def book_of(gunbot: Gunbot, intent: Intent, *, paper: bool = False) -> Boo
     return None if book.crossed else book
 
 
-async def open_orders_of(gunbot: Gunbot, intent: Intent) -> list[OpenOrder]:
-    """Return the pair's open orders that can be seen: none where Gunbot does not know the pair.
-
-    Raises:
-        GatewayError: Gunbot cannot be reached, does not answer, or does not accept the token.
-    """
-    try:
-        return await gunbot.open_orders(intent.exchange, intent.pair) or []
-    except (GatewayRejected, GatewayInvalidResponse):
-        return []
-
-
-async def recent_fills(gunbot: Gunbot, intent: Intent) -> list[Record]:
+async def recent_fills(gunbot: Gunbot, exchange: str, pair: str) -> list[Record]:
     """Return the newest stored orders of the pair."""
-    args = _PAGE.args(key=f"{intent.exchange}/{intent.pair}", page=0, page_size=HISTORY_PAGE)
+    args = _PAGE.args(key=f"{exchange}/{pair}", page=0, page_size=HISTORY_PAGE)
     return record_list(await gunbot.read(_PAGE, args))
 
 
@@ -173,9 +166,17 @@ class Survey:
 
 
 async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: bool = True) -> Survey:
-    """Ask for all of it at once. Not `whole`: only what the checks need, the book, or for a cancel the open orders.
+    """Ask for all of it in one round. Not `whole`: only what the checks need, the book, and for a cancel the orders.
 
     What a baseline needs and cannot be read is None in it: the order can still be sent, but may be harder to find.
+
+    An order that fills while the round is under way may stand in neither answer: it was not yet in the history when
+    that was read, and no longer open when the memory was. It can still not be taken for the one that is sent next.
+    Gunbot's clock is read in the same round, and `t0` is an upper bound of that clock *after the last answer came*:
+    such a fill happened before, so its record, however late the history shows it, carries a time before `t0`, and
+    nothing that is dated before `t0` is ever ours (rules 8 and 9). Where the clock cannot be read there is no `t0`, and
+    fills are candidates at most. What rested before and still rests afterwards stands among the open ids, or is shown
+    only after them; against that, which no order of reads could tell, stands rule 16.
 
     Raises:
         GatewayRejected: on paper only, where a pair without a book does not exist.
@@ -186,37 +187,43 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
     found: dict[str, Any] = {}
     failed: dict[str, GatewayError] = {}
 
-    async def ask(name: str, question: Awaitable[object]) -> None:
+    async def ask(name: str, question: Callable[[], Awaitable[object]]) -> None:
         try:
-            found[name] = await question
+            found[name] = await question()
         except GatewayError as exc:
             failed[name] = exc
 
     await gunbot.log_in()
-    questions: list[Callable[[], Coroutine[Any, Any, None]]] = []
-    if not cancels:
-        questions.append(lambda: ask("book", book_of(gunbot, intent, paper=paper)))
-
-    async def open_then_filled() -> None:
-        # The history only after the open orders: an order that fills between the two stands in both, where the other
-        # way round it would stand in neither, and be taken for a new one later.
-        await ask("open", gunbot.open_orders(intent.exchange, intent.pair))
-        if not cancels:
-            await ask("fills", recent_fills(gunbot, intent))
-
+    questions: dict[str, Callable[[], Awaitable[object]]] = {
+        "book": lambda: book_of(gunbot, intent, paper=paper and not cancels)
+    }
     if cancels or whole:
-        questions.append(open_then_filled)
-    await at_once(*questions)
+        questions["memory"] = lambda: gunbot.memory(intent.exchange, intent.pair)
+    if whole:
+        questions["clock"] = gunbot.clock.read
+    if whole and not cancels:
+        questions["fills"] = lambda: recent_fills(gunbot, intent.exchange, intent.pair)
+    await at_once(*(functools.partial(ask, name, question) for name, question in questions.items()))
+    t0 = gunbot.clock.latest()
     _raise_if_needed(failed, cancels=cancels, whole=whole)
-    orders: list[OpenOrder] | None = found.get("open")
+    memory: PairMemory | None = found.get("memory")
+    orders = None if memory is None else memory.orders
     fills: list[Record] | None = found.get("fills")
+    book: Book | None = found.get("book")
+    target = cancels_what(intent, orders or ()) if isinstance(intent, Cancel) else None
     return Survey(
-        book=found.get("book"),
-        open_orders=tuple(orders or ()),
+        book=book,
+        open_orders=orders or (),
         baseline=Baseline(
             open_ids=None if orders is None else frozenset(order.id for order in orders),
-            filled_ids=None if fills is None else frozenset(clean(record.get("id", ""), 64) for record in fills),
+            filled_ids=None if fills is None else frozenset(identity(record.get("id")) for record in fills),
             at_millis=at_millis,
+            t0=t0 if whole else None,
+            bid=None if book is None else book.bid,
+            ask=None if book is None else book.ask,
+            digits=digits_of(book, orders or (), fills or ()),
+            memory=None if memory is None else memory.mark,
+            target=None if target is None else target.amount,
         ),
     )
 
@@ -247,9 +254,9 @@ def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _raise_if_needed(failed: Mapping[str, GatewayError], *, cancels: bool, whole: bool) -> None:
-    if "book" in failed:
+    if "book" in failed and not cancels:
         raise failed["book"]
     # A cancel is judged by the orders that are seen; if Gunbot does not know the pair, none are.
-    seen = failed.get("open")
+    seen = failed.get("memory")
     if cancels and not whole and seen is not None and not isinstance(seen, GatewayRejected | GatewayInvalidResponse):
         raise seen

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gunbot_mcp.guard.market import Survey
     from gunbot_mcp.guard.sending import Sender
     from gunbot_mcp.gunbot.client import Gunbot
-    from gunbot_mcp.gunbot.records import OpenOrder
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.ledger.transaction import Transaction
     from gunbot_mcp.tickets.ids import Ids
@@ -119,8 +118,7 @@ class Proposer:
         try:
             async with self._ledger.write() as write:
                 made = await write.add(await self._ticket(write, order, shown, client, nonce), Actor("client", client))
-                seen = cancels.find(order.intent, shown.open_orders) if isinstance(order.intent, Cancel) else None
-                grant = await self._grant(write, made, seen)
+                grant = await self._grant(write, made, shown)
                 if claim is not None:
                     granted = await self._sender.grant(write, made, AUTO)
                     claimed = await self._sender.claim(write, granted, shown, claim)
@@ -162,13 +160,13 @@ class Proposer:
             nonce_hash=hash_nonce(nonce),
         )
 
-    async def _grant(self, write: Transaction, ticket: Ticket, seen: OpenOrder | None) -> Actor | None:
+    async def _grant(self, write: Transaction, ticket: Ticket, shown: Survey) -> Actor | None:
         """Return the human's standing rule that covers this ticket, if there is one."""
         if self._sends_all:
             return AUTO
         intent = ticket.order.intent
         if isinstance(intent, Cancel):
-            smart = self._instance.cancel == "smart" and await self._is_entry(write, intent, seen)
+            smart = self._instance.cancel == "smart" and await self._sender.doubt(write, intent, shown) is None
             return SMART_CANCEL if smart else None
         if self._settings.effective_mode is not Mode.AUTO or ticket.notional is None or ticket.asset is None:
             return None
@@ -184,12 +182,6 @@ class Proposer:
             ):
                 return Actor("mandate", mandate.id)
         return None
-
-    async def _is_entry(self, write: Transaction, intent: Cancel, seen: OpenOrder | None) -> bool:
-        if seen is None or not cancels.is_entry(intent, seen):
-            return False
-        since = self._clock.now() - cancels.REMEMBERED
-        return not cancels.was_more(seen, await write.sent_on(self._settings.name, intent.exchange, intent.pair, since))
 
 
 class Pace:

@@ -15,12 +15,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
+
+from gunbot_mcp.domain import Cancel
 from gunbot_mcp.errors import GatewayError, GunbotMcpError, LedgerUnavailable, LimitExceeded, Refused, TicketClosed
 from gunbot_mcp.guard import market, outbox
+from gunbot_mcp.guard.cancels import doubt, find
 from gunbot_mcp.guard.checks import check_all
-from gunbot_mcp.guard.following import unsettled
+from gunbot_mcp.guard.following import made_for, unsettled
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.tickets.channels import SENDER, Actor
+from gunbot_mcp.tickets.channels import SENDER, SMART_CANCEL, Actor
 from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.ticket import State, Ticket
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
     from gunbot_mcp.clock import Clock
     from gunbot_mcp.config import Settings
+    from gunbot_mcp.guard.cancels import Doubt
     from gunbot_mcp.guard.case import Cases
     from gunbot_mcp.guard.following import Follower
     from gunbot_mcp.guard.market import Survey
@@ -45,6 +50,9 @@ if TYPE_CHECKING:
 
 CLAIM_HOLDS = timedelta(seconds=15)
 """How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
+
+
+_MOST_WAIT = 0.25
 
 
 class Sender:
@@ -107,6 +115,8 @@ class Sender:
     ) -> Ticket:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
+        if by == SMART_CANCEL:
+            await self._check_cancel(write, ticket, shown)
         approved = await self.grant(write, ticket, by)
         if isinstance(shown, BaseException):
             return await _refuse(write, approved, shown)
@@ -120,6 +130,28 @@ class Sender:
         if refusal is not None:
             return await _refuse(write, approved, refusal)
         return await self.claim(write, approved, shown, claim)
+
+    async def doubt(self, write: Transaction, intent: Cancel, shown: Survey) -> Doubt | None:
+        """Return why a human has to decide about a cancel, by what the ledger and the market say now."""
+        placed = await write.placed_as(self._settings.name, intent.exchange, intent.pair, intent.order_id)
+        ours = [ticket for ticket in placed if not ticket.cancels and made_for(ticket, self._settings)]
+        # Of an order with an owner elsewhere nobody here can tell what it is.
+        owners = ours if len(ours) == len([one for one in placed if not one.cancels]) else []
+        return doubt(intent, find(intent, shown.open_orders), owners, shown.book)
+
+    async def _check_cancel(self, write: Transaction, ticket: Ticket, shown: Survey | BaseException) -> None:
+        """Look at an order once more before its cancel goes without a human: it may have changed since the ticket.
+
+        Raises:
+            TicketClosed: the rule no longer covers it; a human can still decide.
+        """
+        intent = ticket.order.intent
+        if isinstance(shown, BaseException) or not isinstance(intent, Cancel):
+            covered = False
+        else:
+            covered = await self.doubt(write, intent, shown) is None
+        if not covered:
+            raise TicketClosed("the rule for cancels does not cover it any more", "a human can still approve it")
 
     async def grant(self, write: Transaction, ticket: Ticket, by: Actor) -> Ticket:
         """Record an approval; under a mandate, its cost is first taken from the mandate.
@@ -179,6 +211,7 @@ class Sender:
     async def send(self, claimed: Ticket) -> Ticket:
         """Send a ticket that this process has claimed: one POST, recorded, then one look for the order."""
         try:
+            await self._let_the_clock_pass(claimed)
             result = self._too_late(claimed) or await outbox.post_once(self._gunbot, claimed.order)
         except BaseException as exc:
             await self._outbox.record(claimed, outbox.cut_off(exc))
@@ -190,6 +223,15 @@ class Sender:
         if self._later is not None and unsettled(done):
             self._later(lambda: self._follower.follow(done))
         return done
+
+    async def _let_the_clock_pass(self, claimed: Ticket) -> None:
+        """Wait until Gunbot's clock has passed the baseline's `t0`, an upper bound, so that a fill of ours is after it.
+
+        That is as long as Gunbot took to tell its time, less what the claim took: milliseconds, and never for long.
+        """
+        t0 = (claimed.baseline or {}).get("t0")
+        if isinstance(t0, int) and not claimed.cancels:
+            await anyio.sleep(min(_MOST_WAIT, self._gunbot.clock.seconds_until(t0)))
 
     def _too_late(self, ticket: Ticket) -> Result | None:
         """Return why a claimed order must not be sent any more, or None if it may be.

@@ -38,6 +38,8 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.gunbot import records
 from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.memory import PairMemory, pair_memory
+from gunbot_mcp.gunbot.server_clock import ServerClock, elapsed_seconds
 from gunbot_mcp.gunbot.wire import json_text, query_text
 
 logger = logging.getLogger(__name__)
@@ -84,8 +86,9 @@ class Gunbot:
         backoff: float = BACKOFF_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_body: int = MAX_BODY,
+        elapsed: Callable[[], float] = elapsed_seconds,
     ) -> None:
-        """`transport` replaces the network (the embedded paper gateway; tests).
+        """`transport` replaces the network (the embedded paper gateway; tests); `elapsed` counts how old a reading is.
 
         A GET that is tried again waits about twice `backoff` seconds first, then four times; `sleep` does the waiting.
         """
@@ -102,6 +105,7 @@ class Gunbot:
         self._backoff = backoff
         self._sleep = sleep
         self._max_body = max_body
+        self.clock = ServerClock(self.server_time, elapsed)
         self._verify = True if transport is not None else _tls(instance)
 
     @functools.cached_property
@@ -176,12 +180,22 @@ class Gunbot:
         return records.balances(await self._call("POST", "/balances", body={}))
 
     async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
-        """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold the pair.
+        """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold them.
 
         None means unknown: the pair is not active, or Gunbot has just started.
         """
-        answer = _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
-        return records.open_orders(answer, f"{exchange}/{pair}")
+        return records.open_orders(await self._pair_memory(exchange, pair), f"{exchange}/{pair}")
+
+    async def memory(self, exchange: str, pair: str) -> PairMemory:
+        """Return a pair's open orders with a mark of its whole memory, which tells whether it moved between two looks.
+
+        Raises:
+            GatewayError: Gunbot cannot be asked, or its open orders cannot be read.
+        """
+        return pair_memory(await self._pair_memory(exchange, pair), f"{exchange}/{pair}")
+
+    async def _pair_memory(self, exchange: str, pair: str) -> dict[str, Any]:
+        return _object(await self._call("POST", "/coremem/single", body={"exchange": exchange, "pair": pair}))
 
     async def all_open_orders(self) -> list[records.OpenOrder]:
         """Return the resting orders of every active pair."""

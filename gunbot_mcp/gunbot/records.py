@@ -209,17 +209,22 @@ def balances(body: object) -> list[Balance]:
 
 
 def open_orders(body: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
-    """Return `memory[key].openOrders` of a core-memory answer; None where the answer does not hold the pair at all.
+    """Return `memory[key].openOrders` of a core-memory answer; None where it is absent or null: not populated yet.
 
     Then its lack of open orders says nothing.
 
     Raises:
         GatewayInvalidResponse: `openOrders` is there but is not a list of objects.
     """
+    pair = memory_of(body, key)
+    return _orders_of(pair, key) if pair else None
+
+
+def memory_of(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a pair's own memory, whole; empty where the answer does not hold it."""
     memory = _members(body.get("memory", body))
     # A flat answer is the pair's own memory only if it says so: any other object is not.
-    pair = _members(memory.get(key, memory if "openOrders" in memory else None))
-    return _orders_of(pair, key) if pair else None
+    return _members(memory.get(key, memory if "openOrders" in memory else None))
 
 
 def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
@@ -232,18 +237,18 @@ def all_open_orders(body: Mapping[str, Any]) -> list[OpenOrder]:
     pairs = {key: _members(pair) for key, pair in memory.items() if "/" in key}
     if not pairs and not isinstance(body.get("memory"), dict):
         raise GatewayInvalidResponse("Gunbot's answer has no core memory", "check that the url is Gunbot's")
-    return [order for key, pair in pairs.items() for order in _orders_of(pair, key)]
+    return [order for key, pair in pairs.items() for order in _orders_of(pair, key) or ()]
 
 
 def _members(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder]:
-    found = memory.get("openOrders")
-    if found is None:
-        return []
-    items: object = list(_members(found).values()) if isinstance(found, dict) else found  # pyright: ignore[reportUnknownArgumentType] - any JSON value
+def _orders_of(memory: Mapping[str, Any], key: str) -> list[OpenOrder] | None:
+    items = memory.get("openOrders")
+    if items is None:
+        # The vendor's own files stop until it is an array: until then it says nothing, not even "none".
+        return None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast("list[Any]", items)):
         raise GatewayInvalidResponse(
             "Gunbot's open orders are not a list", "this version of Gunbot answers differently"

@@ -16,6 +16,7 @@ from gunbot_mcp.ledger.reads import (
     IN_FLIGHT_NOW,
     PIN_EVENTS,
     TICKET,
+    UNFINISHED,
     Totals,
     events_of,
     mandates_of,
@@ -122,6 +123,11 @@ class Ledger:
     async def get(self, ticket_id: str) -> Ticket | None:
         found = await self._read(TICKET, id=ticket_id)
         return ticket_of(found[0]) if found else None
+
+    async def unfinished(self, instance: str, since: datetime) -> _Tickets:
+        """Return the instance's tickets sent since then of which more may become known, oldest first."""
+        found = await self._read(UNFINISHED, instance=instance, since=instant_text(since))
+        return [ticket_of(row) for row in sorted(found, key=lambda row: (row["sent_at"], row["id"]))]
 
     async def in_flight(self, instance: str) -> bool:
         """Return whether any of the instance's tickets is approved or being sent."""

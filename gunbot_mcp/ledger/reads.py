@@ -3,12 +3,13 @@
 Each question has one shape, so that it is compiled once; its values come as parameters.
 """
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
@@ -19,7 +20,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    join,
     literal_column,
+    not_,
+    or_,
     select,
 )
 
@@ -28,7 +32,7 @@ from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, r
 from gunbot_mcp.ledger.tables import events, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, State, Ticket
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, ReasonCode, State, Ticket
 
 Query = Select[Any]
 
@@ -45,11 +49,39 @@ IN_FLIGHT_NOW = (
     .limit(1)
 )
 # States are filtered afterwards: an index over states would read through everything that was ever accepted.
-SENT_SINCE = select(tickets.c.id, tickets.c.state, tickets.c.notional, tickets.c.asset).where(
+SENT_SINCE = select(tickets.c.id, tickets.c.state, tickets.c.notional, tickets.c.asset, tickets.c.reason).where(
     _instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel"
 )
 SENT_ON = select(tickets).where(_instance, *_of_pair, tickets.c.sent_at >= _since)
 UNSEEN = SENT_ON.where(tickets.c.observed.is_(None))
+UNSURE = SENT_ON.where(tickets.c.observed.like('%"certainty":"candidate"%'))
+UNFINISHED = select(tickets).where(
+    _instance,
+    tickets.c.sent_at >= _since,
+    tickets.c.state.in_([State.UNKNOWN.value, State.ACCEPTED.value]),
+    or_(
+        tickets.c.observed.is_(None),
+        tickets.c.observed.like('%"certainty":"candidate"%'),
+        not_(or_(tickets.c.observed.like('%"state":"filled"%'), tickets.c.observed.like('%"state":"gone"%'))),
+    ),
+)
+"""What may still become something else, by the canonical text of its observation."""
+PLACED_AS = (
+    select(tickets)
+    .select_from(join(sightings, tickets, sightings.c.ticket == tickets.c.id))
+    .where(
+        sightings.c.instance == bindparam("instance"),
+        sightings.c.exchange == bindparam("exchange"),
+        sightings.c.pair == bindparam("pair"),
+        sightings.c.order_id == bindparam("order_id"),
+    )
+)
+LOOKS = (
+    select(events)
+    .where(events.c.ticket == bindparam("id"), events.c.kind.in_(["looked", "observed", "accepted", "unknown"]))
+    .order_by(events.c.seq.desc())
+)
+"""The steps of a ticket that may carry what its looks have to remember."""
 TAKEN = select(sightings.c.order_id).where(
     sightings.c.instance == bindparam("instance"),
     sightings.c.exchange == bindparam("exchange"),
@@ -137,9 +169,12 @@ class Reads(ABC):
         return await self._ticket(TICKET, id=ticket_id)
 
     async def totals(self, instance: str, asset: str, since: datetime, *, exclude: str | None = None) -> Totals:
-        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count."""
+        """Return what was sent, or perhaps sent, since then, without the ticket `exclude`; cancels do not count.
+
+        An order that a human says never arrived still counts: a word must not buy more.
+        """
         found = await self._run(SENT_SINCE, {"instance": instance, "since": instant_text(since)})
-        sent = [row for row in found.all() if row.state in SPENT and row.id != exclude]
+        sent = [row for row in found.all() if _counts(row.state, row.reason) and row.id != exclude]
         amounts = (money_of(row.notional) for row in sent if row.asset == asset and row.notional is not None)
         return Totals(sum(amounts, Decimal(0)), len(sent))
 
@@ -171,10 +206,29 @@ class Reads(ABC):
         asked = {**_place(ticket), "order_ids": sorted(order_ids), "but": ticket.id}
         return frozenset((await self._run(TAKEN, asked)).scalars())
 
-    async def unseen(self, ticket: Ticket, since: datetime) -> list[Ticket]:
-        """Return the other tickets of the ticket's pair and side, sent since then, whose orders nobody has seen yet."""
-        found = await self._rows(UNSEEN, **_place(ticket), since=instant_text(since))
+    async def rivals(self, ticket: Ticket, since: datetime, unsure_since: datetime) -> list[Ticket]:
+        """Return the other tickets of the ticket's pair and side whose orders nobody has found for certain yet.
+
+        Sent since `since` where nothing at all was seen, since `unsure_since` where there are candidates.
+        """
+        found = [
+            *await self._rows(UNSEEN, **_place(ticket), since=instant_text(since)),
+            *await self._rows(UNSURE, **_place(ticket), since=instant_text(unsure_since)),
+        ]
         return _oldest_first(row for row in found if row["side"] == ticket.side and row["id"] != ticket.id)
+
+    async def placed_as(self, instance: str, exchange: str, pair: str, order_id: str) -> list[Ticket]:
+        """Return the tickets to which an order was found to belong: one, if it was placed from here."""
+        asked = {"instance": instance, "exchange": exchange, "pair": pair, "order_id": order_id}
+        return [ticket_of(row) for row in await self._rows(PLACED_AS, **asked)]
+
+    async def last_trail(self, ticket_id: str) -> Mapping[str, Any] | None:
+        """Return what the looks of a ticket have to remember, from the newest event that carries it."""
+        for row in await self._rows(LOOKS, id=ticket_id):
+            found = event_of(row, self.first).detail.get("trail")
+            if isinstance(found, dict):
+                return cast("dict[str, Any]", found)
+        return None
 
     async def in_state(self, states: Collection[State], instance: str | None = None) -> list[Ticket]:
         """Return the tickets in these states, oldest first."""
@@ -207,6 +261,12 @@ class Reads(ABC):
     async def _ticket(self, statement: Executable, **parameters: object) -> Ticket | None:
         found = await self._rows(statement, **parameters)
         return ticket_of(found[0]) if found else None
+
+
+def _counts(state: str, reason: str | None) -> bool:
+    if state == State.VOID:
+        return reason is not None and json.loads(reason).get("code") == ReasonCode.HUMAN_NOT_PLACED
+    return state in SPENT
 
 
 def _place(ticket: Ticket) -> dict[str, Any]:

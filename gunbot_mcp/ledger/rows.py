@@ -191,8 +191,9 @@ def _value(name: str, stored: str | None) -> Any:  # noqa: ANN401 - any member o
 
 def sightings_of(row: Row) -> list[dict[str, Any]]:
     """Return a row of `sightings` for each order that was found to belong to the row's ticket."""
-    observed = row.get("observed")
-    names = () if observed is None else json.loads(observed)["order_ids"]
+    observed = None if row.get("observed") is None else json.loads(row["observed"])
+    # What is only a candidate belongs to nobody yet.
+    names = () if observed is None or observed.get("certainty") == "candidate" else observed["order_ids"]
     place = {"instance": row["instance"], "exchange": row["exchange"], "pair": row["pair"], "ticket": row["id"]}
     return [{**place, "order_id": name} for name in dict.fromkeys(map(storable, names))]
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Unpack, cast
 
-from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, update
+from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, select, update
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
@@ -32,12 +33,12 @@ from gunbot_mcp.ledger.rows import (
     ticket_of,
     ticket_row,
 )
-from gunbot_mcp.ledger.tables import events, head, mandates, sightings, tickets
+from gunbot_mcp.ledger.tables import events, head, leases, mandates, sightings, tickets
 from gunbot_mcp.tickets import content, mandate
 from gunbot_mcp.tickets.channels import Actor
-from gunbot_mcp.tickets.content import canonical, money_text
+from gunbot_mcp.tickets.content import canonical, instant_text, money_text
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.ticket import TRANSITIONS, Observation, State, Ticket
+from gunbot_mcp.tickets.ticket import CLOSED, TRANSITIONS, Observation, Reason, State, Ticket
 
 RESERVED = frozenset(
     {"created", "imported", "observed", "mandate_created", "mandate_imported", "mandate_spent", "mandate_revoked"}
@@ -57,6 +58,11 @@ _SET_MANDATE = update(mandates).where(mandates.c.id == bindparam("the_id"))
 _SET_HEAD = update(head).where(head.c.id == 1)
 _FORGET_SIGHTINGS = delete(sightings).where(sightings.c.ticket == bindparam("ticket"))
 _ADD_SIGHTING = insert(sightings)
+_LEASE = select(leases).where(leases.c.name == bindparam("name"), leases.c.instance == bindparam("instance"))
+_ADD_LEASE = insert(leases)
+_SET_LEASE = update(leases).where(
+    leases.c.name == bindparam("the_name"), leases.c.instance == bindparam("the_instance")
+)
 
 
 class Transaction(Reads):
@@ -135,14 +141,30 @@ class Transaction(Reads):
             raise ValueError(f"no ticket moves from {', '.join(sorted(wrong)) or 'nowhere'} to {to}")
         if to is State.SENDING and not (changes.get("owner") and changes.get("sent_at")):
             raise ValueError("sending needs its owner and its time")
-        if to not in TRANSITIONS:
+        if to in CLOSED:
             changes.setdefault("closed_at", self._clock.now())
+        elif State.ACCEPTED in allowed:
+            changes.setdefault("closed_at", None)
         return await self._change(ticket_id, allowed, to, actor=actor, detail=detail, changes=changes)
 
-    async def observe(self, ticket_id: str, observed: Observation, actor: Actor) -> Ticket | None:
-        """Record what an accepted order looks like at the exchange; None where the ticket is not accepted."""
+    async def observe(
+        self,
+        ticket_id: str,
+        observed: Observation | None,
+        actor: Actor,
+        *,
+        reason: Reason | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> Ticket | None:
+        """Record what a sent order looks like at the exchange, and with `reason` by whose word.
+
+        None where the ticket is neither accepted nor unknown.
+        """
         changes: Changes = {"observed": observed}
-        return await self._change(ticket_id, {State.ACCEPTED}, None, actor=actor, detail=None, changes=changes)
+        if reason is not None:
+            changes["reason"] = reason
+        states = {State.ACCEPTED, State.UNKNOWN}
+        return await self._change(ticket_id, states, None, actor=actor, detail=detail, changes=changes)
 
     async def _change(
         self,
@@ -168,7 +190,7 @@ class Transaction(Reads):
                 found = await self._rows(_MOVE, the_id=ticket_id, before=state.value, **values)
                 if found:
                     after = ticket_of(found[0])
-                    if changes.get("observed") is not None:
+                    if "observed" in changes:
                         await self._sighted(found[0])
                     moved = {} if to is None else {"from": state.value}
                     facts = canonical({**(detail or {}), **moved, "set": shown})
@@ -233,6 +255,25 @@ class Transaction(Reads):
             await self._run(_SET_MANDATE, {"the_id": changed.id, **values})
             facts = canonical({**detail, "mandate": changed.id, "set": values})
             await self._append(kind, actor, facts, ticket=None, instance=changed.instance)
+
+    # Leases
+
+    async def lease(self, name: str, instance: str, owner: str, lasts: timedelta) -> bool:
+        """Take or renew the lease on some work of an instance; False: another owner has it.
+
+        One that ends further in the future than it may last was made by a clock that was set back since: it is over.
+        """
+        now = self._clock.now()
+        until = instant_text(now + lasts)
+        found = await self._rows(_LEASE, name=name, instance=instance)
+        if not found:
+            await self._run(_ADD_LEASE, {"name": name, "instance": instance, "owner": owner, "until": until})
+            return True
+        if found[0]["owner"] != owner and instant_text(now) < found[0]["until"] <= until:
+            return False
+        values = {"the_name": name, "the_instance": instance, "owner": owner, "until": until}
+        await self._run(_SET_LEASE, values)
+        return True
 
     # Events
 

@@ -36,7 +36,7 @@ def parse_address(address: str) -> tuple[str, int]:
 
 async def serve_http(settings: Settings, host: str, port: int, *, announce: Callable[[str], None]) -> None:
     """Serve at `http://HOST:PORT/mcp` until SIGINT or SIGTERM; foreign Host and Origin headers are refused."""
-    async with Runtime(settings, page=approval_page) as runtime:
+    async with Runtime(settings, page=approval_page, follows=True) as runtime:
         app = build_server(runtime, known=False).streamable_http_app(
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,

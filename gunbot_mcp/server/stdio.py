@@ -26,7 +26,7 @@ async def serve_stdio(settings: Settings) -> int | None:
     Either way an order that is on its way is waited for, and its outcome recorded. A second signal does not wait.
     """
     caught: list[int] = []
-    async with Runtime(settings, page=approval_page) as runtime, anyio.create_task_group() as tasks:
+    async with Runtime(settings, page=approval_page, follows=True) as runtime, anyio.create_task_group() as tasks:
         server = build_server(runtime)
         with _protocol_input() as (source, stop), _protocol_output() as output:
             tasks.start_soon(_end_on_signal, stop, caught)

@@ -5,12 +5,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gunbot_mcp.domain import Cancel, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.channels import Speaker
-from gunbot_mcp.tickets.ticket import IN_FLIGHT, Observation, Reason, ReasonCode, State, Ticket
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, Certainty, Observation, Reason, ReasonCode, State, Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ def news_of(ticket: Ticket) -> str:
         return (
             f"{reason or 'It is being sent.'} Never send it again: get_ticket looks for it, "
             f"list_open_orders and list_orders_page show what exists, a human can run gunbot-mcp resolve {ticket.id}."
+            f"{'' if ticket.observed is None else f' {_seen_by_model(ticket)}'}"
         )
     again = {State.EXPIRED: " Ask whether to propose it again.", State.VOID: " Ask before you propose it again."}
     return f"{reason or _sentence(ticket.state.value)}{again.get(ticket.state, '')}"
@@ -63,7 +65,78 @@ def reason_text(ticket: Ticket) -> str | None:
 
 def candidate_line(seen: Observation) -> str:
     """Return one order that could be a ticket's, for the human who settles it."""
-    return f"It could be order {_first_id(seen)}{_at_price(seen)}, seen in the {WHERE[seen.where]}."
+    return f"It could be {_orders(seen, ' with ')}{_at_price(seen)}, seen in the {WHERE[seen.where]}{_as_of(seen)}."
+
+
+def seen_line(seen: Observation) -> str:
+    """Return what is known of an order at the exchange, how surely, and as of when."""
+    if not seen.sure:
+        several = len(seen.order_ids) > 1
+        which = f"It could be {_orders(seen, ' or ')}{_at_price(seen)}, seen in the {WHERE[seen.where]}{_as_of(seen)}"
+        return f"{which}: {'which of them' if several else 'whether it is'}, only a human can say."
+    word = " by a human's word" if seen.certainty is Certainty.HUMAN else ""
+    if not seen.order_ids:
+        return "There is no such order, by a human's word."
+    order = f"{_capital(_orders(seen, ' and '))}{_at_price(seen)}"
+    if seen.where == "human":
+        return f"{order}, by a human's word."
+    if seen.seen_at is None:
+        # Version 0.1 did not note when it looked, and what it saw may be long ago.
+        return (
+            f"{order}, seen in the {WHERE[seen.where]}."
+            if seen.where != "not_open"
+            else f"{order}, {WHERE['not_open']}."
+        )
+    order = f"{order},{word}," if word else order
+    return f"{order} {_state_words(seen)}{_as_of(seen)}."
+
+
+def _state_words(seen: Observation) -> str:
+    part = "" if seen.filled is None else f"{plain_text(seen.filled)} of it filled{_average(seen)}"
+    match seen.state:
+        case "filled":
+            amount = "" if seen.filled is None else f", {plain_text(seen.filled)}{_average(seen)}"
+            return f"filled{amount}{_last_fill(seen)}"
+        case "gone":
+            return f"is gone; {part}, the rest did not fill" if part else "is gone and did not fill"
+        case "partly_filled" if seen.where == "not_open":
+            return f"is no longer open{_since(seen)}; {part}, more was not seen up to now"
+        case "partly_filled":
+            return f"is partly filled: {part}"
+        case "open":
+            return "is open"
+        case _:
+            return (
+                f"is no longer open{_since(seen)}; no fill was seen up to now"
+                if seen.where == "not_open"
+                else "was seen"
+            )
+
+
+def _average(seen: Observation) -> str:
+    return "" if seen.average is None else f" at {plain_text(seen.average)} on average"
+
+
+def _last_fill(seen: Observation) -> str:
+    return "" if seen.filled_at is None else f", last at {_clock(seen.filled_at)}"
+
+
+def _since(seen: Observation) -> str:
+    return "" if seen.since is None else f" since {_clock(seen.since)}"
+
+
+def _as_of(seen: Observation) -> str:
+    return "" if seen.seen_at is None else f", as of {_clock(seen.seen_at)}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def _orders(seen: Observation, between: str) -> str:
+    # Ids are Gunbot's words, not ours.
+    names = [clean(name, 80) for name in seen.order_ids]
+    return f"order {between.join(names)}" if len(names) < 2 else f"orders {between.join(names)}"  # noqa: PLR2004 - plural
 
 
 # Reasons
@@ -98,6 +171,8 @@ def _declined_reason(ticket: Ticket, _: Reason) -> str:
 _REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
     ReasonCode.TAKEN: lambda _t, _r: "Gunbot took the order",
     ReasonCode.FOUND: lambda t, _r: f"found in the {WHERE[t.observed.where]}" if t.observed else "found",
+    ReasonCode.CONTESTED: lambda _t, _r: "a second order fits as well: it is not clear which of them is this one",
+    ReasonCode.FILLED_FIRST: lambda _t, _r: "the order filled before the cancel",
     ReasonCode.CANCEL_SEEN: lambda _t, _r: "the order is gone and did not fill",
     ReasonCode.HUMAN_PLACED: lambda _t, _r: "a human found the order",
     ReasonCode.HUMAN_NOT_PLACED: lambda _t, _r: "a human found that the order never arrived",
@@ -130,15 +205,19 @@ def _under_way(ticket: Ticket) -> Outcome:
 
 
 def _accepted(ticket: Ticket) -> Outcome:
-    lines = (_said(ticket), "Accepted is not filled: the order was handed over.", _seen(ticket.observed))
-    return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
+    seen = ticket.observed
+    lines = (_said(ticket), _HANDED_OVER, _seen(seen))
+    if seen is None or not seen.sure or seen.state not in {"filled", "gone"}:
+        return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
+    if seen.state == "filled":
+        return Outcome(tone="good", title="Accepted by Gunbot, and filled", lines=(_said(ticket), _seen(seen)))
+    return Outcome(tone="calm", title="Accepted by Gunbot, and gone", lines=(_said(ticket), _seen(seen)))
 
 
 def _seen(seen: Observation | None) -> str:
     if seen is None:
         return "It was not seen among the open orders or fills yet; look again in a moment."
-    order = f"Order {_first_id(seen)}{_at_price(seen)}"
-    return f"{order}, by a human's word." if seen.where == "human" else f"{order}, seen in the {WHERE[seen.where]}."
+    return seen_line(seen)
 
 
 def _rejected(ticket: Ticket) -> Outcome:
@@ -153,6 +232,7 @@ def _unknown(ticket: Ticket) -> Outcome:
             _why(ticket),
             "Do not place it again: look in Gunbot or at the exchange; looking again here asks Gunbot, too.",
             "Until it is settled, this pair and side are locked.",
+            *(() if ticket.observed is None else (seen_line(ticket.observed),)),
             "When you know whether the order exists, say so in a terminal:",
         ),
         command=f"gunbot-mcp resolve {ticket.id}",
@@ -173,16 +253,36 @@ def _cancel_under_way(ticket: Ticket) -> Outcome:
 
 
 def _cancel_accepted(ticket: Ticket) -> Outcome:
-    order, where = _target(ticket), None if ticket.observed is None else ticket.observed.where
-    if where == "not_open":
-        return Outcome(tone="good", title=f"Cancelled: {order} is {WHERE[where]}", lines=(_said(ticket),))
-    if where == "human":
-        return Outcome(tone="good", title=f"Cancelled: {order} is gone, by a human's word", lines=(_said(ticket),))
-    still = f"Handed over is not cancelled: {order} was not seen to be gone yet; look again in a moment."
-    return Outcome(tone="good", title="Cancel handed over", lines=(_said(ticket), still))
+    order, seen = _target(ticket), ticket.observed
+    if seen is None:
+        still = f"Handed over is not cancelled: {order} was not seen to be gone yet; look again in a moment."
+        return Outcome(tone="good", title="Cancel handed over", lines=(_said(ticket), still))
+    lines = (_said(ticket), *(() if seen.where == "human" else (seen_line(seen),)))
+    tone, title = _cancel_title(order, seen)
+    return Outcome(tone=tone, title=title, lines=lines)
+
+
+def _cancel_title(order: str, seen: Observation) -> tuple[str, str]:
+    match (seen.where, seen.state):
+        case ("human", _):
+            return "good", f"Cancelled: {order} is gone, by a human's word"
+        case (_, "gone"):
+            return "good", f"Cancelled: {order} is {WHERE['not_open']}"
+        case ("not_open", _):
+            return "good", f"Cancel handed over: {order} is {WHERE['not_open']}"
+        case ("open_orders", _):
+            return "unsure", f"Still open: the cancel of {order} was not seen to work"
+        case (_, "filled"):
+            return "bad", f"Not cancelled: {order} filled before the cancel"
+        case _:
+            return "unsure", f"Cancel handed over: a part of {order} filled"
 
 
 def _not_cancelled(ticket: Ticket) -> Outcome:
+    seen = ticket.observed
+    if seen is not None and seen.state == "filled":
+        title = f"Not cancelled: {_target(ticket)} filled before the cancel"
+        return Outcome(tone="bad", title=title, lines=(_why(ticket), seen_line(seen)))
     lines = (_why(ticket), "Look among the open orders before you rely on it either way.")
     return Outcome(tone="bad", title=f"Not cancelled: {_target(ticket)} may still be open", lines=lines)
 
@@ -195,6 +295,7 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
         lines=(
             _why(ticket),
             "Look in Gunbot or at the exchange whether it is gone; looking again here asks Gunbot, too.",
+            *(() if ticket.observed is None else (seen_line(ticket.observed),)),
             "When you know it, say so in a terminal:",
         ),
         command=f"gunbot-mcp resolve {ticket.id}",
@@ -242,18 +343,13 @@ def _why(ticket: Ticket) -> str:
 
 def _seen_by_model(ticket: Ticket) -> str:
     seen = ticket.observed
-    if ticket.cancels:
-        if seen is None:
-            return "It is not known yet whether the order is gone."
-        return f"Order {_first_id(seen)} is {WHERE[seen.where]}."
     if seen is None:
+        if ticket.cancels:
+            return "It is not known yet whether the order is gone."
         return "It was not seen among the open orders or fills yet."
-    return f"Order id {_first_id(seen)}{_at_price(seen)}, seen in the {WHERE[seen.where]}."
-
-
-def _first_id(seen: Observation) -> str:
-    # Ids are Gunbot's words, not ours.
-    return clean(seen.order_ids[0] if seen.order_ids else "", 80)
+    if ticket.cancels and seen.where == "open_orders":
+        return f"{seen_line(seen)} The cancel was not seen to work."
+    return seen_line(seen)
 
 
 def _at_price(seen: Observation) -> str:
@@ -269,6 +365,7 @@ def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
+_HANDED_OVER = "Accepted is not filled: the order was handed over."
 _NO_ANSWER = "There is no answer yet that can be trusted."
 
 _ORDER_WORDS: Mapping[State, Callable[[Ticket], Outcome]] = {

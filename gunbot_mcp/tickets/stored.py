@@ -1,6 +1,7 @@
 """What became of a ticket, as a store keeps it: facts as JSON, and back. Pure; the words are made in `outcome.py`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from gunbot_mcp.tickets.channels import Actor
@@ -46,6 +47,9 @@ def observation_facts(seen: Observation) -> dict[str, Any]:
         "order_type": seen.order_type,
         "filled": money_text(seen.filled),
         "average": money_text(seen.average),
+        "amount": money_text(seen.amount),
+        "filled_at": None if seen.filled_at is None else instant_text(seen.filled_at),
+        "since": None if seen.since is None else instant_text(seen.since),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -56,15 +60,22 @@ def observation_of(found: Mapping[str, Any]) -> Observation:
     Raises:
         ValueError, KeyError, TypeError: they are damaged.
     """
-    seen_at = found.get("seen_at")
+
+    def instant(name: str) -> datetime | None:
+        text = found.get(name)
+        return None if text is None else instant_of(text)
+
     return Observation(
         order_ids=tuple(found["order_ids"]),
         where=found["where"],
         state=found.get("state"),
         certainty=Certainty(found["certainty"]),
-        seen_at=None if seen_at is None else instant_of(seen_at),
+        seen_at=instant("seen_at"),
         price=money_of(found.get("price")),
         order_type=found.get("order_type"),
         filled=money_of(found.get("filled")),
         average=money_of(found.get("average")),
+        amount=money_of(found.get("amount")),
+        filled_at=instant("filled_at"),
+        since=instant("since"),
     )

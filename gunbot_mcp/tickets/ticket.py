@@ -1,7 +1,7 @@
 """The ticket: one order that somebody proposed, and what became of it.
 
     pending ──▶ approved ──▶ sending ──▶ accepted | rejected | unknown ──▶ accepted | void
-       │            └──────────┴──────▶ void
+       │            └──────────┴──────▶ void             (accepted ──▶ unknown | void: if it was only found)
        └──▶ declined | expired | withdrawn | void
 
 A ticket's content never changes; its state moves only along `TRANSITIONS`, by one atomic statement in the ledger.
@@ -41,6 +41,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.APPROVED: frozenset({State.SENDING, State.VOID}),
     State.SENDING: frozenset({State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.VOID}),
     State.UNKNOWN: frozenset({State.ACCEPTED, State.REJECTED, State.VOID}),
+    # Only where it was found by its looks, not by Gunbot's word: a second order that fits, or a human, takes it back.
+    State.ACCEPTED: frozenset({State.UNKNOWN, State.VOID}),
 }
 
 OPEN = frozenset({State.PENDING, State.APPROVED, State.SENDING})
@@ -48,6 +50,8 @@ OPEN = frozenset({State.PENDING, State.APPROVED, State.SENDING})
 IN_FLIGHT = frozenset({State.APPROVED, State.SENDING})
 SPENT = frozenset({State.SENDING, State.ACCEPTED, State.UNKNOWN})
 """States whose notional counts against the day: sent, or perhaps sent."""
+CLOSED = frozenset(set(State) - OPEN - {State.UNKNOWN})
+"""States in which nothing is waited for any more."""
 
 
 class ReasonCode(StrEnum):
@@ -55,6 +59,8 @@ class ReasonCode(StrEnum):
 
     TAKEN = "taken"  # Gunbot said success
     FOUND = "found"  # an unknown order was seen; the observation says where
+    CONTESTED = "contested"  # a second order fits as well as the one that was found
+    FILLED_FIRST = "filled_first"  # a cancel: the order filled before it
     CANCEL_SEEN = "cancel_seen"  # a cancel of unknown fate: the order is gone and did not fill
     HUMAN_PLACED = "human_placed"  # a human found the order
     HUMAN_NOT_PLACED = "human_not_placed"  # a human found that the order never arrived
@@ -95,8 +101,10 @@ Where = Literal["open_orders", "history", "not_open", "human"]
 class Observation:
     """What was seen of an order at the exchange. `order_ids`: one, or one for each leg, exactly as Gunbot writes them.
 
-    `state`: what the order was then. `price`, `filled` and `average` in the pair's own units; None where not seen.
-    `seen_at` is None where version 0.1, which did not note it, looked.
+    Of a candidate they are all that could be the order's. `state`: what the order was then, as of `seen_at` (None where
+    version 0.1, which did not note it, looked); None where only `where` can be said. `since`: when it was first missed
+    among the open orders. `price`, `amount` (what Gunbot shows as the order's), `filled` and `average` are in the
+    pair's own units; `filled_at` is Gunbot's time of the last fill. None where not seen.
     """
 
     order_ids: tuple[str, ...]
@@ -108,6 +116,19 @@ class Observation:
     order_type: str | None = None
     filled: Decimal | None = None
     average: Decimal | None = None
+    amount: Decimal | None = None
+    filled_at: datetime | None = None
+    since: datetime | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether the ids are the order's, by a match or a human's word."""
+        return self.certainty is not Certainty.CANDIDATE
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can become of the order."""
+        return self.sure and self.state in {"filled", "gone"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

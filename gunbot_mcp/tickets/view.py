@@ -8,7 +8,7 @@ from typing import Any
 from gunbot_mcp.domain import Close, money, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import Answer, instant
-from gunbot_mcp.tickets.outcome import WHERE, news_of, outcome_of, reason_text
+from gunbot_mcp.tickets.outcome import WHERE, news_of, outcome_of, reason_text, seen_line
 from gunbot_mcp.tickets.sentences import headline_of
 from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
@@ -44,20 +44,33 @@ def ticket_view(ticket: Ticket) -> dict[str, Any]:
         "created_at": instant(ticket.created_at),
         "proposed_by": ticket.client,
         "decided_by": None if ticket.decided_by is None else str(ticket.decided_by),
-        "order_id": None if ticket.observed is None else _first(ticket.observed),
+        "order_id": None if ticket.observed is None or not ticket.observed.sure else _first(ticket.observed),
+        "order": None if ticket.observed is None else seen_line(ticket.observed),
         "reason": reason_text(ticket),
     }
 
 
 def observed_view(seen: Observation) -> dict[str, Any]:
-    """Return what was seen of the order, as answers carry it; `legs` only where it has several ids."""
+    """Return what was seen of the order, as answers carry it; `legs` only where it has several ids.
+
+    What is only a candidate has no `order_id`: its ids stand in `candidates`.
+    """
+    several = seen.sure and len(seen.order_ids) > 1
     facts = {
-        "order_id": _first(seen),
+        "order_id": _first(seen) if seen.sure else None,
+        "candidates": None if seen.sure else list(seen.order_ids),
+        "certainty": seen.certainty.value,
+        "state": seen.state,
         "where": WHERE[seen.where],
         "price": None if seen.price is None else plain_text(seen.price),
         "order_type": seen.order_type,
-        "filled": True if seen.state == "filled" else None,
-        "legs": list(seen.order_ids) if len(seen.order_ids) > 1 else None,
+        "filled": True if seen.sure and seen.state == "filled" else None,
+        "filled_amount": None if seen.filled is None else plain_text(seen.filled),
+        "average_price": None if seen.average is None else plain_text(seen.average),
+        "filled_at": None if seen.filled_at is None else instant(seen.filled_at),
+        "not_open_since": None if seen.since is None else instant(seen.since),
+        "legs": list(seen.order_ids) if several else None,
+        "as_of": None if seen.seen_at is None else instant(seen.seen_at),
     }
     return {name: value for name, value in facts.items() if value is not None}
 

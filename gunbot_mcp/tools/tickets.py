@@ -36,6 +36,7 @@ async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
     desk = await context.desk()
     found = await desk.list(states=OPEN if args.open_only else None, limit=args.count)
     columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "order_id", "reason"]
+    columns.append("order")
     views = [ticket_view(ticket) for ticket in found]
     noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
     more = ", perhaps more" if len(found) == args.count else ""

@@ -48,7 +48,7 @@ async def open_desk(
     settings = Settings.model_construct(instance="live", instances={"live": made}, approval=Approval())
     owner = Owner.start(folder)
     opened = await Ledger.open(url, clock=clock, patience=patience, database=database)
-    async with opened as ledger, Gunbot(made, transport=transport) as gunbot:
+    async with opened as ledger, Gunbot(made, transport=transport, elapsed=clock.monotonic) as gunbot:
         yield Desk(
             settings=settings,
             gunbot=gunbot,

@@ -193,6 +193,8 @@ class Exchange(httpx2.AsyncBaseTransport):
             shown = [order for order in self._of(asked["pair"]) if order.filled_at is None or order.filled_at > now]
             key = f"{asked['exchange']}/{asked['pair']}"
             return {"memory": {key: {"Bid": 49_999.5, "openOrders": [self._open(one) for one in shown]}}}
+        if request.url.path.endswith("/time"):
+            return {"serverTime": self.millis(now)}
         pair = parse_qs(request.url.query.decode())["key"][0].partition("/")[2]
         filled = [order for order in self._of(pair) if order.filled_at is not None and order.filled_at <= now]
         return {"total": len(filled), "page": 0, "data": [self._record(order) for order in filled]}
@@ -211,5 +213,10 @@ class Exchange(httpx2.AsyncBaseTransport):
 
     def _record(self, order: Order) -> dict[str, Any]:
         record = {"id": int(order.id), "pair": order.pair, "type": order.side, "rate": order.rate}
-        # Far in the future: by every clock, the record is from after the sending.
-        return {**record, "amount": order.amount, "time": 4_000_000_000_000}
+        assert order.filled_at is not None
+        return {**record, "amount": order.amount, "time": self.millis(order.filled_at)}
+
+    @staticmethod
+    def millis(at: float) -> int:
+        """Gunbot's own clock, in milliseconds since the epoch; it has nothing to do with ours."""
+        return 1_900_000_000_000 + int(at * 1000)
