@@ -58,7 +58,7 @@ class Habits:
             ahead=chance.choice((0.0, 0.0, chance.uniform(-3, 3), chance.uniform(-120, 120))),
             lag=chance.choice((0.0, 1.0)) * cycle,
             linked=chance.random() < 0.9,
-            merged=chance.random() < 0.3,
+            merged=chance.random() < 0.08,
             remaining=chance.random() < 0.15,
             tagged=chance.random() < 0.15,
             hidden=chance.random() < 0.3,

@@ -141,7 +141,11 @@ class Judge:
         code = None if ticket.reason is None else ticket.reason.code
         if ticket.state is State.REJECTED and own:
             yield "it says rejected, but the order exists"
-        if ticket.state is State.VOID and code is not ReasonCode.HUMAN_NOT_PLACED and (own or self._taken(ticket)):
+        if code is ReasonCode.FILLED_FIRST:
+            target = self._target(ticket)
+            if target is None or target.done > self._looks[-1].ended:
+                yield f"it says filled before the cancel, in truth {target}"
+        elif ticket.state is State.VOID and code is not ReasonCode.HUMAN_NOT_PLACED and self._taken(ticket):
             yield f"it says void ({code}), but Gunbot took it"
         if code is ReasonCode.HUMAN_NOT_PLACED:
             yield "it says that a human said so, and none did"
@@ -325,8 +329,11 @@ class Judge:
         others = [one for one in self.gunbot.truth if one.ticket != ticket.id]
         listed = any(one.id in (answer.listed or ()) for one in own for answer in self.gunbot.answers)
         likes = [one for one in others if self.alike(one, ticket, fills=not listed)]
-        if likes and not all(self._equal(ticket, self._tickets.get(one.ticket)) for one in likes):
+        if any(not one.ticket for one in likes):
             orders["twins"] += 1
+        elif likes:
+            orders["apart: equal to another of ours"] += 1
+            orders["apart: equal to another of ours, matched"] += found
         elif ticket.tool not in MATCHABLE:
             orders["apart: stops and trails"] += 1
             orders["apart: stops and trails, matched"] += found
@@ -349,7 +356,7 @@ class Judge:
         answers = [answer for answer in self.gunbot.answers if answer.at >= min(order.born for order in own)]
         listings = {answer.as_of for answer in answers if all(one.id in (answer.listed or ()) for one in own)}
         last = max((answer.as_of for answer in answers if answer.what == "history"), default=-NEVER)
-        filled = any(order.done <= last for order in own)
+        filled = len(own) == 1 and own[0].done <= last
         return (bool(listings) and not ticket.tool.endswith("market")) or filled
 
     def _one_record(self, own: list[TrueOrder], *, listed: bool) -> bool:
