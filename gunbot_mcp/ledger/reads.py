@@ -80,6 +80,7 @@ LOOKS = (
     select(events)
     .where(events.c.ticket == bindparam("id"), events.c.kind.in_(["looked", "observed", "accepted", "unknown"]))
     .order_by(events.c.seq.desc())
+    .limit(20)
 )
 """The steps of a ticket that may carry what its looks have to remember."""
 TAKEN = select(sightings.c.order_id).where(

@@ -18,7 +18,7 @@ from gunbot_mcp.ledger.ledger import Ledger, Transaction
 from gunbot_mcp.tickets.channels import FOLLOWING, PAGE, SENDER, TERMINAL, Actor
 from gunbot_mcp.tickets.content import sealed
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.ticket import TRANSITIONS, State, Ticket
+from gunbot_mcp.tickets.ticket import CLOSED, TRANSITIONS, State, Ticket
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +78,7 @@ async def test_a_ticket_moves_along_legal_transitions_only(
             assert moved is not None
             assert moved == await ledger.get(ticket.id)
             assert (moved.state, moved.digest) == (to, sealed(ticket).digest)
-            assert moved.closed_at == (None if to in TRANSITIONS else clock.now())
+            assert moved.closed_at == (clock.now() if to in CLOSED else None)
             last = (await ledger.events(ticket=ticket.id, limit=1))[0]
             assert (last.kind, last.actor, last.detail["from"], last.detail["n"]) == (to, TERMINAL, before, 1)
         for to in set(State) - legal:

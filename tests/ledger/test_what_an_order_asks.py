@@ -53,7 +53,9 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
     async with ledger.write() as write:
         await write.move(ticket.id, {State.SENDING, State.UNKNOWN}, State.ACCEPTED, actor=SENDER, answer={})
         await write.last_event(ticket.id)
-        await write.unseen(ticket, since)
+        await write.rivals(ticket, since, since)
+        await write.placed_as("paper", ticket.exchange, ticket.pair, "7")
+        await write.last_trail(ticket.id)
         await write.taken(ticket, ["7", "8"])
         await write.observe(ticket.id, seen("7"), FOLLOWING)
         await write.get(ticket.id)
