@@ -67,7 +67,7 @@ class Schedule:
         )
         self.judge = Judge(gunbot=self.gunbot)
         self.owner = Owner.start(self.folder)
-        self.client = Gunbot(self.settings.served, transport=self.gunbot)
+        self.client = Gunbot(self.settings.served, transport=self.gunbot, elapsed=self.clock.monotonic)
         self.desk = self._start()
 
     def _start(self) -> Desk:
