@@ -87,6 +87,7 @@ class Snapshot:
 class Answer:
     """What Gunbot showed at `at`: open orders as of a snapshot (None: it showed none), or the history as of `as_of`."""
 
+    to: httpx2.Request
     at: float
     what: str
     as_of: float
@@ -238,6 +239,10 @@ class FakeGunbot(Exchange):
 
     # What it answers
 
+    def _fail(self, fault: str, request: httpx2.Request, answer: object = None) -> httpx2.Response:
+        self.answers = [one for one in self.answers if one.to is not request]
+        return super()._fail(fault, request, answer)
+
     def _answer(self, request: httpx2.Request, post: Post | None) -> object:
         if post is not None:
             self._take(post)
@@ -246,9 +251,9 @@ class FakeGunbot(Exchange):
         answers: dict[str, Callable[[], object]] = {
             "/time": lambda: {"serverTime": self.told(now)},
             "/market/orderbook": self._book,
-            "/coremem/single": lambda: {"config": {}, "memory": self._memory(now)},
-            "/orders/page": lambda: self._page(now, int(query["page"][0]), int(query["pageSize"][0])),
-            "/orders": lambda: {"data": self._records(now)},
+            "/coremem/single": lambda: {"config": {}, "memory": self._memory(request, now)},
+            "/orders/page": lambda: self._page(request, now, int(query["page"][0]), int(query["pageSize"][0])),
+            "/orders": lambda: {"data": self._records(request, now)},
             "/pairs": lambda: {"status": "success", "pairList": [self.market.pair, "USDT-XRP"]},
             "/balances": list[object],
             "/auth/status": lambda: {"code": 200, "status": "success", "message": "Authenticated"},
@@ -292,17 +297,17 @@ class FakeGunbot(Exchange):
         by_stop = order.stop is not None and self.habits.stop_price
         return amount, (order.stop if by_stop and order.stop else order.price) or Decimal(0)
 
-    def _memory(self, now: float) -> object:
+    def _memory(self, request: httpx2.Request, now: float) -> object:
         shown = self.snapshot(now)
         pair: dict[str, Any] = {"Bid": float(self.market.mid), "whatstrat": {"PERIOD": 15}}
         if not self.habits.quiet:
             pair |= {"Bid": float(self.market.mid + self.market.tick * (shown.number % 7)), "ABP": shown.number}
         if self.absent(now):
-            self.answers.append(Answer(now, "open", shown.fetched))
+            self.answers.append(Answer(request, now, "open", shown.fetched))
             return self.chance.choice(({}, {self.market.key: pair}, {self.market.key: {**pair, "openOrders": None}}))
         listed = self.listed(shown)
         faces = {order.id: self.face(order, shown.fetched) for order in listed}
-        self.answers.append(Answer(now, "open", shown.fetched, faces))
+        self.answers.append(Answer(request, now, "open", shown.fetched, faces))
         return {self.market.key: {**pair, "openOrders": [self._listing(order, *faces[order.id]) for order in listed]}}
 
     def _listing(self, order: TrueOrder, amount: Decimal, rate: Decimal) -> object:
@@ -332,9 +337,9 @@ class FakeGunbot(Exchange):
                 found += [(order, name or fill.record, fill.at, fill.amount, fill.rate) for fill in fills]
         return sorted(found, key=lambda one: one[2])
 
-    def _records(self, now: float) -> list[dict[str, Any]]:
+    def _records(self, request: httpx2.Request, now: float) -> list[dict[str, Any]]:
         as_of = self.snapshot(now).history
-        self.answers.append(Answer(now, "history", as_of))
+        self.answers.append(Answer(request, now, "history", as_of))
         return [
             {
                 "time": self.told(at),
@@ -349,6 +354,6 @@ class FakeGunbot(Exchange):
             for order, name, at, amount, rate in reversed(self.records_as_of(as_of))
         ]
 
-    def _page(self, now: float, page: int, size: int) -> object:
-        records = self._records(now)
+    def _page(self, request: httpx2.Request, now: float, page: int, size: int) -> object:
+        records = self._records(request, now)
         return {"total": len(records), "page": page, "data": records[page * size : (page + 1) * size]}

@@ -326,18 +326,18 @@ class Judge:
             orders["apart: never arrived"] += 1
             return
         found = seen is not None and seen.certainty is Certainty.MATCH
-        others = [one for one in self.gunbot.truth if one.ticket != ticket.id]
         listed = any(one.id in (answer.listed or ()) for one in own for answer in self.gunbot.answers)
-        likes = [one for one in others if self.alike(one, ticket, fills=not listed)]
-        if any(not one.ticket for one in likes):
+        others = [one for one in self.gunbot.truth if not one.ticket]
+        noted = ticket.baseline or {}
+        if any(self.alike(one, ticket, fills=not listed) for one in others):
             orders["twins"] += 1
-        elif likes:
+        elif any(self._equal(ticket, one) for one in self._tickets.values() if one.id != ticket.id):
             orders["apart: equal to another of ours"] += 1
             orders["apart: equal to another of ours, matched"] += found
         elif ticket.tool not in MATCHABLE:
             orders["apart: stops and trails"] += 1
             orders["apart: stops and trails, matched"] += found
-        elif (ticket.baseline or {}).get("open_ids") is None:
+        elif any(noted.get(name) is None for name in ("open_ids", *(() if listed else ("filled_ids", "t0")))):
             orders["apart: sent while Gunbot did not show what was there"] += 1
         elif not self._was_shown(ticket, own):
             orders["apart: never shown whole"] += 1
@@ -353,11 +353,15 @@ class Judge:
                 self.tally.missed.append(f"ticket {ticket.id} ({ticket.tool}): {[str(one) for one in own]}")
 
     def _was_shown(self, ticket: Ticket, own: list[TrueOrder]) -> bool:
-        answers = [answer for answer in self.gunbot.answers if answer.at >= min(order.born for order in own)]
-        listings = {answer.as_of for answer in answers if all(one.id in (answer.listed or ()) for one in own)}
-        last = max((answer.as_of for answer in answers if answer.what == "history"), default=-NEVER)
-        filled = len(own) == 1 and own[0].done <= last
-        return (bool(listings) and not ticket.tool.endswith("market")) or filled
+        """Return whether a look at it saw it rest, both legs at once, or all of its fills."""
+        for look in self._looks:
+            answers = [answer for answer in self.gunbot.answers if look.holds(answer.at)]
+            histories = [answer.as_of for answer in answers if answer.what == "history"]
+            listed = any(answer.listed and all(one.id in answer.listed for one in own) for answer in answers)
+            filled = len(own) == 1 and own[0].done <= max(histories, default=-NEVER)
+            if histories and ((listed and not ticket.tool.endswith("market")) or filled):
+                return True
+        return False
 
     def _one_record(self, own: list[TrueOrder], *, listed: bool) -> bool:
         """Return whether what was shown of it bears one id: it was listed, or one record holds all of it."""
