@@ -141,8 +141,9 @@ def past(chance: random.Random, gunbot: FakeGunbot, plan: Planned) -> None:
         amount = max(where.lot, where.amount(plan.arguments["amount"]))
         for _ in range(6):
             gunbot.add(_market(gunbot, chance.choice(("buy", "sell")), amount, -9000 * chance.random() - 10))
-    if chance.random() < 0.04:
+    if chance.random() < 0.05:
         # A busy pair: what filled leaves the newest page of the history within minutes.
+        lasts = chance.choice((300, 1200))
         for _ in range(150):
             amount = chance.randint(5, 9000) * where.lot
-            gunbot.add(_market(gunbot, chance.choice(("buy", "sell")), amount, 1200 * chance.random()))
+            gunbot.add(_market(gunbot, chance.choice(("buy", "sell")), amount, lasts * chance.random()))

@@ -67,7 +67,7 @@ class Habits:
             quiet=chance.random() < 0.05,
             lingers=chance.choice((0.0, 0.2)),
             drops=chance.choice((0.0, 0.0, 0.1)),
-            slow=chance.choice((0.05, 0.05, 0.3, 2.0)),
+            slow=chance.choices((0.05, 0.3, 2.0), weights=(6, 3, 1))[0],
             ids=chance.choice(("whole", "digits", "uuid")),
             restarts=((down, down + cycle * chance.uniform(0.5, 3)),) if chance.random() < 0.1 else (),
         )

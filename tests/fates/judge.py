@@ -26,6 +26,8 @@ MATCHABLE = frozenset({"buy_limit", "sell_limit", "buy_market", "sell_market", "
     "close_limit",
     "close_market",
 }
+PAGE = 50
+"""How many records a look at the history asks for: what is further back is not seen."""
 _GRID = 3
 """So many records of the very same amount, and a pair counts as one where a bot trades it again and again."""
 
@@ -82,11 +84,15 @@ class _Twin(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Saw:
-    """What Gunbot showed of some orders: its lists of open orders, and the sums of their fills with the averages."""
+    """What Gunbot showed of some orders: its lists of open orders, and the sums of their fills with the averages.
+
+    `now` are the sums that were shown in the very window.
+    """
 
     names: list[str]
     listings: list[Mapping[str, tuple[Decimal, Decimal]]]
     fills: dict[Decimal, Decimal]
+    now: list[Decimal]
 
 
 @dataclass
@@ -94,6 +100,7 @@ class Judge:
     gunbot: FakeGunbot
     tally: Tally = field(default_factory=Tally)
     _looks: list[Look] = field(default_factory=list[Look])
+    _of: dict[str, list[Look]] = field(default_factory=dict[str, list[Look]])
     _tickets: dict[str, Ticket] = field(default_factory=dict[str, Ticket])
     _claimed: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -118,6 +125,7 @@ class Judge:
         if not ticket.cancels:
             self._tickets[ticket.id] = ticket
         self._looks.append(look)
+        self._of.setdefault(ticket.id, []).append(look)
         self.tally.said["all"] += 1
         seen = ticket.observed
         self.gunbot.story.append(
@@ -223,7 +231,7 @@ class Judge:
             yield "it says open, but no open order of that id was shown"
         elif seen.price is not None and not any(_close(seen.price, price) for _, price in faces):
             yield f"it says price {seen.price}, shown was {faces}"
-        most = max(saw.fills, default=Decimal(0))
+        most = max(saw.now, default=Decimal(0))
         if sure and self.gunbot.habits.linked and most > (seen.filled or 0):
             yield f"it says open, filled {seen.filled}, but fills of {most} were shown"
 
@@ -240,20 +248,23 @@ class Judge:
     # What could be seen
 
     def _saw(self, orders: list[TrueOrder], window: Look) -> _Saw:
-        """Return what Gunbot showed of these orders in a window; of the history also what it showed last before."""
-        shown = [one for one in self.gunbot.answers if one.what == "open" and window.holds(one.at)]
-        histories = [one for one in self.gunbot.answers if one.what == "history" and one.at <= window.ended]
-        answers = [one for one in histories if window.holds(one.at)] or histories[-1:]
+        """Return what Gunbot showed of these orders in a window; of the history also all that it showed before."""
+        told = [one for one in self.gunbot.answers if one.at <= window.ended + 0.001]
+        listings = [one.listed for one in told if one.listed is not None and window.holds(one.at)]
         fills: dict[Decimal, Decimal] = {}
-        for answer in answers:
-            records = self.gunbot.records_as_of(answer.as_of)
-            for order in orders:
-                found = [(amount, rate) for one, _, _, amount, rate in records if one is order]
+        now: list[Decimal] = []
+        filling = [order for order in orders if order.fills]
+        for answer in told:
+            if answer.what != "history" or not filling:
+                continue
+            page = self.gunbot.records_as_of(answer.as_of)[-PAGE:]
+            for order in filling:
+                found = [(amount, rate) for one, _, _, amount, rate in page if one is order]
                 if found:
                     whole = sum((amount for amount, _ in found), Decimal(0))
                     fills[whole] = sum((amount * rate for amount, rate in found), Decimal(0)) / whole
-        listings = [one.listed for one in shown if one.listed is not None]
-        return _Saw(names=[order.id for order in orders], listings=listings, fills=fills)
+                    now += [whole] if window.holds(answer.at) else []
+        return _Saw(names=[order.id for order in orders], listings=listings, fills=fills, now=now)
 
     # Whose is it
 
@@ -284,8 +295,11 @@ class Judge:
         legs = list(zip(legs_of(mine), legs_of(theirs), strict=False))
         return len(legs_of(mine)) == len(legs_of(theirs)) and all(_near(a, b, market.tick) for a, b in legs)
 
-    def alike(self, other: TrueOrder, ticket: Ticket, *, fills: bool = True) -> bool:
-        """Return whether another order shows what ours would, or (`fills`) filled as ours would, after it was sent."""
+    def alike(self, other: TrueOrder, ticket: Ticket, *, close: bool = False) -> bool:
+        """Return whether another order shows what ours would, or filled as ours would, after ours was sent.
+
+        `close`: fills count only at the limit itself or near the market, since ours was seen to rest.
+        """
         order = ticket.order.trade
         if order is None or ticket.sent_at is None or other.side != side_of(order).value:
             return False
@@ -300,17 +314,20 @@ class Judge:
         rests = any(cut == amount and any(abs(rate - one) < market.tick for one in prices) for cut, rate in faces)
         if rests and lasts:
             return True
-        return fills and any(self._fills_alike(other, leg, amount, sent) for leg in legs_of(order))
+        return any(self._fills_alike(other, leg, amount, sent, close=close) for leg in legs_of(order))
 
-    def _fills_alike(self, other: TrueOrder, leg: Leg, amount: Decimal, sent: float) -> bool:
+    def _fills_alike(self, other: TrueOrder, leg: Leg, amount: Decimal, sent: float, *, close: bool) -> bool:
         if not any(other.filled(fill.at) == amount for fill in other.fills) or other.fills[0].at < sent - 10:
             return False
         if leg.limit is None and other.fills[0].at > sent + _AWAY:
             return False
-        buys, mid = other.side == Side.BUY.value, self.gunbot.market.mid
+        buys, mid, tick = other.side == Side.BUY.value, self.gunbot.market.mid, self.gunbot.market.tick
         worst = leg.limit if leg.limit is not None else mid * (1 + _SLIPPAGE if buys else 1 - _SLIPPAGE)
         best = (min if buys else max)(worst, mid) * (1 - _SLIPPAGE if buys else 1 + _SLIPPAGE)
-        return all(min(best, worst) <= fill.rate <= max(best, worst) for fill in other.fills)
+        near = [abs(fill.rate - mid) <= mid * _SLIPPAGE or abs(fill.rate - worst) < tick for fill in other.fills]
+        # What the exchange cut to the worse side fills there.
+        fits = [min(best, worst) - tick < fill.rate < max(best, worst) + tick for fill in other.fills]
+        return all(fits) and (all(near) or not close)
 
     # How many were found
 
@@ -329,7 +346,7 @@ class Judge:
         listed = any(one.id in (answer.listed or ()) for one in own for answer in self.gunbot.answers)
         others = [one for one in self.gunbot.truth if not one.ticket]
         noted = ticket.baseline or {}
-        if any(self.alike(one, ticket, fills=not listed) for one in others):
+        if any(self.alike(one, ticket, close=listed) for one in others):
             orders["twins"] += 1
         elif any(self._equal(ticket, one) for one in self._tickets.values() if one.id != ticket.id):
             orders["apart: equal to another of ours"] += 1
@@ -354,11 +371,13 @@ class Judge:
 
     def _was_shown(self, ticket: Ticket, own: list[TrueOrder]) -> bool:
         """Return whether a look at it saw it rest, both legs at once, or all of its fills."""
-        for look in self._looks:
+        for look in self._of[ticket.id]:
             answers = [answer for answer in self.gunbot.answers if look.holds(answer.at)]
             histories = [answer.as_of for answer in answers if answer.what == "history"]
             listed = any(answer.listed and all(one.id in answer.listed for one in own) for answer in answers)
-            filled = len(own) == 1 and own[0].done <= max(histories, default=-NEVER)
+            page = self.gunbot.records_as_of(max(histories, default=-NEVER))[-PAGE:]
+            shown = sum((amount for one, _, _, amount, _ in page if one is own[0]), Decimal(0))
+            filled = len(own) == 1 and shown == own[0].amount
             if histories and ((listed and not ticket.tool.endswith("market")) or filled):
                 return True
         return False
@@ -370,8 +389,8 @@ class Judge:
     def _grid(self, ticket: Ticket) -> bool:
         order = ticket.order.trade
         amount = None if order is None else self.gunbot.market.amount(order.amount)
-        records = self.gunbot.records_as_of(self.gunbot.now())
-        return sum(1 for one, _, _, got, _ in records if got == amount and one.ticket != ticket.id) >= _GRID
+        others = [one for one in self.gunbot.truth if one.ticket != ticket.id]
+        return sum(one.filled(self.gunbot.now()) == amount for one in others) >= _GRID
 
 
 def _partly(seen: Observation, saw: _Saw, order: TrueOrder, truly: Decimal, *, sure: bool) -> Iterator[str]:
