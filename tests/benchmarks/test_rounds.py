@@ -9,8 +9,8 @@ from gunbot_mcp.endpoints import BY_NAME
 
 pytestmark = pytest.mark.anyio
 CHANNELS = pytest.mark.parametrize("channel", ["auto", "mandate", "form"])
-ROUNDS: dict[Channel, int] = {"auto": 4, "mandate": 5, "form": 5}
-"""One look before the ticket, unless it is sent at once; open orders, then the history; the order; a look for it."""
+ROUNDS: dict[Channel, int] = {"auto": 3, "mandate": 4, "form": 4}
+"""One look before the ticket, unless it is sent at once; all that a baseline needs; the order; a look for it."""
 COMMITS: dict[Channel, int] = {"auto": 3, "mandate": 4, "form": 4}
 """The ticket; the approval with the claim, unless it is sent at once; the outcome; what the look found."""
 

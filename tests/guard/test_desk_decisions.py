@@ -111,7 +111,7 @@ async def test_an_approved_order_is_void_where_the_market_cannot_be_asked_again(
 @pytest.mark.parametrize(
     ("placed", "order_id", "state", "observed"),
     [
-        (True, "77", State.ACCEPTED, {"order_id": "77", "where": "a human's word"}),
+        (True, "77", State.ACCEPTED, {"order_id": "77", "certainty": "human", "where": "a human's word"}),
         (True, None, State.ACCEPTED, None),
         (False, None, State.VOID, None),
     ],
@@ -132,6 +132,8 @@ async def test_a_human_settles_an_unknown_fate_once(
         assert ticket.state is State.UNKNOWN
         settled = await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
         seen = None if settled.observed is None else observed_view(settled.observed)
+        if seen is not None:
+            assert seen.pop("as_of")
         assert (settled.state, seen) == (state, observed)
         with pytest.raises(TicketClosed):
             await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)

@@ -14,7 +14,7 @@ from support.desks import ORDER, open_desk, propose
 from support.exchange import AFTER, BEFORE, Exchange, Order
 
 from gunbot_mcp.clock import ManualClock
-from gunbot_mcp.config import Instance
+from gunbot_mcp.config import Instance, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import PairLocked, TicketClosed
 from gunbot_mcp.guard import outbox
@@ -27,7 +27,6 @@ from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.port import Link
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.order import Order as TypedOrder
-from gunbot_mcp.tickets.outcome import reason_text
 from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
 
 pytestmark = pytest.mark.anyio
@@ -50,8 +49,9 @@ def a_strangers(order_id: str, **fields: Any) -> Order:  # noqa: ANN401 - any fi
 async def look(desk: Desk, exchange: Exchange, ticket: Ticket) -> Ticket:
     """Settle a ticket as it once was: as another process does, that has not heard the news yet."""
     instance = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush"})
+    settings = Settings.model_construct(instance="live", instances={"live": instance})
     async with Gunbot(instance, transport=exchange) as gunbot:
-        follower = Follower(ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
+        follower = Follower(settings=settings, ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
         return await follower.look(ticket)
 
 
@@ -183,58 +183,6 @@ async def test_an_order_answers_for_one_ticket_only(url: str, tmp_path: Path) ->
         assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
 
 
-async def test_a_lost_cancel_is_done_if_its_order_was_seen_before_and_stays_gone_without_a_fill(
-    url: str, tmp_path: Path
-) -> None:
-    exchange, clock = Exchange(plan=["unsent", "timeout"], orders=[a_strangers("1")]), ManualClock(NOON)
-    cancel = {"price": Decimal("49000.1"), "order_type": "limit"}
-    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
-        unseen = await propose(desk, "cancel_order", order_id="77", **cancel)
-        assert (await desk.approve(unseen.id, by=TERMINAL)).state is State.UNKNOWN
-        seen = await propose(desk, "cancel_order", order_id="1", **cancel)
-        assert (await desk.approve(seen.id, by=TERMINAL)).state is State.UNKNOWN
-        clock.advance(timedelta(seconds=29))
-        assert (await desk.get(seen.id, look=True)).state is State.UNKNOWN
-        clock.advance(timedelta(seconds=1))
-        done = await desk.get(seen.id, look=True)
-        assert (done.state, reason_text(done)) == (State.ACCEPTED, "the order is gone and did not fill")
-        assert (await desk.get(unseen.id, look=True)).state is State.UNKNOWN
-
-
-async def test_a_fill_that_the_history_shows_late_is_not_taken_for_a_cancel(url: str, tmp_path: Path) -> None:
-    order = a_strangers("1")
-    exchange, clock = Exchange(plan=["unsent"], orders=[order]), ManualClock(NOON)
-    async with open_desk(url, tmp_path, exchange, clock=clock) as desk:
-        ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
-        await desk.approve(ticket.id, by=TERMINAL)
-        order.gone_at = 0  # filled: no longer open, and not yet in the history
-        assert (await desk.get(ticket.id, look=True)).state is State.UNKNOWN
-        order.gone_at, order.filled_at = None, 0
-        clock.advance(timedelta(minutes=5))
-        assert (await desk.get(ticket.id, look=True)).state is State.UNKNOWN
-
-
-@pytest.mark.parametrize("what", ["still open", "filled", "not shown"])
-async def test_a_lost_cancel_of_an_order_that_is_not_plainly_gone_stays_unknown(
-    url: str, tmp_path: Path, what: str
-) -> None:
-    class Forgetful(Exchange):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if self.posts and what == "not shown" and request.url.path.endswith("/coremem/single"):
-                return httpx2.Response(200, json={"memory": {}})
-            return await super().handle_async_request(request)
-
-    order = a_strangers("1")
-    exchange = Forgetful(plan=["unsent"], orders=[order])
-    async with open_desk(url, tmp_path, exchange) as desk:
-        ticket = await propose(desk, "cancel_order", order_id="1", price=Decimal("49000.1"), order_type="limit")
-        lost = await desk.approve(ticket.id, by=TERMINAL)
-        assert lost.state is State.UNKNOWN
-        if what == "filled":
-            order.filled_at = 0
-        assert (await desk.get(lost.id, look=True)).state is State.UNKNOWN
-
-
 async def test_both_legs_of_a_linked_order_are_one_answer(url: str, tmp_path: Path) -> None:
     exchange = Exchange(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
@@ -246,7 +194,8 @@ async def test_both_legs_of_a_linked_order_are_one_answer(url: str, tmp_path: Pa
         assert found.observed is not None
         assert found.observed.order_ids == ("1", "2")
         again = await look(desk, exchange, lost)
-        assert again == found
+        assert again.observed is not None
+        assert (again.state, again.observed.order_ids) == (found.state, found.observed.order_ids)
 
 
 async def test_a_ticket_that_was_never_claimed_is_not_looked_for(url: str, tmp_path: Path) -> None:

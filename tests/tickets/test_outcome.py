@@ -49,7 +49,7 @@ def a_ticket(state: State, *, cancels: bool = False, **fields: Any) -> Ticket:  
 def test_a_cancelled_order_is_said_to_be_gone() -> None:
     found = outcome_of(a_ticket(State.ACCEPTED, cancels=True, observed=GONE, answer={"message": "done"}))
     assert found.title == "Cancelled: order 461773 is no longer among the open orders"
-    assert found.lines == ("Gunbot said: “done”.",)
+    assert found.lines == ("Gunbot said: “done”.", "Order 461773, no longer among the open orders.")
 
 
 def test_a_cancel_that_was_only_handed_over_is_not_called_done() -> None:
