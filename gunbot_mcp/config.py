@@ -100,7 +100,9 @@ class Instance(Section):
     ] = Mode.APPROVE
     cancel: Annotated[
         Literal["smart", "ask"],
-        Field(description="smart: cancelling an entry order that the server can see needs no approval; ask: all do."),
+        Field(
+            description="smart: cancelling a plain buy that was placed from here and found needs no approval; ask: all do."
+        ),
     ] = "smart"
     connect_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to reach Gunbot.")] = 5
     read_timeout: Annotated[Seconds, Field(gt=0, description="Seconds to wait for an answer.")] = 20

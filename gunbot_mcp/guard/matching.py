@@ -251,7 +251,12 @@ def _legs(sent: Sent, orders: Sequence[OpenOrder], digits: Digits) -> list[Fit]:
         return any(price is not None and is_price(order.price, price, digits.price) for price in prices)
 
     limits = [order for order in fitting if at(order, first.limit)]
-    stops = [order for order in fitting if at(order, second.stop, second.limit) and order not in limits]
+    stops = [
+        order
+        for order in fitting
+        if order not in limits
+        and (at(order, second.stop, second.limit) or (second.trail is not None and _names(sent, second, order, digits)))
+    ]
     if len(limits) == len(stops) == 1:
         both = (limits[0], stops[0])
         fit = _fit(both[0], sure=True)

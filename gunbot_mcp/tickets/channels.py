@@ -142,7 +142,7 @@ CHANNELS = (
         label="smart cancel rule (a visible entry order)",
         place="by the smart cancel rule (a visible entry order)",
         setting="cancel",
-        about="the smart cancel rule: cancelling a plain entry order that the server can see",
+        about="the smart cancel rule: cancelling a plain spot buy that was placed from here and found again",
     ),
     Channel(
         name="command",

@@ -206,12 +206,9 @@ def _under_way(ticket: Ticket) -> Outcome:
 
 def _accepted(ticket: Ticket) -> Outcome:
     seen = ticket.observed
-    lines = (_said(ticket), _HANDED_OVER, _seen(seen))
-    if seen is None or not seen.sure or seen.state not in {"filled", "gone"}:
-        return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
-    if seen.state == "filled":
-        return Outcome(tone="good", title="Accepted by Gunbot, and filled", lines=(_said(ticket), _seen(seen)))
-    return Outcome(tone="calm", title="Accepted by Gunbot, and gone", lines=(_said(ticket), _seen(seen)))
+    known = seen is not None and seen.final
+    lines = (_said(ticket), *(() if known else (_HANDED_OVER,)), _seen(seen))
+    return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
 
 
 def _seen(seen: Observation | None) -> str:

@@ -221,7 +221,7 @@ def test_resolving_a_ticket_whose_fate_is_known_changes_nothing(capsys: pytest.C
     assert "awaiting_approval" in capsys.readouterr().out
     terminal = Terminal("resolve", ticket, "--not-placed")
     assert terminal.end() == 1
-    assert "not unknown" in terminal.shown
+    assert "nothing to resolve" in terminal.shown
 
 
 def test_halting_stops_orders_until_a_human_resumes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,6 @@ from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.files import write_private
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.proposing import Proposal
-from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.ledger.port import Link, Parameters
@@ -71,13 +70,9 @@ class Steps:
 
 
 def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = None) -> Seams:
-    """Return the parts of a runtime that announce every step. Once `disk_fills` (a path) was requested, no file grows.
-
-    This gateway's history is never late, so a second look at an order that is gone need not wait.
-    """
-    timing = Timing(history_lag=timedelta(0))
+    """Return the parts of a runtime that announce every step. Once `disk_fills` (a path) was requested, no file grows."""
     if step is None:
-        return Seams(timing=timing)
+        return Seams()
 
     class Stepped(Database):
         async def begin(self, connection: Link) -> Any:  # noqa: ANN401 - passed on
@@ -103,7 +98,6 @@ def seams(step: Callable[[str], None] | None = None, disk_fills: str | None = No
             step("after spool")
 
     return Seams(
-        timing=timing,
         database=lambda url: Stepped(url, 5),
         keep=keep,
         transport=SteppedTransport(step, disk_fills),

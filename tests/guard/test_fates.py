@@ -76,7 +76,7 @@ def cancel(name: str, *says: Look, **more: Any) -> Row:  # noqa: ANN401 - any fi
     return Row(name, says, tool="cancel_order", sent=CANCEL, **{"before": show(resting(), OPEN5), **more})
 
 
-BOUGHT = {"rate": 50000.51}
+BOUGHT: dict[str, Any] = {"rate": 50000.51}
 AT_ASK = "accepted match history filled 77 0.001@50000.51"
 
 ROWS = (

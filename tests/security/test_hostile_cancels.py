@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from security.hostile import Era, Model, Tally, hostile, nothing_leaked, sent_only
+from security.hostile import Era, Model, Tally, hostile, nothing_leaked
 
 from gunbot_mcp.config import Settings
+from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.ticket import State
 
@@ -187,6 +188,17 @@ THROUGH_HERE: tuple[Sent, ...] = (
 """Orders that a human approved, and how the exchange then shows them: as plain ones."""
 
 
+async def place(runtime: Runtime, model: Model, recorder: "Recorder") -> None:
+    """Let a human approve a plain buy of PLAIN's looks, which is then found: only of such an order a cancel goes."""
+    recorder.show()
+    recorder.when("/trade/buy", lambda: recorder.show(PLAIN))
+    order = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 49000}
+    proposed = await model.call("buy_limit", order)
+    approved = await (await runtime.desk()).approve(proposed["ticket"]["id"], by=TERMINAL)
+    assert approved.observed is not None
+    assert (approved.state, approved.observed.order_ids) == (State.ACCEPTED, ("7001",))
+
+
 async def cancel(model: Model, **changed: object) -> bool:
     """Cancel, and return whether a human is asked, or the call was not understood at all."""
     found = await model.call("cancel_order", {**CANCEL, **changed})
@@ -207,12 +219,13 @@ async def test_orders_that_protect_and_look_like_entries(
     tally: Tally,
 ) -> None:
     went: list[object] = []
-    async with hostile(behind(mode=mode), era, tally) as (_, model):
+    async with hostile(behind(mode=mode), era, tally) as (runtime, model):
+        await place(runtime, model, recorder)
         for disguise in disguises:
             recorder.show({**PLAIN, **disguise})
             if not await cancel(model):
                 went.append(disguise)
-    none_of(went, recorder, tally)
+    none_of(went, recorder, tally, approved=1)
 
 
 @BOTH_ERAS
@@ -221,14 +234,15 @@ async def test_an_order_that_is_not_there_exactly_once_and_as_said(
     era: Era, mode: str, behind: MakeSettings, recorder: "Recorder", tally: Tally
 ) -> None:
     went: list[object] = []
-    async with hostile(behind(mode=mode), era, tally) as (_, model):
+    async with hostile(behind(mode=mode), era, tally) as (runtime, model):
+        await place(runtime, model, recorder)
         for shown in NOT_SEEN:
             recorder.show(*shown)
             if not await cancel(model):
                 went.append(shown)
         recorder.show(PLAIN)
         went += [changed for changed in CALLS if not await cancel(model, **changed)]
-    none_of(went, recorder, tally)
+    none_of(went, recorder, tally, approved=1)
 
 
 @BOTH_ERAS
@@ -279,14 +293,37 @@ async def test_a_plain_entry_needs_no_human_and_one_that_is_always_asked_for_doe
     era: Era, more: dict[str, Any], behind: MakeSettings, recorder: "Recorder", tally: Tally
 ) -> None:
     """Otherwise the tests above would prove nothing but that everything is asked for."""
-    recorder.show({**PLAIN, **more})
-    async with hostile(behind(cancel="ask"), era, tally) as (_, model):
+    async with hostile(behind(cancel="ask"), era, tally) as (runtime, model):
+        await place(runtime, model, recorder)
+        recorder.show({**PLAIN, **more})
         assert await cancel(model)
-    sent_only(0, recorder, tally)
+    assert [path for path, _ in recorder.trades] == ["/trade/buy"]
     async with hostile(behind(), era, tally) as (_, model):
         assert (await model.call("cancel_order", CANCEL))["status"] == "accepted"
-    assert [path for path, _ in recorder.trades] == ["/trade/cancel"]
-    sent_only(1, recorder, tally)
+    assert [path for path, _ in recorder.trades] == ["/trade/buy", "/trade/cancel"]
+    nothing_leaked(tally)
+
+
+@BOTH_ERAS
+async def test_a_plain_order_that_somebody_else_placed(
+    era: Era, behind: MakeSettings, recorder: "Recorder", tally: Tally
+) -> None:
+    """It may be a stop or a leg of an OCO: Gunbot shows them as plain orders."""
+    recorder.show(PLAIN)
+    async with hostile(behind(), era, tally) as (_, model):
+        went = [] if await cancel(model) else [PLAIN]
+    none_of(went, recorder, tally)
+
+
+@BOTH_ERAS
+async def test_an_order_of_ours_that_no_longer_rests_below_the_market(
+    era: Era, behind: MakeSettings, recorder: "Recorder", tally: Tally
+) -> None:
+    async with hostile(behind(), era, tally) as (runtime, model):
+        await place(runtime, model, recorder)
+        recorder.on("/market/orderbook", recorder.json({"data": {"ask": [[48999, 2]], "bid": [[48998, 1]]}}))
+        went = [] if await cancel(model) else [PLAIN]
+    none_of(went, recorder, tally, approved=1)
 
 
 def none_of(went: Sequence[object], recorder: "Recorder", tally: Tally, approved: int = 0) -> None:

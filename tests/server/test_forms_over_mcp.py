@@ -41,7 +41,10 @@ async def test_an_order_that_a_human_approves_in_the_form_is_sent_once_and_found
     ]
     (resting,) = live_gunbot.open_orders()
     assert result.structured_content is not None
+    assert result.structured_content["observed"].pop("as_of")
     assert result.structured_content["observed"] == {
+        "certainty": "match",
+        "state": "open",
         "order_id": resting["id"],
         "order_type": "limit",
         "price": "50000",

@@ -56,15 +56,28 @@ def cancel_of(order: dict[str, Any], **fields: Any) -> dict[str, Any]:  # noqa: 
 
 
 @BOTH_ERAS
-async def test_cancelling_an_entry_order_that_the_server_sees_needs_no_approval(
+async def test_cancelling_an_entry_order_that_this_server_placed_and_found_needs_no_approval(
     era: Era, live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    async with Runtime(live_settings()) as runtime, Client(build_server(runtime), mode=era) as client:
+        assert await call(client, price=49000) == "awaiting_approval"
+        desk = await runtime.desk()
+        (ticket,) = await desk.list()
+        assert (await desk.approve(ticket.id, by=TERMINAL)).state is State.ACCEPTED
+        (resting,) = live_gunbot.open_orders()
+        assert await call(client, "cancel_order", **cancel_of(resting)) == "accepted"
+    assert live_gunbot.paths == ["/trade/buy", "/trade/cancel"]
+    assert live_gunbot.open_orders() == []
+
+
+async def test_cancelling_an_order_that_somebody_else_placed_asks(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
 ) -> None:
     live_gunbot.place("/trade/buy", exch="binance", pair="USDT-BTC", amt=0.001, price=49000)
     (resting,) = live_gunbot.open_orders()
-    async with Runtime(live_settings()) as runtime, Client(build_server(runtime), mode=era) as client:
-        assert await call(client, "cancel_order", **cancel_of(resting)) == "accepted"
-    assert live_gunbot.paths == ["/trade/cancel"]
-    assert live_gunbot.open_orders() == []
+    async with Runtime(live_settings()) as runtime, Client(build_server(runtime)) as client:
+        assert await call(client, "cancel_order", **cancel_of(resting)) == "awaiting_approval"
+    assert live_gunbot.trades == []
 
 
 @pytest.mark.parametrize(

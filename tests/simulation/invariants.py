@@ -67,13 +67,20 @@ class Played:
         gone = any(order.id == named and order.gone_at is not None for order in self.exchange.orders)
         if ticket.state is State.ACCEPTED and not seen and not gone:
             yield f"{name} never arrived"
-        if ticket.state not in {State.ACCEPTED, State.UNKNOWN} and seen:
+        # A cancel came to nothing if its order had filled, whether it arrived or not.
+        filled = any(order.id == named and order.filled_at is not None for order in self.exchange.orders)
+        if ticket.state not in {State.ACCEPTED, State.UNKNOWN} and seen and not filled:
             yield f"{name} arrived"
-        if ticket.observed is not None and ticket.tool != "cancel_order":
-            own = [order.id for order in self.exchange.orders if order.ticket == ticket.id]
+        if ticket.observed is not None and ticket.observed.sure and ticket.tool != "cancel_order":
+            # Of equal orders of ours nobody can tell which is whose, but each has its own.
+            equal = {one.id for one in self.tickets if one.fingerprint == ticket.fingerprint}
+            own = [order.id for order in self.exchange.orders if order.ticket in equal]
             found = ticket.observed.order_ids[0]
             if found not in own:
                 yield f"{name} claims order {found}, its own are {own}"
+            others = [one.observed for one in self.tickets if one.id != ticket.id and one.tool != "cancel_order"]
+            if any(seen is not None and seen.sure and found in seen.order_ids for seen in others):
+                yield f"{name} claims order {found} as another ticket does"
 
     def _days(self) -> _Wrong:
         days: dict[str, Decimal] = {}

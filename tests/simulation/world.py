@@ -116,7 +116,12 @@ class World:
         folder = machine or self._machine()
         ledger = self.ledger(number)
         owner = Owner.start(folder)
-        gunbot = Gunbot(self.settings.served, transport=self.exchange, backoff=0.2 * self.pace)
+        gunbot = Gunbot(
+            self.settings.served,
+            transport=self.exchange,
+            backoff=0.2 * self.pace,
+            elapsed=self.clock.monotonic,
+        )
         desk = Desk(
             settings=self.settings,
             gunbot=gunbot,

@@ -70,7 +70,7 @@ def test_approving_on_the_card_sends_its_key_and_shows_the_answer(make_site: Mak
         card = client.show(result)
         card.get_by_role("button", name="Approve and send").click()
         outcome(card, "Accepted by Gunbot")
-        expect(card.locator("#outcome-lines")).to_contain_text("Accepted is not filled")
+        expect(card.locator("#outcome-lines")).to_contain_text("filled, 0.001 at")
         expect(card.locator("#decision")).to_be_hidden()
         arguments = {"ticket_id": ticket_of(result), "decision": "approve", "key": key}
         assert ("decide_ticket", arguments) in client.called
@@ -139,9 +139,9 @@ def test_a_cancel_on_the_card_is_not_spoken_of_as_an_order(make_site: MakeSite, 
         card = Client(page, site).show(result)
         expect(card.locator("#worst-note")).to_have_text("it only cancels")
         card.get_by_role("button", name="Approve and send").click()
-        outcome(card, f"Cancelled: order {order} is no longer among the open orders")
+        outcome(card, f"Cancel handed over: order {order} is no longer among the open orders")
         expect(card.locator("#outcome-lines")).to_contain_text("Gunbot said:")
-        expect(card.locator("#outcome-lines")).not_to_contain_text("fill")
+        expect(card.locator("#outcome-lines")).to_contain_text("no fill was seen up to now")
 
 
 @pytest.mark.parametrize("stripped", [(), ("structuredContent", "_meta")])
