@@ -15,8 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.domain import EXACT
-from gunbot_mcp.guard.evidence import Baseline, Fills, Look, digits_of, fills_of, is_amount
+from gunbot_mcp.domain import EXACT, to_decimal
+from gunbot_mcp.guard.evidence import Baseline, Fills, Look, digits_of, fills_of, identity, is_amount
 from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation
 
@@ -80,7 +80,8 @@ class Trail:
 class Known:
     """An order whose ids are known. `amount` is all of it (None: not known), `listed`: it was among the open orders.
 
-    `shown` says that `amount` is what Gunbot itself showed, so that nothing is cut from it any more.
+    `shown` says that `amount` is what Gunbot itself showed, so that nothing is cut from it any more. `rest`: it may
+    also be what was left of the order when the baseline was read; nobody knows which of the two Gunbot shows.
     """
 
     ids: tuple[str, ...]
@@ -89,6 +90,7 @@ class Known:
     shown: bool
     listed: bool
     certainty: Certainty
+    rest: bool = False
     before: Observation | None = None
 
 
@@ -141,8 +143,13 @@ def follow(known: Known, look: Look, baseline: Baseline, trail: Trail) -> Observ
         average=average,
         filled_at=last,
     )
-    if filled is not None and _is_whole(known, filled, look, baseline):
-        return replace(said, state="filled")
+    if filled is not None:
+        whole = _is_whole(known, filled, look, baseline)
+        if whole is None:
+            # Perhaps all of it: then neither "filled" nor "partly" is known.
+            return replace(said, state=None)
+        if whole:
+            return replace(said, state="filled")
     if look.orders is not None:
         if any(order.id in known.ids for order in look.orders):
             return replace(said, where="open_orders", state="open" if filled is None else "partly_filled")
@@ -172,15 +179,23 @@ def _filled(known: Known, fills: Mapping[str, Fills]) -> tuple[Decimal | None, D
     return total, average, newest.last_at
 
 
-def _is_whole(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> bool:
+def _is_whole(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> bool | None:
+    """Return whether all of it has filled; None: that cannot be told."""
     if known.amount is None:
-        return False
-    if filled >= known.amount:
-        return True
-    if known.shown:
-        return is_amount(filled, known.amount, 18)
-    digits = baseline.digits | digits_of(None, look.orders or (), look.records)
-    return is_amount(filled, known.amount, digits.amount)
+        return None
+    digits = 18 if known.shown else (baseline.digits | digits_of(None, look.orders or (), look.records)).amount
+    reached = filled >= known.amount or is_amount(filled, known.amount, digits)
+    if not reached or not known.rest:
+        return reached
+    return True if filled >= known.amount + _filled_before(known, look, baseline) else None
+
+
+def _filled_before(known: Known, look: Look, baseline: Baseline) -> Decimal:
+    """Return the most of it that had filled when the baseline was read."""
+    records = [one for one in look.records if identity(one.get("id")) in known.ids]
+    if baseline.t0 is not None:
+        records = [one for one in records if (to_decimal(one.get("time")) or 0) <= baseline.t0]
+    return sum((one.amount for one in fills_of(records, known.pair).values()), Decimal(0))
 
 
 def _is_gone(look: Look, trail: Trail) -> bool:

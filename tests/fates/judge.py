@@ -143,7 +143,7 @@ class Judge:
 
     # What is false
 
-    def _wrongs(self, ticket: Ticket) -> Iterator[str]:
+    def _wrongs(self, ticket: Ticket) -> Iterator[str]:  # noqa: C901 - one question after another
         own = self._own(ticket)
         seen = ticket.observed
         code = None if ticket.reason is None else ticket.reason.code
@@ -331,7 +331,7 @@ class Judge:
 
     # How many were found
 
-    def count(self, ticket: Ticket) -> None:
+    def count(self, ticket: Ticket) -> None:  # noqa: C901 - one kind after another
         """Count what became of a ticket, at the end."""
         orders, seen = self.tally.orders, ticket.observed
         if ticket.cancels:
