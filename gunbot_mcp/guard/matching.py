@@ -292,8 +292,8 @@ def _filled(sent: Sent, new: Sequence[Fills], digits: Digits) -> list[Fit]:
     # Without Gunbot's clock, ours has to do for what is only a candidate.
     after = sent.baseline.at_millis - MARKET_MILLIS if since is None else since
     near = [one for one in new if one.first >= after and _rates_fit(sent, one, digits)]
-    if _is_market(sent):
-        near = [one for one in near if one.last <= after + MARKET_MILLIS * (2 if since is None else 1)]
+    if _is_market(sent) and since is not None:
+        near = [one for one in near if one.last <= since + MARKET_MILLIS]
     dated = since is not None and sent.baseline.filled_ids is not None and (_is_market(sent) or _plain_limit(sent))
     fits: list[Fit] = []
     for one in near:

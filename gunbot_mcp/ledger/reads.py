@@ -76,13 +76,8 @@ PLACED_AS = (
         sightings.c.order_id == bindparam("order_id"),
     )
 )
-LOOKS = (
-    select(events)
-    .where(events.c.ticket == bindparam("id"), events.c.kind.in_(["looked", "observed", "accepted", "unknown"]))
-    .order_by(events.c.seq.desc())
-    .limit(20)
-)
-"""The steps of a ticket that may carry what its looks have to remember."""
+STEPS = select(events).where(events.c.ticket == bindparam("id"))
+"""All events of a ticket: few, and some carry what its looks have to remember."""
 TAKEN = select(sightings.c.order_id).where(
     sightings.c.instance == bindparam("instance"),
     sightings.c.exchange == bindparam("exchange"),
@@ -225,7 +220,7 @@ class Reads(ABC):
 
     async def last_trail(self, ticket_id: str) -> Mapping[str, Any] | None:
         """Return what the looks of a ticket have to remember, from the newest event that carries it."""
-        for row in await self._rows(LOOKS, id=ticket_id):
+        for row in sorted(await self._rows(STEPS, id=ticket_id), key=lambda row: row["seq"], reverse=True):
             found = event_of(row, self.first).detail.get("trail")
             if isinstance(found, dict):
                 return cast("dict[str, Any]", found)
