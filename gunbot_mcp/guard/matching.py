@@ -185,14 +185,17 @@ def explain(sent: Sent, look: Look, taken: Collection[str]) -> list[Fit]:
 
 def _resting(sent: Sent, orders: Sequence[OpenOrder], fills: dict[str, Fills], digits: Digits) -> list[Fit]:
     if len(sent.legs) > 1:
-        return _legs(sent, orders, digits)
+        return _legs(sent, orders, fills, digits)
     leg = next(iter(sent.legs))
     if _is_limit(leg):
         fits = (_limit(sent.intent.amount, leg, order, fills.get(order.id), digits) for order in orders)
         return [fit for fit in fits if fit is not None]
     if leg.stop is not None or leg.trail is not None:
         return [
-            replace(_fit(order, sure=_names(sent, leg, order, digits)), near=_is_near(sent, leg, order, digits))
+            replace(
+                _fit(order, sure=_names(sent, leg, order, digits), fills=fills.get(order.id)),
+                near=_is_near(sent, leg, order, digits),
+            )
             for order in orders
             if _could_be(sent, order)
         ]
@@ -249,7 +252,7 @@ def _names(sent: Sent, leg: Leg, order: OpenOrder, digits: Digits) -> bool:
     return "stop" in order.kind and leg.stop is not None and is_price(stop, leg.stop, digits.price) and limited
 
 
-def _legs(sent: Sent, orders: Sequence[OpenOrder], digits: Digits) -> list[Fit]:
+def _legs(sent: Sent, orders: Sequence[OpenOrder], fills: dict[str, Fills], digits: Digits) -> list[Fit]:
     """Return both legs as one answer if exactly two new orders show them (rule 7); else each is a candidate."""
     first, second = sent.legs[0], sent.legs[-1]
     fitting = [order for order in orders if is_amount(order.amount, sent.intent.amount, digits.amount)]
@@ -266,7 +269,7 @@ def _legs(sent: Sent, orders: Sequence[OpenOrder], digits: Digits) -> list[Fit]:
     ]
     if len(limits) == len(stops) == 1:
         both = (limits[0], stops[0])
-        fit = _fit(both[0], sure=True)
+        fit = _fit(both[0], sure=True, fills=next((fills[one.id] for one in both if one.id in fills), None))
         return [replace(fit, ids=tuple(order.id for order in both))]
     return [replace(_fit(order, sure=False), near=True) for order in (*limits, *stops)]
 

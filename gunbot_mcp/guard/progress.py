@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from gunbot_mcp.domain import EXACT, to_decimal
-from gunbot_mcp.guard.evidence import Baseline, Fills, Look, digits_of, fills_of, identity, is_amount
+from gunbot_mcp.guard.evidence import HISTORY_PAGE, Baseline, Fills, Look, digits_of, fills_of, identity, is_amount
 from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation
 
@@ -154,7 +154,7 @@ def follow(known: Known, look: Look, baseline: Baseline, trail: Trail) -> Observ
         if any(order.id in known.ids for order in look.orders):
             return replace(said, where="open_orders", state="open" if filled is None else "partly_filled")
         if known.listed and trail.since is not None:
-            gone = _is_gone(look, trail)
+            gone = _is_gone(known, look, baseline, trail)
             state = "gone" if gone else None if filled is None else "partly_filled"
             return replace(said, where="not_open", state=state, since=trail.since)
     return None if filled is None else said
@@ -198,7 +198,7 @@ def _filled_before(known: Known, look: Look, baseline: Baseline) -> Decimal:
     return sum((one.amount for one in fills_of(records, known.pair).values()), Decimal(0))
 
 
-def _is_gone(look: Look, trail: Trail) -> bool:
+def _is_gone(known: Known, look: Look, baseline: Baseline, trail: Trail) -> bool:
     """Return whether the history would show a fill if there were one (rule 13).
 
     Any fill of the order came before the memory missed it. A record that is later than that shows that the history is
@@ -206,4 +206,15 @@ def _is_gone(look: Look, trail: Trail) -> bool:
     """
     if not (trail.linked and trail.moved_on_since) or trail.since_millis is None:
         return False
+    if len(look.records) >= HISTORY_PAGE and (known.rest or not _reaches_back(look, baseline)):
+        return False
     return any(one.last > trail.since_millis for one in fills_of(look.records, "").values())
+
+
+def _reaches_back(look: Look, baseline: Baseline) -> bool:
+    """Return whether the newest page of the history holds all that came after the order was sent.
+
+    On a busy pair, the record of a fill may have dropped off it before anybody looked.
+    """
+    times = [one.first for one in fills_of(look.records, "").values()]
+    return baseline.t0 is not None and bool(times) and min(times) <= baseline.t0
