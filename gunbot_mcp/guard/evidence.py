@@ -13,6 +13,8 @@ from gunbot_mcp.domain import EXACT, MOST_ID, Side, to_decimal
 from gunbot_mcp.errors import clean
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record
 
+HISTORY_PAGE = 50
+"""How many of the newest records a look asks for; what is further back is not seen."""
 LOST_AT_MOST = Decimal("0.01")
 """How much of an amount a cut may take where only the found order itself says how coarse the exchange is."""
 _AVERAGE = Context(prec=16)

@@ -205,6 +205,7 @@ class Follower:
             contracts=ticket.contract_size is not None,
             slippage=self._settings.served.limits.slippage_percent,
             earlier=trail.earlier,
+            rested=ticket.observed is not None and ticket.observed.sure and ticket.observed.order_type is not None,
         )
 
     async def _searched(self, step: _Step, baseline: Baseline, seen: Look) -> Ticket:
@@ -330,6 +331,7 @@ def _known(ticket: Ticket, baseline: Baseline) -> Known | None:
             shown=True,
             listed=baseline.open_ids is not None and intent.order_id in baseline.open_ids,
             certainty=Certainty.MATCH,
+            rest=True,
             before=seen,
         )
     if seen is None or not seen.sure or not seen.order_ids:

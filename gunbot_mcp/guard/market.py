@@ -15,7 +15,7 @@ from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, grouped, legs_
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
 from gunbot_mcp.guard.cancels import find as cancels_what
-from gunbot_mcp.guard.evidence import Baseline, digits_of, identity
+from gunbot_mcp.guard.evidence import HISTORY_PAGE, Baseline, digits_of, identity
 from gunbot_mcp.guard.holdings import have, spent_asset
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.pairs import look_up
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gunbot_mcp.gunbot.memory import PairMemory
 
 PATIENCE = 3.0
-HISTORY_PAGE = 50
 _PAGE = BY_NAME["list_orders_page"]
 _CENT = Decimal("0.01")
 

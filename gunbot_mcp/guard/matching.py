@@ -47,7 +47,8 @@ MOST_CANDIDATES = 10
 class Sent:
     """One order of ours that went out and whose id nobody knows. `slippage` is in percent of the quote.
 
-    `contracts`: what the exchange shows may be counted in another unit. `earlier` are ids that once fitted.
+    `contracts`: what the exchange shows may be counted in another unit. `earlier` are ids that once fitted. `rested`:
+    one that fits in every digit was seen to rest.
     """
 
     ticket: str
@@ -57,6 +58,7 @@ class Sent:
     contracts: bool = False
     slippage: Decimal = Decimal(1)
     earlier: frozenset[str] = frozenset()
+    rested: bool = False
 
     @property
     def side(self) -> Side:
@@ -162,8 +164,13 @@ def explain(sent: Sent, look: Look, taken: Collection[str]) -> list[Fit]:
     new = [one for one in fills.values() if one.id not in before and one.id not in taken and one.side is sent.side]
     found = _resting(sent, orders, fills, digits)
     shown = {name for fit in found for name in fit.ids}
-    found += [fit for fit in _filled(sent, new, digits) if shown.isdisjoint(fit.ids)]
     limits = len(sent.legs) == 1 and _is_limit(sent.legs[0])
+    rests = limits and (sent.rested or any(fit.sure for fit in found))
+    found += [
+        fit
+        for fit in _filled(sent, new, digits)
+        if shown.isdisjoint(fit.ids) and not (rests and _is_elsewhere(sent, fit, digits))
+    ]
     old = [one for one in fills.values() if one.id in (sent.baseline.filled_ids or ()) and one.id not in taken]
     unsure = (
         sent.baseline.open_ids is None
@@ -178,14 +185,17 @@ def explain(sent: Sent, look: Look, taken: Collection[str]) -> list[Fit]:
 
 def _resting(sent: Sent, orders: Sequence[OpenOrder], fills: dict[str, Fills], digits: Digits) -> list[Fit]:
     if len(sent.legs) > 1:
-        return _legs(sent, orders, digits)
+        return _legs(sent, orders, fills, digits)
     leg = next(iter(sent.legs))
     if _is_limit(leg):
         fits = (_limit(sent.intent.amount, leg, order, fills.get(order.id), digits) for order in orders)
         return [fit for fit in fits if fit is not None]
     if leg.stop is not None or leg.trail is not None:
         return [
-            replace(_fit(order, sure=_names(sent, leg, order, digits)), near=_is_near(sent, leg, order, digits))
+            replace(
+                _fit(order, sure=_names(sent, leg, order, digits), fills=fills.get(order.id)),
+                near=_is_near(sent, leg, order, digits),
+            )
             for order in orders
             if _could_be(sent, order)
         ]
@@ -242,7 +252,7 @@ def _names(sent: Sent, leg: Leg, order: OpenOrder, digits: Digits) -> bool:
     return "stop" in order.kind and leg.stop is not None and is_price(stop, leg.stop, digits.price) and limited
 
 
-def _legs(sent: Sent, orders: Sequence[OpenOrder], digits: Digits) -> list[Fit]:
+def _legs(sent: Sent, orders: Sequence[OpenOrder], fills: dict[str, Fills], digits: Digits) -> list[Fit]:
     """Return both legs as one answer if exactly two new orders show them (rule 7); else each is a candidate."""
     first, second = sent.legs[0], sent.legs[-1]
     fitting = [order for order in orders if is_amount(order.amount, sent.intent.amount, digits.amount)]
@@ -259,7 +269,7 @@ def _legs(sent: Sent, orders: Sequence[OpenOrder], digits: Digits) -> list[Fit]:
     ]
     if len(limits) == len(stops) == 1:
         both = (limits[0], stops[0])
-        fit = _fit(both[0], sure=True)
+        fit = _fit(both[0], sure=True, fills=next((fills[one.id] for one in both if one.id in fills), None))
         return [replace(fit, ids=tuple(order.id for order in both))]
     return [replace(_fit(order, sure=False), near=True) for order in (*limits, *stops)]
 
@@ -284,7 +294,7 @@ def _filled(sent: Sent, new: Sequence[Fills], digits: Digits) -> list[Fit]:
     since = sent.baseline.t0
     # Without Gunbot's clock, ours has to do for what is only a candidate.
     after = sent.baseline.at_millis - MARKET_MILLIS if since is None else since
-    near = [one for one in new if one.first >= after and _rates_fit(sent, one)]
+    near = [one for one in new if one.first >= after and _rates_fit(sent, one, digits)]
     if _is_market(sent) and since is not None:
         near = [one for one in near if one.last <= since + MARKET_MILLIS]
     dated = since is not None and sent.baseline.filled_ids is not None and (_is_market(sent) or _plain_limit(sent))
@@ -300,6 +310,22 @@ def _filled(sent: Sent, new: Sequence[Fills], digits: Digits) -> list[Fit]:
     return fits
 
 
+def _is_elsewhere(sent: Sent, fit: Fit, digits: Digits) -> bool:
+    """Return whether fills lie neither at the order's own price nor at the quote.
+
+    Rule 9 is for an order that was never seen open. Where one rests that is this order's in every digit, a fill that
+    only a market in motion could explain is no second explanation.
+    """
+    limit, slip = sent.legs[0].limit, sent.slippage / 100
+    quote = sent.baseline.ask if sent.side is Side.BUY else sent.baseline.bid
+    rates = () if fit.fills is None else fit.fills.rates
+    return not all(
+        (limit is not None and is_price(rate, limit, digits.price))
+        or (quote is not None and abs(rate - quote) <= quote * slip)
+        for rate in rates
+    )
+
+
 def _reaches(one: Fills, sent: Sent) -> bool:
     return one.amount >= sent.intent.amount
 
@@ -312,7 +338,7 @@ def _plain_limit(sent: Sent) -> bool:
     return len(sent.legs) == 1 and _is_limit(sent.legs[0])
 
 
-def _rates_fit(sent: Sent, one: Fills) -> bool:
+def _rates_fit(sent: Sent, one: Fills, digits: Digits) -> bool:
     """Return whether every rate is one at which this order could have filled."""
     buys, slip = sent.side is Side.BUY, sent.slippage / 100
     quote = sent.baseline.ask if buys else sent.baseline.bid
@@ -323,14 +349,15 @@ def _rates_fit(sent: Sent, one: Fills) -> bool:
     limit = sent.legs[0].limit
     if limit is None:
         return False
+
+    def at_limit(rate: Decimal) -> bool:
+        # The exchange may have cut the limit to the worse side.
+        return is_price(rate, limit, digits.price)
+
     best: Iterable[Decimal] = (limit,) if quote is None else (limit, quote)
     if buys:
-        return all(min(best) * (1 - slip) <= rate and _no_worse(rate, limit) for rate in one.rates)
-    return all(rate <= max(best) * (1 + slip) and _no_worse(limit, rate) for rate in one.rates)
-
-
-def _no_worse(paid: Decimal, limit: Decimal) -> bool:
-    return paid <= limit or same(paid, limit)
+        return all(min(best) * (1 - slip) <= rate and (rate <= limit or at_limit(rate)) for rate in one.rates)
+    return all(rate <= max(best) * (1 + slip) and (rate >= limit or at_limit(rate)) for rate in one.rates)
 
 
 # Observations

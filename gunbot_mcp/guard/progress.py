@@ -15,8 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gunbot_mcp.domain import EXACT
-from gunbot_mcp.guard.evidence import Baseline, Fills, Look, digits_of, fills_of, is_amount
+from gunbot_mcp.domain import EXACT, to_decimal
+from gunbot_mcp.guard.evidence import HISTORY_PAGE, Baseline, Fills, Look, digits_of, fills_of, identity, is_amount
 from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation
 
@@ -80,7 +80,8 @@ class Trail:
 class Known:
     """An order whose ids are known. `amount` is all of it (None: not known), `listed`: it was among the open orders.
 
-    `shown` says that `amount` is what Gunbot itself showed, so that nothing is cut from it any more.
+    `shown` says that `amount` is what Gunbot itself showed, so that nothing is cut from it any more. `rest`: it may
+    also be what was left of the order when the baseline was read; nobody knows which of the two Gunbot shows.
     """
 
     ids: tuple[str, ...]
@@ -89,6 +90,7 @@ class Known:
     shown: bool
     listed: bool
     certainty: Certainty
+    rest: bool = False
     before: Observation | None = None
 
 
@@ -141,13 +143,18 @@ def follow(known: Known, look: Look, baseline: Baseline, trail: Trail) -> Observ
         average=average,
         filled_at=last,
     )
-    if filled is not None and _is_whole(known, filled, look, baseline):
-        return replace(said, state="filled")
+    if filled is not None:
+        whole = _is_whole(known, filled, look, baseline)
+        if whole is None:
+            # Perhaps all of it: then neither "filled" nor "partly" is known.
+            return replace(said, state=None)
+        if whole:
+            return replace(said, state="filled")
     if look.orders is not None:
         if any(order.id in known.ids for order in look.orders):
             return replace(said, where="open_orders", state="open" if filled is None else "partly_filled")
         if known.listed and trail.since is not None:
-            gone = _is_gone(look, trail)
+            gone = _is_gone(known, look, baseline, trail)
             state = "gone" if gone else None if filled is None else "partly_filled"
             return replace(said, where="not_open", state=state, since=trail.since)
     return None if filled is None else said
@@ -172,18 +179,26 @@ def _filled(known: Known, fills: Mapping[str, Fills]) -> tuple[Decimal | None, D
     return total, average, newest.last_at
 
 
-def _is_whole(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> bool:
+def _is_whole(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> bool | None:
+    """Return whether all of it has filled; None: that cannot be told."""
     if known.amount is None:
-        return False
-    if filled >= known.amount:
-        return True
-    if known.shown:
-        return is_amount(filled, known.amount, 18)
-    digits = baseline.digits | digits_of(None, look.orders or (), look.records)
-    return is_amount(filled, known.amount, digits.amount)
+        return None
+    digits = 18 if known.shown else (baseline.digits | digits_of(None, look.orders or (), look.records)).amount
+    reached = filled >= known.amount or is_amount(filled, known.amount, digits)
+    if not reached or not known.rest:
+        return reached
+    return True if filled >= known.amount + _filled_before(known, look, baseline) else None
 
 
-def _is_gone(look: Look, trail: Trail) -> bool:
+def _filled_before(known: Known, look: Look, baseline: Baseline) -> Decimal:
+    """Return the most of it that had filled when the baseline was read."""
+    records = [one for one in look.records if identity(one.get("id")) in known.ids]
+    if baseline.t0 is not None:
+        records = [one for one in records if (to_decimal(one.get("time")) or 0) <= baseline.t0]
+    return sum((one.amount for one in fills_of(records, known.pair).values()), Decimal(0))
+
+
+def _is_gone(known: Known, look: Look, baseline: Baseline, trail: Trail) -> bool:
     """Return whether the history would show a fill if there were one (rule 13).
 
     Any fill of the order came before the memory missed it. A record that is later than that shows that the history is
@@ -191,4 +206,15 @@ def _is_gone(look: Look, trail: Trail) -> bool:
     """
     if not (trail.linked and trail.moved_on_since) or trail.since_millis is None:
         return False
+    if len(look.records) >= HISTORY_PAGE and (known.rest or not _reaches_back(look, baseline)):
+        return False
     return any(one.last > trail.since_millis for one in fills_of(look.records, "").values())
+
+
+def _reaches_back(look: Look, baseline: Baseline) -> bool:
+    """Return whether the newest page of the history holds all that came after the order was sent.
+
+    On a busy pair, the record of a fill may have dropped off it before anybody looked.
+    """
+    times = [one.first for one in fills_of(look.records, "").values()]
+    return baseline.t0 is not None and bool(times) and min(times) <= baseline.t0
