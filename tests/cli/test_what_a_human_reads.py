@@ -53,6 +53,5 @@ def test_a_mandate_s_sentence_and_its_line_name_the_market(capsys: pytest.Captur
     capsys.readouterr()
     assert run(["mandate", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sorted(line.split("  ")[2] for line in lines) == [
-        f"bybit#2 {pair}" for pair in ("USDT-BTC", "USDT-BTC-LONG", "USDT-BTC-SHORT")
-    ]
+    for pair in ("USDT-BTC", "USDT-BTC-LONG", "USDT-BTC-SHORT"):
+        assert len([line for line in lines if f"bybit#2 {pair}  " in line]) == 1
