@@ -138,7 +138,7 @@ class Pair:
         futures: dollars are not bought with bitcoin there), `XBT-MONTH`, `XBT-QUART`, `USD-BTC-200417` (OKX).
         """
         parts = name.split("-")
-        if len(parts) == 2 and parts[0] == "XBT" and (parts[1] in _TERMS or "USD" in parts[1]):  # noqa: PLR2004
+        if len(parts) == 2 and parts[0] == "XBT" and (parts[1] in _TERMS or "USD" in parts[1]):  # noqa: PLR2004 - a name of two parts
             return None
         if len(parts) == 2 and all(parts) and parts[1] not in _TERMS:  # noqa: PLR2004 - PAYING-TRADED
             return cls(parts[0], parts[1])

@@ -225,7 +225,7 @@ async def test_every_tool_refuses_another_spelling_with_the_right_name_and_asks_
             tool, {**given, field: [value] if field == "keys" else value}, Caller(name="tests")
         )
 
-        error = answer.structured["error"]
+        error = answer.error
         assert error["code"] == "invalid_arguments", (written, error)
         assert f"must be {right}" in error["message"], error
     assert recorder.requests == []

@@ -88,7 +88,7 @@ def understand(
         return cast("object", body)
     if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:
         raise Faltering(f"Gunbot answered {status}: {said}", "look at Gunbot's own log")
-    what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004
+    what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004 - redirects begin there
     raise GatewayInvalidResponse(f"the url answered {status} with {what}", "check url: scheme, host and port")
 
 

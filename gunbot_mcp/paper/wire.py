@@ -68,6 +68,10 @@ def from_body(model: type[AnyArgs], body: dict[str, Any]) -> AnyArgs:
         Malformed: names the offending fields as the wire does.
     """
     data = unwrap(body)
+    for wire, name in wire_names(model).items():
+        # Our tools take a whole number for an id; on the wire it is text.
+        if model.model_fields[name].annotation is str and isinstance(data.get(wire), int | float):
+            raise Malformed(f"Invalid input: {wire}: must be a string")
     return validated(model, {name: data[wire] for wire, name in wire_names(model).items() if wire in data})
 
 

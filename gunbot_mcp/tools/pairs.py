@@ -69,7 +69,7 @@ def _pairs_answer(args: PairsArgs, names: Sequence[str], enabled: dict[str, bool
     which = f" with {args.contains}" if args.contains else ""
     said = f"{len(wanted)} {noun}{which} on {args.exchange}, the asset that pays first"
     if enabled is None:
-        said += "; Gunbot does not say which of them are enabled"
+        said += "; Gunbot does not say what is enabled"
     else:
         said += f"; {sum(cycling.get(name) is True for name in wanted)} enabled (one must cycle for any order there)"
     if len(wanted) > len(shown):

@@ -30,6 +30,12 @@ class Played:
     stories: list[str] = field(default_factory=list[str])
     missed: list[str] = field(default_factory=list[str])
 
+    def join(self, other: "Played") -> None:
+        self.schedules += other.schedules
+        self.tally.add(other.tally)
+        self.stories += other.stories
+        self.missed += other.missed
+
     def add(self, schedule: Schedule, tally: Tally) -> None:
         self.schedules += 1
         self.tally.add(tally)

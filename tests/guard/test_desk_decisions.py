@@ -71,7 +71,7 @@ async def test_a_mandate_that_was_revoked_meanwhile_sends_nothing_and_leaves_the
         max_order=Decimal(100),
         max_total=Decimal(100),
         live=True,
-        url=None,
+        url=live_gunbot.url,
         created_at=now - timedelta(minutes=1),
         expires_at=now + timedelta(hours=1),
         created_by=TERMINAL,

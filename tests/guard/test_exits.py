@@ -77,7 +77,7 @@ def test_exits_follow_the_entries_caps_that_the_user_sets_unless_they_are_set_th
 def test_the_exits_own_cap_holds() -> None:
     found = refused(case(SELL, limits=limits(max_exit={"USDT": "1000"})))
 
-    assert "at most 1000 USDT per exit" in found.message
+    assert "at most 1,000 USDT per exit" in found.message
 
 
 # Hints

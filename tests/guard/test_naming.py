@@ -102,7 +102,7 @@ def test_an_amount_in_contracts_of_unknown_size_is_refused_and_the_hint_names_th
 
 def test_with_its_size_the_worst_case_is_what_the_contracts_hold() -> None:
     # 400 contracts of 1,000 DOGE at 0.12: not 48.048 USDT, but a thousand times that.
-    assert "could cost 48048 USDT" in refused(contracts(size="1000")).message
+    assert "could cost 48,048 USDT" in refused(contracts(size="1000")).message
 
     worst = check_all(contracts(size="1000", amount="2")).notional
 

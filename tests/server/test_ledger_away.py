@@ -116,7 +116,11 @@ async def test_an_order_that_a_human_approved_in_the_form_is_told_with_its_id(er
 async def test_an_order_that_was_approved_elsewhere_while_the_call_waited_is_told_with_its_id() -> None:
     house = House()
     answers: list[types.CallToolResult] = []
-    async with house.runtime, Client(build_server(house.runtime)) as client, anyio.create_task_group() as tasks:
+    async with (
+        house.runtime,
+        Client(build_server(house.runtime), mode="legacy", elicitation_callback=unanswered) as client,
+        anyio.create_task_group() as tasks,
+    ):
 
         async def call() -> None:
             answers.append(await client.call_tool("buy_limit", BUY))
@@ -135,7 +139,11 @@ async def test_where_nobody_can_say_whether_a_waiting_order_was_approved_meanwhi
     """Another process may have approved and sent it; this one only sees that the ledger is away."""
     house = House(wait=0.5)
     answers: list[types.CallToolResult] = []
-    async with house.runtime, Client(build_server(house.runtime)) as client, anyio.create_task_group() as tasks:
+    async with (
+        house.runtime,
+        Client(build_server(house.runtime), mode="legacy", elicitation_callback=unanswered) as client,
+        anyio.create_task_group() as tasks,
+    ):
 
         async def call() -> None:
             answers.append(await client.call_tool("buy_limit", BUY))

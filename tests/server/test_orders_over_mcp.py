@@ -28,6 +28,7 @@ from support.calls import (
     status,
     text,
     ticket_id,
+    unanswered,
 )
 
 from gunbot_mcp.config import Settings
@@ -65,13 +66,6 @@ async def test_a_client_without_forms_is_told_where_a_human_approves(
         for word in (ticket_id(result), "state pending", approve["command"], "LIVE", "do not propose it again"):
             assert word in text(found)
     assert live_gunbot.trades == []
-
-
-async def unanswered(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
-    """A form that a human looks at and does not answer."""
-    del context, params
-    await anyio.sleep_forever()
-    raise AssertionError
 
 
 async def test_an_approval_from_outside_ends_the_waiting_call(

@@ -98,3 +98,10 @@ async def some_ticket(runtime: Runtime) -> Ticket:
         while not found:
             found = await (await runtime.desk()).list()
     return found[0]
+
+
+async def unanswered(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+    """A form that a human looks at and does not answer."""
+    del context, params
+    await anyio.sleep_forever()
+    raise AssertionError

@@ -77,7 +77,7 @@ async def test_without_a_list_what_is_configured_is_shown_and_without_both_the_f
 
     answer = await _ask(runtime, "list_pairs", exchange="binance")
 
-    assert failed.structured["error"]["code"] == "gateway_invalid_response"
+    assert failed.error["code"] == "gateway_invalid_response"
     assert answer.structured["rows"] == [["USDT-BTC", True]]
 
 
@@ -129,7 +129,7 @@ async def test_on_paper_where_a_wrong_name_is_an_error_it_names_the_right_one_to
             ("list_orders", {"key": "binance/BTC-USDT"}),
             ("get_quote", {"exchange": "binance", "pair": "BTC-USDT"}),
         ):
-            error = (await _ask(runtime, tool, **arguments)).structured["error"]
+            error = (await _ask(runtime, tool, **arguments)).error
 
             assert WRONG in error["message"]
             assert "USDT-BTC" in error["hint"]
@@ -162,7 +162,7 @@ async def test_an_order_with_a_reversed_name_on_a_live_instance_is_told_the_righ
 ) -> None:
     order = {"exchange": "binance", "pair": "BTC-USDT", "amount": 0.001, "price": 50000}
     async with Runtime(live_settings()) as runtime:
-        error = (await _ask(runtime, "buy_limit", **order)).structured["error"]
+        error = (await _ask(runtime, "buy_limit", **order)).error
 
     assert error["code"] == "pair_not_allowed"
     assert "USDT-BTC" in error["message"]
@@ -173,7 +173,7 @@ async def test_an_order_with_a_reversed_name_on_a_live_instance_is_told_the_righ
 async def test_on_paper_too() -> None:
     order = {"exchange": "binance", "pair": "btc-usdt", "amount": 0.001, "price": 50000}
     async with Runtime(load()) as runtime:
-        error = (await _ask(runtime, "buy_limit", **order)).structured["error"]
+        error = (await _ask(runtime, "buy_limit", **order)).error
 
     assert (error["code"], "USDT-BTC" in error["message"]) == ("pair_not_allowed", True)
 
@@ -219,4 +219,4 @@ async def test_a_price_of_zero_does_not_make_it_another_order() -> None:
         assert (await _ask(runtime, "buy_market", **order)).structured["status"] == "accepted"
         again = await _ask(runtime, "buy_market", **order, price=0)
 
-    assert again.structured["error"]["code"] == "duplicate_order"
+    assert again.error["code"] == "duplicate_order"

@@ -1,8 +1,8 @@
 """YAML: lines at the marks of the composed document. Entries stand in a mapping by name, or in a list."""
 
-# ruamel.yaml's nodes carry no types for their values and marks.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportAttributeAccessIssue=false
+# ruamel.yaml's nodes carry no types for their values and marks.
 
 import io
 import json
