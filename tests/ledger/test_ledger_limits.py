@@ -11,9 +11,11 @@ import pytest
 from support.tickets import needed, put
 
 from gunbot_mcp.clock import ManualClock
+from gunbot_mcp.domain import Purpose
 from gunbot_mcp.ledger.ledger import Ledger, Totals
 from gunbot_mcp.tickets.channels import PAGE, SENDER, TERMINAL
 from gunbot_mcp.tickets.mandate import Mandate, sealed
+from gunbot_mcp.tickets.spent import sum_of
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 pytestmark = pytest.mark.anyio
@@ -44,6 +46,24 @@ async def test_totals_count_what_was_sent_or_perhaps_sent(
             assert await write.totals("paper", "BTC", since) == Totals(Decimal("0.5"), 5)
             assert await write.totals("paper", "USDT", clock.now()) == Totals(Decimal("30.3"), 5)
             assert await write.totals("paper", "USDT", clock.now() + day) == Totals(Decimal(0), 0)
+
+
+async def test_entries_and_exits_add_up_apart_and_are_counted_together(
+    ledger_url: str, clock: ManualClock, make_ticket: MakeTicket
+) -> None:
+    async with await Ledger.open(ledger_url, clock=clock) as ledger:
+        for side, notional in (("buy", "10"), ("sell", "7"), ("sell", "8")):
+            made = make_ticket(f"{side} {notional}", side=side, notional=Decimal(notional))
+            await put(ledger, made, State.ACCEPTED, clock)
+        since = clock.now() - timedelta(days=1)
+        async with ledger.write() as write:
+            entries = await write.totals("paper", "USDT", since, purpose=Purpose.ENTRY)
+            exits = await write.totals("paper", "USDT", since, purpose=Purpose.EXIT)
+        sent = await ledger.sent_since("paper", since)
+
+    assert entries == Totals(Decimal(10), 3)
+    assert exits == Totals(Decimal(15), 3)
+    assert (sum_of(sent, "USDT"), sum_of(sent, "USDT", Purpose.EXIT), sum_of(sent, "BTC")) == (25, 15, 0)
 
 
 async def test_orders_of_any_state_count_against_the_rate(
