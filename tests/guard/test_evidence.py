@@ -19,7 +19,7 @@ def test_a_number_that_came_back_as_a_double_is_the_same_number(amount: Decimal)
     assert same(D(repr(float(amount))), amount)
 
 
-@given(st.decimals("0.00000001", "1e9", places=8), st.integers(0, 8))
+@given(st.decimals("0.00000001", "1e6", places=8), st.integers(0, 8))
 def test_an_amount_is_cut_down_and_never_up(amount: Decimal, digits: int) -> None:
     cut = amount.quantize(D(1).scaleb(-digits), "ROUND_DOWN")
     # Where the key shows so many digits, that many are no cut of its own.
