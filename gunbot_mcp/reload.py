@@ -201,7 +201,7 @@ class Rules:
         try:
             self._in_force = stricter(self._started, load(**source.flags))
         except GunbotMcpError as exc:
-            self._problem = ConfigInvalid(f"the config, as it is now, stops all sending: {exc.message}", exc.hint)
+            self._problem = ConfigInvalid(f"the config, as it is now, stops all sending: {exc.message}", f"{exc.hint}")
         except OSError as exc:
             self._problem = ConfigInvalid(
                 f"the config cannot be read any more ({exc.strerror}); nothing is sent",

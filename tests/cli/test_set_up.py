@@ -41,7 +41,7 @@ def test_doctor_tells_the_exits_limits_and_where_they_come_from(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert run(["doctor"]) == 0
-    assert "exits: per order that leaves a risk 2500 USDT" in (told := capsys.readouterr().out)
+    assert "exits: per order that leaves a risk 2,500 USDT" in (told := capsys.readouterr().out)
     assert "10 times the entries', since limits.max_exit is not set" in told
 
     (tmp_path / "config.toml").write_text('[instances.paper.limits]\nmax_exit = { USDT = "77" }\n', encoding="utf-8")

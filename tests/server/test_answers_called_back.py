@@ -163,7 +163,7 @@ async def test_a_forged_state_is_refused(
 
 
 async def test_a_state_of_another_instance_is_refused(live_gunbot: "LiveGunbot", live_settings: MakeSettings) -> None:
-    instance = live_settings().served.model_dump() | {"token": live_settings().served.secret()}
+    instance = live_settings().served.model_dump(exclude_unset=True) | {"token": live_settings().served.secret()}
     both = {"one": instance, "two": instance}
     async with (
         Runtime(load(instances=both, instance="one", approval={"wait": 0.1})) as one,

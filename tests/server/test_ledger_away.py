@@ -14,7 +14,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client, types
-from support.calls import APPROVING, BOTH_ERAS, BUY, Era
+from support.calls import APPROVING, BOTH_ERAS, BUY, Era, unanswered
 
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.guard.timing import Timing

@@ -236,7 +236,7 @@ async def test_a_form_that_is_answered_after_somebody_else_decided_changes_nothi
     assert live_gunbot.trades == []
 
 
-async def test_a_ledger_that_fails_while_a_call_waits_is_named_and_sends_nothing(
+async def test_a_ledger_that_fails_while_a_call_waits_leaves_the_order_unknown_and_sends_nothing(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot", clean_environment: Path
 ) -> None:
     results: list[types.CallToolResult] = []
@@ -254,7 +254,9 @@ async def test_a_ledger_that_fails_while_a_call_waits_is_named_and_sends_nothing
         with closing(sqlite3.connect(clean_environment / "ledger.sqlite3")) as other:
             other.execute("DROP TABLE tickets")
             other.commit()
-    assert status(results[0]) == "ledger_unavailable"
+    # Somebody else may have approved it meanwhile; nobody can say.
+    assert status(results[0]) == "unknown"
+    assert "Ticket " in text(results[0])
     assert live_gunbot.trades == []
 
 

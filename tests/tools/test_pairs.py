@@ -65,7 +65,7 @@ async def test_without_core_memorys_config_it_is_not_known_what_cycles(runtime: 
         answer = await _ask(runtime, "list_pairs", exchange="binance")
 
         assert answer.structured["rows"] == [["USDT-BTC", None]]
-        assert "does not say which of them are enabled" in answer.text
+        assert "does not say what is enabled" in answer.text
 
 
 async def test_without_a_list_what_is_configured_is_shown_and_without_both_the_failure(

@@ -54,7 +54,7 @@ def test_a_live_order_needs_the_pin(make_site: MakeSite, new_page: NewPage) -> N
         expect(page.locator(".kind")).to_have_text("LIVE")
         approve(page).click()  # without a PIN the browser itself asks for it
         assert site.state(ticket) == "pending"
-        page.get_by_label("Your PIN").fill("0000")
+        page.get_by_label("Your PIN").fill("000000")
         approve(page).click()
         expect(page.get_by_role("alert")).to_contain_text("The PIN is wrong.")
         expect(page.get_by_label("Your PIN")).to_have_value("")
@@ -192,7 +192,7 @@ def test_every_text_stands_out_from_its_ground(
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(16, 19, 24)" if scheme == "dark" else "rgb(243, 244, 246)")
         assert [found for found in page.evaluate(CONTRAST, texts) if found[1] < 4.5] == []
-        page.get_by_label("Your PIN").fill("0000")
+        page.get_by_label("Your PIN").fill("000000")
         approve(page).click()
         assert [found for found in page.evaluate(CONTRAST, [".failure p", ".failure code"]) if found[1] < 4.5] == []
 
