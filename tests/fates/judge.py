@@ -86,13 +86,15 @@ class _Twin(Exception):
 class _Saw:
     """What Gunbot showed of some orders: its lists of open orders, and the sums of their fills with the averages.
 
-    `now` are the sums that were shown in the very window.
+    `now` are the sums that were shown in the very window; `prices` those of its orders in any listing until then, since
+    an order's own price does not change while one of its legs is not listed.
     """
 
     names: list[str]
     listings: list[Mapping[str, tuple[Decimal, Decimal]]]
     fills: dict[Decimal, Decimal]
     now: list[Decimal]
+    prices: list[Decimal]
 
 
 @dataclass
@@ -229,8 +231,8 @@ class Judge:
         faces = [listing[name] for listing in saw.listings for name in saw.names if name in listing]
         if not faces:
             yield "it says open, but no open order of that id was shown"
-        elif seen.price is not None and not any(_close(seen.price, price) for _, price in faces):
-            yield f"it says price {seen.price}, shown was {faces}"
+        elif seen.price is not None and not any(_close(seen.price, price) for price in saw.prices):
+            yield f"it says price {seen.price}, shown was {saw.prices}"
         most = max(saw.now, default=Decimal(0))
         if sure and self.gunbot.habits.linked and most > (seen.filled or 0):
             yield f"it says open, filled {seen.filled}, but fills of {most} were shown"
@@ -264,7 +266,9 @@ class Judge:
                     whole = sum((amount for amount, _ in found), Decimal(0))
                     fills[whole] = sum((amount * rate for amount, rate in found), Decimal(0)) / whole
                     now += [whole] if window.holds(answer.at) else []
-        return _Saw(names=[order.id for order in orders], listings=listings, fills=fills, now=now)
+        names = [order.id for order in orders]
+        prices = [one.listed[name][1] for one in told if one.listed is not None for name in names if name in one.listed]
+        return _Saw(names=names, listings=listings, fills=fills, now=now, prices=prices)
 
     # Whose is it
 

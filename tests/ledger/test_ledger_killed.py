@@ -22,8 +22,6 @@ MakeTicket = Callable[..., Ticket]
 
 _CHILD = """
 import asyncio, sys
-from support.postgres import THOROUGH
-
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
