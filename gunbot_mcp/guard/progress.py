@@ -187,12 +187,15 @@ def _is_whole(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> 
     reached = filled >= known.amount or is_amount(filled, known.amount, digits)
     if not reached or not known.rest:
         return reached
-    return True if filled >= known.amount + _filled_before(known, look, baseline) else None
+    before = _filled_before(known, filled, look, baseline)
+    return True if before is not None and filled >= known.amount + before else None
 
 
-def _filled_before(known: Known, look: Look, baseline: Baseline) -> Decimal:
-    """Return the most of it that had filled when the baseline was read."""
+def _filled_before(known: Known, filled: Decimal, look: Look, baseline: Baseline) -> Decimal | None:
+    """Return the most of it that had filled when the baseline was read; None: some records are off the page."""
     records = [one for one in look.records if identity(one.get("id")) in known.ids]
+    if sum((one.amount for one in fills_of(records, known.pair).values()), Decimal(0)) < filled:
+        return None
     if baseline.t0 is not None:
         records = [one for one in records if (to_decimal(one.get("time")) or 0) <= baseline.t0]
     return sum((one.amount for one in fills_of(records, known.pair).values()), Decimal(0))

@@ -312,7 +312,8 @@ class Judge:
         prices = [price for leg in legs_of(order) for price in (leg.limit, leg.stop) if price is not None]
         first = other.born if other.shown_from == NEVER else other.shown_from
         moments = (first, *(fill.at for fill in other.fills))
-        plain = other.kind != "market" and not other.tag
+        # A record that names a stop can be the stop leg of an OCO: within the cut, two such stops cannot be told apart.
+        plain = other.kind != "market" and (not other.tag or len(legs_of(order)) > 1)
         faces = [gunbot.face(other, at) for at in moments if plain]
         lasts = min(other.ended, other.done) > sent - 4 * gunbot.habits.cycle
         rests = any(cut == amount and any(abs(rate - one) < market.tick for one in prices) for cut, rate in faces)

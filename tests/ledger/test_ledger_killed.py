@@ -85,8 +85,6 @@ async def test_a_process_killed_at_any_step_leaves_a_sound_ledger(
 
 _WORKER = """
 import asyncio, sys
-from support.postgres import THOROUGH
-
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.tickets.channels import TERMINAL

@@ -137,7 +137,6 @@ CALLS: tuple[dict[str, Any], ...] = (
     {"exchange": "Binance"},
     {"exchange": "kraken"},
     {"order_id": "07001"},
-    {"order_id": 7001},
     {"order_id": ["7001"]},
     {"order_id": "7001 "},
     {"order_id": " 7001"},
@@ -202,7 +201,7 @@ async def place(runtime: Runtime, model: Model, recorder: "Recorder") -> None:
 async def cancel(model: Model, **changed: object) -> bool:
     """Cancel, and return whether a human is asked, or the call was not understood at all."""
     found = await model.call("cancel_order", {**CANCEL, **changed})
-    refused = found.get("error", {}).get("code") == "invalid_arguments"
+    refused = found.get("error", {}).get("code") in {"invalid_arguments", "pair_not_allowed"}
     return found.get("status") in {"awaiting_approval", "asked"} or refused
 
 

@@ -248,7 +248,7 @@ async def test_a_flood_of_five_thousand_proposals_is_stopped_by_the_rate(
                 tasks.start_soon(propose, turn)
         assert codes == {"awaiting_approval": 30, "limit_exceeded": 4970}
         # Gunbot is not asked five thousand times either, and everybody else is still served.
-        assert live_gunbot.requests - asked_before <= 40
+        assert live_gunbot.requests - asked_before <= 70
         quote = {"exchange": "binance", "pair": "USDT-BTC"}
         assert not (await runtime.dispatcher.call("get_quote", quote, Caller(name="another"))).is_error  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a read is never a question
         await nothing_happened(runtime, live_gunbot, tally)
@@ -280,7 +280,7 @@ async def test_arguments_made_to_exhaust_the_server(
                 deep,
             ):
                 found = await model.call(tool, arguments)
-                assert "error" in found or tool == "list_exchanges"
+                assert "error" in found or tool in {"list_exchanges", "get_limits"}
                 assert tool == "list_exchanges" or len(tally.shown[-1]) < 5000
             answer = await runtime.dispatcher.call(tool, {**good, **dict.fromkeys(good, deeper)}, Caller(name="model"))
             assert isinstance(answer, Answer)

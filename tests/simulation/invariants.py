@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from support.exchange import Exchange, Post
 
+from gunbot_mcp.domain import Purpose
 from gunbot_mcp.gunbot.wire import json_text
 from gunbot_mcp.ledger.ledger import Event
+from gunbot_mcp.limits import EXITS_ARE_WIDER
 from gunbot_mcp.tickets.channels import Speaker
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.ticket import SPENT, State, Ticket
@@ -83,12 +85,14 @@ class Played:
                 yield f"{name} claims order {found} as another ticket does"
 
     def _days(self) -> _Wrong:
-        days: dict[str, Decimal] = {}
+        days: dict[tuple[str, Purpose | None], Decimal] = {}
         for ticket in self.tickets:
             if ticket.state in SPENT and ticket.sent_at is not None and ticket.notional is not None:
-                day = ticket.sent_at.date().isoformat()
+                day = ticket.sent_at.date().isoformat(), ticket.purpose
                 days[day] = days.get(day, Decimal(0)) + ticket.notional
-        if any(total > self.day_limit for total in days.values()):
+        # What leaves a risk adds up apart, and may be more.
+        most = {Purpose.EXIT: self.day_limit * EXITS_ARE_WIDER}
+        if any(total > most.get(purpose, self.day_limit) for (_, purpose), total in days.items() if purpose):
             yield f"the day's limit was exceeded: {days}"
 
     def _caps(self) -> _Wrong:
