@@ -89,7 +89,7 @@ class TrailingStopArgs(_Sized):
     def _a_trail_has_a_distance(self) -> "TrailingStopArgs":
         if self.price == self.stop_price:
             apart = self.price * (Decimal("0.99") if self.price > 1 else Decimal("1.01"))
-            raise Unfit("price and stop_price must differ: their distance is the trail", {"stop_price": float(apart)})
+            raise Unfit("price and stop_price must differ", {"stop_price": float(apart)})
         return self
 
 

@@ -91,7 +91,7 @@ async def test_a_human_approves_it_and_it_is_sent_once_at_its_own_path_and_rests
         (ticket,) = await (await runtime.desk()).list()
 
     assert status(result) == "accepted"
-    sentence = "Sell 0.001 BTC at 52,000 USDT or at the market with a trailing stop, 700 USDT away, on binance"
+    sentence = "Sell 0.001 BTC at 52,000 USDT or at the market with a trailing stop (prices 700 USDT apart), on binance"
     assert sentence in text(result)
     assert [sentence in message for message in shown] == [True]
     assert (ticket.tool, ticket.state) == (NAME, State.ACCEPTED)

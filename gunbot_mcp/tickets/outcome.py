@@ -132,7 +132,8 @@ def _as_of(seen: Observation) -> str:
 
 
 def _clock(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+    # With its date: an order is followed for a week.
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _orders(seen: Observation, between: str) -> str:

@@ -152,7 +152,7 @@ def _does(intent: Place | Close, contract_size: Decimal | None) -> str:
 def _way(leg: Leg, paying: str, traded: str) -> str:
     if leg.trail is not None:
         # Not more than the call said: what its two prices mean to a live Gunbot, nobody has documented.
-        return f"at the market with a trailing stop, {_price(leg.trail, paying)} away,"
+        return f"at the market with a trailing stop (prices {_price(leg.trail, paying)} apart),"
     at = "at the market price" if leg.limit is None else f"at {_price(leg.limit, paying)}"
     return at if leg.stop is None else f"{at} once {traded} trades at {_price(leg.stop, paying)}"
 

@@ -1,6 +1,7 @@
 """The client's form, in both protocol generations: only a human's own approval in it sends."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -8,9 +9,10 @@ import pytest
 from mcp import Client, types
 from mcp.client.context import ClientRequestContext
 from support.calls import APPROVING, BOTH_ERAS, BUY, PATIENT, Era, answering, only_ticket, status, text
+from support.live import TOKEN
 
 from gunbot_mcp.approval.forms import Question
-from gunbot_mcp.config import Settings
+from gunbot_mcp.config import Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime
@@ -323,3 +325,26 @@ async def test_an_order_whose_question_was_dropped_leads_to_its_ticket_when_it_c
         other = await runtime.dispatcher.call("buy_limit", {**BUY, "amount": 0.0011}, caller)
     assert isinstance(other, Answer)
     assert other.structured["status"] == "awaiting_approval"
+
+
+async def test_a_form_that_the_config_has_switched_off_meanwhile_approves_nothing(
+    tmp_path: Path, live_gunbot: "LiveGunbot", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    live = f'[instances.gunbot]\nurl = "{live_gunbot.url}"\ntoken = "{TOKEN}"\n'
+    config.write_text(live, encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(config))
+
+    async def late(context: ClientRequestContext, params: types.ElicitRequestParams) -> types.ElicitResult:
+        del context, params
+        config.write_text(f"{live}[approval]\nelicitation = false\n", encoding="utf-8")
+        return types.ElicitResult(action="accept", content={"decision": "approve"})
+
+    async with (
+        Runtime(load()) as runtime,
+        Client(build_server(runtime), mode="legacy", elicitation_callback=late) as client,
+    ):
+        result = await client.call_tool("buy_limit", BUY)
+    assert status(result) == "awaiting_approval"
+    assert "switched forms off" in text(result)
+    assert live_gunbot.trades == []

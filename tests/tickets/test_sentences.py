@@ -69,7 +69,7 @@ def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
             "sell_trailing_stop",
             {"stop_price": 49500},
             (
-                "Sell 0.001 BTC at the market with a trailing stop, 500 USDT away, on binance "
+                "Sell 0.001 BTC at the market with a trailing stop (prices 500 USDT apart), on binance "
                 "(named: price 50,000, stop 49,500), you get what the market pays then, after fees"
             ),
         ),
@@ -77,7 +77,7 @@ def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
             "buy_trailing_stop",
             {},
             (
-                "Buy 0.001 BTC at the market with a trailing stop, 1,000 USDT away, on binance "
+                "Buy 0.001 BTC at the market with a trailing stop (prices 1,000 USDT apart), on binance "
                 "(named: price 50,000, stop 51,000), at most 51.56 USDT with fees"
             ),
         ),
