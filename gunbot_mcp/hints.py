@@ -181,7 +181,7 @@ def _candidates(facts: Mapping[str, Any], value: object, *, tried: bool) -> Sequ
     kind, found = facts.get("type", ""), cast("list[Any]", [])
     if kind == "array" and isinstance(value, str):
         found.append([value.strip()])
-    elif kind == "boolean":
+    elif kind == "boolean" and isinstance(value, str | int):
         found += {"true": [True], "false": [False], "1": [True], "0": [False]}.get(str(value).strip().lower(), [])
     elif kind == "string" and isinstance(value, str):
         found += [value.strip(), value.strip().lower()]
