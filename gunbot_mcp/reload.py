@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError
-from gunbot_mcp.files import stamp_of
+from gunbot_mcp.files import Stamp, stamp_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 Rule = Callable[[Any, Any], Any]
@@ -170,7 +170,7 @@ class Rules:
     def __init__(self, started: Settings) -> None:
         self._started = started
         self._in_force = started
-        self._stamp = None if started.source is None else started.source.stamp
+        self._stamp: Stamp | None = None if started.source is None else started.source.stamp
         self._problem: ConfigInvalid | None = None
 
     @property
@@ -197,9 +197,8 @@ class Rules:
         stamp = stamp_of(source.file)
         if stamp == self._stamp and self._problem is None:
             return
-        self._stamp, self._problem = stamp, None
         try:
-            self._in_force = stricter(self._started, load(**source.flags))
+            in_force = stricter(self._started, load(**source.flags))
         except GunbotMcpError as exc:
             self._problem = ConfigInvalid(f"the config, as it is now, stops all sending: {exc.message}", f"{exc.hint}")
         except OSError as exc:
@@ -207,3 +206,7 @@ class Rules:
                 f"the config cannot be read any more ({exc.strerror}); nothing is sent",
                 "check its path and permissions",
             )
+        except (ValueError, RecursionError):
+            self._problem = ConfigInvalid("the config cannot be understood any more; nothing is sent", "repair it")
+        else:
+            self._in_force, self._stamp, self._problem = in_force, stamp, None

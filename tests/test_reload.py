@@ -310,3 +310,18 @@ async def test_a_page_that_the_file_switches_off_is_no_longer_offered(write: Wri
         assert await runtime.page_url() is not None
         write(f"{asking}[approval]\nwait = 0\npage_port = 0\npage = false\n")
         assert await runtime.page_url() is None
+
+
+@pytest.mark.parametrize("nonsense", ["orders_per_day = 1" + "0" * 5000, "exchanges = " + "[" * 20_000])
+def test_a_file_that_no_parser_understands_goes_on_stopping_everything_and_can_be_put_right(
+    write: Write, nonsense: str
+) -> None:
+    good = '[instances.paper]\nmode = "auto"\n[instances.paper.limits]\n'
+    write(good)
+    rules = Rules(load())
+    write(f"{good}{nonsense}\n")
+    for _ in range(3):
+        with pytest.raises(ConfigInvalid):
+            rules.require()
+    write(f"{good}\n")
+    assert rules.require().effective_mode is Mode.AUTO

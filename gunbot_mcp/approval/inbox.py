@@ -122,7 +122,7 @@ async def _is_proven(folder: Path, host: str, port: int, wanted: Serves) -> bool
         own = hmac.compare_digest(_proof(_key(folder), found).encode(), proof.encode())
         meant = {"instance": wanted.instance, "live": wanted.live, "mark": wanted.mark}
         return own and found["nonce"] == nonce and found["port"] == port and meant in found["serves"]
-    except (httpx2.HTTPError, OSError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
+    except (httpx2.HTTPError, OSError, TimeoutError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -8,11 +8,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import CapabilityMatrix, purpose_of
 from gunbot_mcp.guard.halt import halted, refusal
 from gunbot_mcp.guard.usage import midnight
+from gunbot_mcp.tickets.channels import SMART_CANCEL, Actor
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gunbot_mcp.clock import Clock
-    from gunbot_mcp.config import Limits, Mode, Settings
+    from gunbot_mcp.config import Limits, Settings
     from gunbot_mcp.domain import Capability, Purpose
     from gunbot_mcp.gunbot.records import Book
     from gunbot_mcp.ledger.transaction import Transaction
@@ -173,6 +175,13 @@ class Cases:
         reason = halted(self._folder) or await write.halted(self._settings.name)
         if reason is not None:
             raise refusal(reason)
+
+    def rule_stands(self, by: Actor) -> bool:
+        """Return whether the config in force still has the standing rule that an approval rests on."""
+        rules = self._rules.require()
+        if by.channel in {"auto", "mandate"}:
+            return rules.effective_mode is Mode.AUTO
+        return by != SMART_CANCEL or rules.served.cancel == "smart"
 
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""

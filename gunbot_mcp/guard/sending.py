@@ -154,6 +154,8 @@ class Sender:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
         await self._cases.require_running(write)
+        if not self._cases.rule_stands(by):
+            raise TicketClosed(f"the config no longer lets {by} send", "a human can still approve it")
         if by == SMART_CANCEL:
             await self._check_cancel(write, ticket, shown)
         approved = await self.grant(write, ticket, by)
@@ -279,7 +281,13 @@ class Sender:
             except BaseException as exc:
                 way.ticket = self.sent.keep(await self._outbox.record(claimed, outbox.cut_off(exc)))
                 raise
-            way.ticket = self.sent.keep(await self._outbox.record(claimed, result))
+            try:
+                way.ticket = self.sent.keep(await self._outbox.record(claimed, result))
+            except Exception:  # it is in the spool or the log; who sent an order hears of it, whatever fails
+                logger.exception("ticket %s: recording failed in an unforeseen way", claimed.id)
+                known = replace(claimed, state=result.state, reason=result.reason, answer=result.answer)
+                way.ticket = self.sent.keep(known)
+                return
         try:
             way.ticket = self.sent.keep(await self._look(way.ticket))
         except Exception:

@@ -75,7 +75,7 @@ class Watcher:
         if not due or not await self._has_lease():
             return
         for place, tickets in due.items():
-            if self._clock.monotonic() < self._away_until:
+            if self._clock.monotonic() < self._away_until or not await self._has_lease():
                 return
             await self._look(place, tickets)
 

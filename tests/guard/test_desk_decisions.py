@@ -4,17 +4,21 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import pytest
+from support.live import TOKEN
+from support.mandates import grant, mandate
 
-from gunbot_mcp.config import Settings
+from gunbot_mcp.config import Settings, load
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import LimitExceeded, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk, Proposal
 from gunbot_mcp.guard.proposing import Pace
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.order import Order
@@ -28,10 +32,16 @@ MakeSettings = Callable[..., Settings]
 pytestmark = pytest.mark.anyio
 
 
-async def proposed(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Proposal:  # noqa: ANN401 - any argument
+async def proposed(
+    desk: Desk,
+    tool: str = "buy_limit",
+    *,
+    send: bool = False,
+    **arguments: Any,  # noqa: ANN401 - any argument
+) -> Proposal:
     endpoint = BY_NAME[tool]
     given = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000, **arguments}
-    return await desk.propose(Order.of(endpoint, endpoint.args.model_validate(given)), client="a client")
+    return await desk.propose(Order.of(endpoint, endpoint.args.model_validate(given)), client="a client", send=send)
 
 
 async def test_of_many_who_decide_at_once_one_wins_and_the_others_are_told(
@@ -175,3 +185,36 @@ def test_a_place_is_free_again_after_a_minute_or_once_a_proposal_was_refused() -
     propose()
     with pytest.raises(LimitExceeded):
         propose()
+
+
+class _Edits(httpx2.AsyncBaseTransport):
+    """Passes requests on; `edit` happens while the history is asked, which is after the approval was decided."""
+
+    def __init__(self, edit: Callable[[], object]) -> None:
+        self._inner = httpx2.AsyncHTTPTransport()
+        self._edit = edit
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/orders/page"):
+            self._edit()
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def test_a_mandate_sends_nothing_once_the_file_says_approve_while_the_market_is_looked_at(
+    tmp_path: Path, live_gunbot: "LiveGunbot", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    text = f'[instances.gunbot]\nurl = "{live_gunbot.url}"\ntoken = "{TOKEN}"\nmode = "MODE"\n'
+    file.write_text(text.replace("MODE", "auto"), encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(file))
+    edits = _Edits(lambda: file.write_text(text.replace("MODE", "approve"), encoding="utf-8"))
+    async with Runtime(load(), seams=Seams(transport=edits)) as runtime:
+        await grant(runtime, mandate(max_total=Decimal(1000)))
+        desk = await runtime.desk()
+        proposal = await proposed(desk, send=True)
+        assert proposal.grant is not None
+        assert proposal.ticket.state is State.PENDING
+    assert live_gunbot.trades == []
