@@ -195,12 +195,27 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(secret for secret in found if secret))
 
 
-def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
+def instance_names() -> list[str]:
+    """Return the names of all instances that are configured, also of those that `load` refuses for what they lack.
+
+    Raises:
+        ConfigInvalid: the configuration cannot be read at all.
+    """
+    return list(_read({})[0].instances)
+
+
+def load(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic checks what each may be
     """Read the configuration; `flags` win over everything else.
 
     Raises:
         ConfigInvalid: names the key that is wrong and what it should be.
     """
+    settings, source = _read(flags)
+    _check(settings)
+    return settings if source is None else settings.read_from(source)
+
+
+def _read(flags: Mapping[str, Any]) -> tuple[Settings, Source | None]:
     named = os.environ.get(CONFIG_VARIABLE, "").strip()
     file = Path(named).expanduser() if named else None
     # Before it is read: what is changed meanwhile is then read again.
@@ -225,8 +240,7 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401 - any setting
         settings = settings.model_copy(update={"instances": {"paper": Instance()}})
     if settings.instance is None and os.environ.get("GUNBOT_URL", "").strip():
         settings = settings.model_copy(update={"instance": "gunbot"})
-    _check(settings)
-    return settings if file is None else settings.read_from(Source(file=file, stamp=stamp, flags=flags))
+    return settings, None if file is None else Source(file=file, stamp=stamp, flags=flags)
 
 
 def _hint(place: tuple[int | str, ...]) -> str:

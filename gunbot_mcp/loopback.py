@@ -5,6 +5,7 @@ import errno
 import functools
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any
@@ -13,6 +14,9 @@ import anyio
 import uvicorn
 
 from gunbot_mcp.errors import ConfigInvalid, clean
+
+GRACE_SECONDS = 3
+"""How long open requests may go on when a server is told to stop."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -26,7 +30,8 @@ def bind(host: str, port: int) -> socket.socket:
     # connection waits about 40 ms for the client's delayed acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # there it would let another program take the port, too
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
     except (OSError, OverflowError) as exc:
@@ -82,21 +87,23 @@ async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[
     """Serve until SIGINT, SIGTERM or cancellation; `announce` gets the address once connections are accepted."""
     listener = bind(host, port)
     try:
-        await serve_sockets(app, [listener], announce=announce)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        await serve_sockets(config, [listener], announce=announce)
     finally:
         listener.close()
 
 
-async def serve_sockets(app: Any, listeners: list[socket.socket], *, announce: Callable[[str], None]) -> None:  # noqa: ANN401 - any ASGI application
+async def serve_sockets(
+    config: uvicorn.Config, listeners: list[socket.socket], *, announce: Callable[[str], None]
+) -> None:
     """As `serve_loopback`, on sockets that listen already and that the caller closes; the first one is announced."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="on",
-        timeout_graceful_shutdown=3,
-    )
     server = _Server(config, functools.partial(announce, url_of(listeners[0])))
     await server.serve(sockets=listeners)

@@ -180,6 +180,8 @@ class Runtime:
         database = None if self._seams.database is None else self._seams.database(url)
         ledger = await Ledger.open(url, clock=clock, database=database)
         self._tasks.push_async_callback(ledger.aclose)
+        # Before the ledger, and after the page: an approval there may have begun something.
+        self._tasks.push_async_callback(self._later.aclose)
         self._owner = self._owner or Owner.start(folder)
         desk = Desk(
             settings=settings,
@@ -206,7 +208,9 @@ class Runtime:
 
     async def inbox_url(self) -> str | None:
         """Return the address of an inbox that runs now and can send for this instance; None where there is none."""
-        from gunbot_mcp.approval import inbox  # noqa: PLC0415 - needed when a ticket waits
+        if not self.rules.last.approval.page:
+            return None
+        from gunbot_mcp.approval import inbox  # noqa: PLC0415 - HTTP is loaded when a ticket waits
 
         served = self.settings.served
         folder = state_folder(self.settings)

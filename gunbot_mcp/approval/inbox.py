@@ -17,10 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import anyio
+import httpx2
+
 from gunbot_mcp.files import write_private
 
 PORT = 8717
 HOSTS = ("127.0.0.1", "::1")
+_PORTS = range(1, 65_536)
 _DOMAIN = "gunbot-mcp/inbox/v1"
 _ANNOUNCED, _KEY = "inbox.json", "inbox.key"
 _KEY_BYTES = 32
@@ -50,6 +54,12 @@ def serves(folder: Path, *, instance: str, live: bool, url: str) -> Serves:
 def announce(folder: Path, port: int) -> None:
     """Write down the port for this state folder's servers. That alone proves nothing."""
     write_private(folder / _ANNOUNCED, json.dumps({"port": port}))
+
+
+def withdraw(folder: Path, port: int) -> None:
+    """Forget what `announce` wrote down, unless another inbox has written since."""
+    if announced(folder) == port:
+        (folder / _ANNOUNCED).unlink(missing_ok=True)
 
 
 def statement(folder: Path, *, nonce: str, port: int, served: Sequence[Serves]) -> dict[str, Any]:
@@ -85,7 +95,7 @@ def announced(folder: Path) -> int | None:
         port: object = json.loads((folder / _ANNOUNCED).read_text(encoding="utf-8"))["port"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return port if isinstance(port, int) and 0 < port < 65_536 else None  # noqa: PLR2004 - ports end there
+    return port if isinstance(port, int) and port in _PORTS else None
 
 
 def has_ipv6() -> bool:
@@ -99,9 +109,6 @@ def has_ipv6() -> bool:
 
 
 async def _is_proven(folder: Path, host: str, port: int, wanted: Serves) -> bool:
-    import anyio  # noqa: PLC0415 - loaded with the server that asks
-    import httpx2  # noqa: PLC0415 - likewise
-
     nonce = secrets.token_urlsafe(24)
     name = f"[{host}]" if ":" in host else host
     body = bytearray()

@@ -10,7 +10,6 @@ import anyio
 import click
 
 from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
-from gunbot_mcp.approval.ways import human_channels, is_open
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import money
@@ -22,6 +21,7 @@ from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.server.tools import tools
 from gunbot_mcp.tickets.mandate import not_for
+from gunbot_mcp.tickets.ways import human_channels, is_open
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ import anyio
 import click
 
 from gunbot_mcp.approval.pin import PinGate, has_pin
-from gunbot_mcp.approval.ways import needs_pin
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import Refused
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.runtime import Runtime, state_folder
 from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.ways import needs_pin
 
 Result = TypeVar("Result")
 

@@ -7,12 +7,13 @@ import socket
 import anyio
 import click
 
-from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves
+from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, withdraw
 from gunbot_mcp.approval.pin import PinGate
-from gunbot_mcp.config import Settings, load
+from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
-from gunbot_mcp.loopback import bind, serve_sockets
+from gunbot_mcp.loopback import GRACE_SECONDS, bind, serve_sockets
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.web.background import guarded
 from gunbot_mcp.web.inbox import Inbox
 from gunbot_mcp.web.page import ApprovalPage
 
@@ -21,10 +22,9 @@ from gunbot_mcp.web.page import ApprovalPage
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 picks a free one.")
 def inbox(port: int) -> int:
     """Show and decide the tickets of every instance at http://localhost:PORT, for as long as this runs."""
-    first = load()
-    able, unable = _sorted_out([load(instance=name) for name in first.instances])
-    for settings, why in unable:
-        click.echo(f"cannot send for {settings.name}: {why}", err=True)
+    able, unable = _sorted_out()
+    for name, why in unable:
+        click.echo(f"cannot send for {name}: {why}", err=True)
     if not able:
         raise ConfigInvalid("this inbox could send for no instance", "gunbot-mcp doctor says what is missing")
     for settings in able:
@@ -35,21 +35,17 @@ def inbox(port: int) -> int:
     return 0
 
 
-def _sorted_out(all_settings: list[Settings]) -> tuple[list[Settings], list[tuple[Settings, str]]]:
-    """Return the instances that orders can be sent for from here, and the others with the reason."""
+def _sorted_out() -> tuple[list[Settings], list[tuple[str, str]]]:
+    """Return the instances that orders can be sent for from here, and the names of the others with the reason."""
     able: list[Settings] = []
-    unable: list[tuple[Settings, str]] = []
-    for settings in all_settings:
-        served = settings.served
+    unable: list[tuple[str, str]] = []
+    for name in instance_names():
         try:
-            login = not served.live or bool(served.secret()) or bool(served.password.get_secret_value())
-        except ConfigInvalid as exc:
-            unable.append((settings, exc.message))
-            continue
-        if login:
+            settings = load(instance=name)
+            settings.served.secret()  # a file that is named is there
             able.append(settings)
-        else:
-            unable.append((settings, "its login is not in the config: add token_file"))
+        except ConfigInvalid as exc:
+            unable.append((name, exc.message))
     return able, unable
 
 
@@ -62,23 +58,24 @@ async def _serve(able: list[Settings], port: int) -> None:
             stack.callback(listener.close)
         pages: dict[str, ApprovalPage] = {}
         served: list[Serves] = []
-        for settings in able:
-            runtime = await stack.enter_async_context(Runtime(settings))
-            desk = await runtime.desk()
+        runtimes = [await stack.enter_async_context(Runtime(settings)) for settings in able]
+        for runtime in runtimes:
+            settings, desk = runtime.settings, await runtime.desk()
             gate = PinGate(desk.ledger, folder, desk.clock, live=settings.served.live)
             pages[settings.name] = ApprovalPage(
                 desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound, rules=runtime.rules
             )
             one = settings.served
             served.append(serves(folder, instance=settings.name, live=one.live, url=one.url))
-            ledger = desk.ledger
-        app = Inbox(pages=pages, served=served, ledger=ledger, folder=folder, port=lambda: bound)  # pyright: ignore[reportPossiblyUnboundVariable] - there is an instance
+        ledger = (await runtimes[0].desk()).ledger
+        app = Inbox(pages=pages, served=served, ledger=ledger, folder=folder, port=lambda: bound)
 
         def ready(_: str) -> None:
             announce(folder, bound)
+            stack.callback(withdraw, folder, bound)
             click.echo(f"listening on http://localhost:{bound}")
 
-        await serve_sockets(app, listeners, announce=ready)
+        await serve_sockets(guarded(app, grace=GRACE_SECONDS), listeners, announce=ready)
 
 
 def _bind_both(port: int) -> list[socket.socket]:

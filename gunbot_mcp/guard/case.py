@@ -8,26 +8,26 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gunbot_mcp.config import Mode
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import CapabilityMatrix, purpose_of
 from gunbot_mcp.guard.halt import halted, refusal
 from gunbot_mcp.guard.usage import midnight
-from gunbot_mcp.tickets.channels import SMART_CANCEL, Actor
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
+from gunbot_mcp.tickets.ways import switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gunbot_mcp.clock import Clock
-    from gunbot_mcp.config import Limits, Settings
+    from gunbot_mcp.config import Limits, Mode, Settings
     from gunbot_mcp.domain import Capability, Purpose
     from gunbot_mcp.gunbot.records import Book
     from gunbot_mcp.ledger.transaction import Transaction
     from gunbot_mcp.reload import Rules
+    from gunbot_mcp.tickets.channels import Actor
     from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.ticket import Ticket
 
@@ -176,12 +176,9 @@ class Cases:
         if reason is not None:
             raise refusal(reason)
 
-    def rule_stands(self, by: Actor) -> bool:
-        """Return whether the config in force still has the standing rule that an approval rests on."""
-        rules = self._rules.require()
-        if by.channel in {"auto", "mandate"}:
-            return rules.effective_mode is Mode.AUTO
-        return by != SMART_CANCEL or rules.served.cancel == "smart"
+    def is_open(self, by: Actor) -> bool:
+        """Return whether the config in force still lets this channel approve."""
+        return switched_on(by.row, self._rules.require())
 
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""

@@ -89,7 +89,6 @@ class Desk:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
 
         `rules` are the settings in force (None: `settings`, for ever).
-
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
         self._settings = settings
@@ -105,7 +104,9 @@ class Desk:
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
-        self._follower = Follower(settings=settings, ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing)
+        self._follower = Follower(
+            settings=settings, rules=rules, ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing
+        )
         ids = ids or Ids()
         self._watcher = Watcher(
             instance=settings.name,

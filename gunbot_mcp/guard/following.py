@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.gunbot.records import Record
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.ledger.transaction import Transaction
+    from gunbot_mcp.reload import Rules
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,11 @@ _UNSURE_RIVALS = timedelta(days=1)
 class Follower:
     """Looks for one instance's orders."""
 
-    def __init__(self, *, settings: Settings, ledger: Ledger, gunbot: Gunbot, clock: Clock, timing: Timing) -> None:
+    def __init__(
+        self, *, settings: Settings, rules: Rules, ledger: Ledger, gunbot: Gunbot, clock: Clock, timing: Timing
+    ) -> None:
         self._settings = settings
+        self._rules = rules
         self._ledger = ledger
         self._gunbot = gunbot
         self._clock = clock
@@ -203,7 +207,7 @@ class Follower:
             baseline=baseline,
             at=ticket.sent_at,
             contracts=ticket.contract_size is not None,
-            slippage=self._settings.served.limits.slippage_percent,
+            slippage=self._rules.last.served.limits.slippage_percent,
             earlier=trail.earlier,
             rested=ticket.observed is not None and ticket.observed.sure and ticket.observed.order_type is not None,
         )

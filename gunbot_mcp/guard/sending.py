@@ -65,6 +65,7 @@ CLAIM_HOLDS = timedelta(seconds=15)
 
 
 _MOST_WAIT = 0.25
+_STILL = "a human can still approve it"
 
 logger = logging.getLogger(__name__)
 
@@ -154,8 +155,8 @@ class Sender:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
         await self._cases.require_running(write)
-        if not self._cases.rule_stands(by):
-            raise TicketClosed(f"the config no longer lets {by} send", "a human can still approve it")
+        if not self._cases.is_open(by):
+            raise TicketClosed(f"the config has meanwhile closed this way to approve: {by}", _STILL)
         if by == SMART_CANCEL:
             await self._check_cancel(write, ticket, shown)
         approved = await self.grant(write, ticket, by)
@@ -192,7 +193,7 @@ class Sender:
         else:
             covered = await self.doubt(write, intent, shown) is None
         if not covered:
-            raise TicketClosed("the rule for cancels does not cover it any more", "a human can still approve it")
+            raise TicketClosed("the rule for cancels does not cover it any more", _STILL)
 
     async def grant(self, write: Transaction, ticket: Ticket, by: Actor) -> Ticket:
         """Record an approval; under a mandate, its cost is first taken from the mandate.
@@ -201,12 +202,10 @@ class Sender:
             TicketClosed: it is already decided, its mandate no longer covers it, or the channel does not count.
         """
         if not by.row.counts(live=ticket.live):
-            raise TicketClosed(f"an approval by {by} does not count on this instance", "a human can still approve it")
+            raise TicketClosed(f"an approval by {by} does not count on this instance", _STILL)
         mandate = by.name if by.channel == "mandate" else None
         if mandate is not None and not await self._spend(write, mandate, ticket.notional or Decimal(0), by):
-            raise TicketClosed(
-                f"mandate {mandate} does not cover ticket {ticket.id} any more", "a human can still approve it"
-            )
+            raise TicketClosed(f"mandate {mandate} does not cover ticket {ticket.id} any more", _STILL)
         moved = await write.move(
             ticket.id, State.PENDING, State.APPROVED, actor=by, decided_by=by, owner=self._owner, mandate=mandate
         )

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from gunbot_mcp import __version__
 from gunbot_mcp.approval.forms import Form, Question
-from gunbot_mcp.approval.ways import is_open
 from gunbot_mcp.dispatch import Caller, LaterReply
 from gunbot_mcp.errors import UnknownTool, clean
 from gunbot_mcp.guard.desk import Desk
@@ -28,6 +27,7 @@ from gunbot_mcp.server.resources import (
     read_resource,
 )
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, mcp_tool
+from gunbot_mcp.tickets.ways import is_open
 
 INSTRUCTIONS = """\
 Gunbot trades on crypto exchanges. Pairs name the paying asset first: in USDT-BTC you pay with USDT and trade BTC; \

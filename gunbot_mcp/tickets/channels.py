@@ -132,6 +132,7 @@ CHANNELS = (
         proof=Proof.GRANT,
         label="mandate {name}",
         place="by mandate {name}",
+        setting="mode",
         about="a mandate in mode `auto`: your own standing permission, capped and time-boxed",
     ),
     Channel(

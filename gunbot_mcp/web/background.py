@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gunbot_mcp.errors import ConfigInvalid
@@ -58,6 +59,28 @@ class _Prompt(H11Protocol):
         self.loop.call_later(self._seconds, self._look)
 
 
+def guarded(app: ASGIApp, request_seconds: float = 10, *, grace: int | None = None) -> uvicorn.Config:
+    """Return how pages are served: few connections, each with `request_seconds` for a whole request.
+
+    `grace` is how many seconds open requests may go on when the server stops (None: until they are done).
+    """
+    return uvicorn.Config(
+        app,
+        # uvicorn asks for a class, and only ever calls it.
+        http=cast("type[H11Protocol]", functools.partial(_Prompt, seconds=request_seconds)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # There is no proxy in front, so headers that name another client are not trusted.
+        proxy_headers=False,
+        limit_concurrency=64,
+        timeout_graceful_shutdown=grace,
+    )
+
+
 class Background:
     """Serves one application. Belongs to the event loop in which it was started.
 
@@ -66,7 +89,7 @@ class Background:
 
     def __init__(
         self,
-        app: Any,  # noqa: ANN401 - any ASGI application
+        app: ASGIApp,
         *,
         request_seconds: float = 10,
         listen: Callable[[str, int], socket.socket] = bind,
@@ -102,21 +125,7 @@ class Background:
             self._listener = self._listen(HOST, port)
         except ConfigInvalid:
             self._listener = self._listen(HOST, 0)
-        config = uvicorn.Config(
-            self._app,
-            # uvicorn asks for a class, and only ever calls it.
-            http=cast("type[H11Protocol]", functools.partial(_Prompt, seconds=self._request_seconds)),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            # There is no proxy in front, so headers that name another client are not trusted.
-            proxy_headers=False,
-            limit_concurrency=64,
-        )
-        self._server = _Server(config)
+        self._server = _Server(guarded(self._app, self._request_seconds))
         # Its own task and context: when the call that started the page is cancelled, the page goes on.
         self._task = asyncio.create_task(
             self._server.serve(sockets=[self._listener]), name="approval page", context=contextvars.Context()

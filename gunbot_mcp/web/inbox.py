@@ -62,6 +62,7 @@ class Inbox:
     async def _answer(self, request: Request) -> ASGIApp:
         path = request.url.path
         if path == "/inbox" and request.method == "GET":
+            gate.check_visit(request)
             return self._prove(request)
         if path in {"/", "/live"} and request.method == "GET" and len(self._pages) > 1:
             gate.check_visit(request)

@@ -30,7 +30,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
 from gunbot_mcp.approval.pin import has_pin
-from gunbot_mcp.approval.ways import needs_pin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
@@ -38,6 +37,7 @@ from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import PAGE, Actor
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
+from gunbot_mcp.tickets.ways import needs_pin
 from gunbot_mcp.web import gate, view_model
 from gunbot_mcp.web.background import Background
 from gunbot_mcp.web.pages import POLICY, render

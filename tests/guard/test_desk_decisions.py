@@ -19,7 +19,7 @@ from gunbot_mcp.errors import LimitExceeded, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk, Proposal
 from gunbot_mcp.guard.proposing import Pace
 from gunbot_mcp.runtime import Runtime, Seams
-from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State
@@ -203,18 +203,30 @@ class _Edits(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-async def test_a_mandate_sends_nothing_once_the_file_says_approve_while_the_market_is_looked_at(
-    tmp_path: Path, live_gunbot: "LiveGunbot", monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("by", "edit"),
+    [
+        (Actor("mandate", "m1"), ('mode = "auto"', 'mode = "approve"')),
+        (Actor("form", "Claude Code"), ("[approval]", "[approval]\nelicitation = false")),
+        (PAGE, ("[approval]", "[approval]\npage = false")),
+        (Actor("card", "Claude"), ('[approval]\ncard_buttons = "always"', '[approval]\ncard_buttons = "never"')),
+    ],
+    ids=lambda given: given.channel if isinstance(given, Actor) else "",
+)
+async def test_a_way_to_approve_that_the_file_closes_while_the_market_is_looked_at_sends_nothing(
+    tmp_path: Path, live_gunbot: "LiveGunbot", monkeypatch: pytest.MonkeyPatch, by: Actor, edit: tuple[str, str]
 ) -> None:
+    before, after = edit
     file = tmp_path / "config.toml"
-    text = f'[instances.gunbot]\nurl = "{live_gunbot.url}"\ntoken = "{TOKEN}"\nmode = "MODE"\n'
-    file.write_text(text.replace("MODE", "auto"), encoding="utf-8")
+    text = f'[instances.gunbot]\nurl = "{live_gunbot.url}"\ntoken = "{TOKEN}"\n'
+    file.write_text(text + before, encoding="utf-8")
     monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(file))
-    edits = _Edits(lambda: file.write_text(text.replace("MODE", "approve"), encoding="utf-8"))
+    edits = _Edits(lambda: file.write_text(text + after, encoding="utf-8"))
     async with Runtime(load(), seams=Seams(transport=edits)) as runtime:
         await grant(runtime, mandate(max_total=Decimal(1000)))
         desk = await runtime.desk()
-        proposal = await proposed(desk, send=True)
-        assert proposal.grant is not None
-        assert proposal.ticket.state is State.PENDING
+        ticket = (await proposed(desk)).ticket
+        with pytest.raises(TicketClosed, match="closed this way"):
+            await desk.approve(ticket.id, by=by)
+        assert (await desk.get(ticket.id)).state is State.PENDING
     assert live_gunbot.trades == []

@@ -25,6 +25,7 @@ from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.port import Link
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import TERMINAL
 from gunbot_mcp.tickets.order import Order as TypedOrder
 from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
@@ -51,7 +52,14 @@ async def look(desk: Desk, exchange: Exchange, ticket: Ticket) -> Ticket:
     instance = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush"})
     settings = Settings.model_construct(instance="live", instances={"live": instance})
     async with Gunbot(instance, transport=exchange) as gunbot:
-        follower = Follower(settings=settings, ledger=desk.ledger, gunbot=gunbot, clock=desk.clock, timing=Timing())
+        follower = Follower(
+            settings=settings,
+            rules=Rules(settings),
+            ledger=desk.ledger,
+            gunbot=gunbot,
+            clock=desk.clock,
+            timing=Timing(),
+        )
         return await follower.look(ticket)
 
 

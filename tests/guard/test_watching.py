@@ -16,6 +16,7 @@ from gunbot_mcp.guard.following import Follower
 from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.guard.watching import Watcher
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import TERMINAL
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +59,9 @@ async def reader(
             raise Over
 
     async with Gunbot(made, transport=gunbot, elapsed=clock.monotonic) as adapter:
-        follower = Follower(settings=settings, ledger=desk.ledger, gunbot=adapter, clock=clock, timing=timing)
+        follower = Follower(
+            settings=settings, rules=Rules(settings), ledger=desk.ledger, gunbot=adapter, clock=clock, timing=timing
+        )
         yield Watcher(
             instance="live",
             owner=owner,

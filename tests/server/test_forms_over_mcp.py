@@ -346,5 +346,5 @@ async def test_a_form_that_the_config_has_switched_off_meanwhile_approves_nothin
     ):
         result = await client.call_tool("buy_limit", BUY)
     assert status(result) == "awaiting_approval"
-    assert "switched forms off" in text(result)
+    assert "has meanwhile closed this way to approve" in text(result)
     assert live_gunbot.trades == []

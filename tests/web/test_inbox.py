@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import httpx2
 import pytest
 
 from gunbot_mcp.approval.inbox import announce, announced, find, has_ipv6, serves, statement
+from gunbot_mcp.config import load
 from gunbot_mcp.files import private_folder
+from gunbot_mcp.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
 
@@ -172,27 +174,24 @@ class Stranger:
         self.server.server_close()
 
 
-@pytest.mark.parametrize("kind", ["nonsense", "long", "without proof", "old nonce", "other port", "echo"])
+@pytest.mark.parametrize("kind", ["nonsense", "long", "deep", "without proof", "old nonce", "other port", "echo"])
 async def test_a_stranger_on_the_port_is_never_named(clean_environment: Path, kind: str) -> None:
     private_folder(clean_environment)
     served = [serves(clean_environment, instance="paper", live=False, url="")]
 
     def reply(nonce: str, port: int) -> bytes:
-        match kind:
-            case "nonsense":
-                return b"<html>hello"
-            case "long":
-                return b" " * 1_000_000
-            case "without proof":
-                said = statement(clean_environment, nonce=nonce, port=port, served=served)
-                return json.dumps({**said, "proof": "0" * 64}).encode()
-            case "old nonce":
-                return json.dumps(statement(clean_environment, nonce="a" * 32, port=port, served=served)).encode()
-            case "other port":
-                # Passed on from the real inbox, which says where it listens.
-                return json.dumps(statement(clean_environment, nonce=nonce, port=port + 1, served=served)).encode()
-            case _:
-                return json.dumps({"nonce": nonce, "port": port}).encode()
+        def said(nonce: str, port: int) -> dict[str, object]:
+            return dict(statement(clean_environment, nonce=nonce, port=port, served=served))
+
+        noise = {"nonsense": b"<html>hello", "long": b" " * 1_000_000, "deep": b"[" * 60_000}
+        statements = {
+            "without proof": {**said(nonce, port), "proof": "0" * 64},
+            "old nonce": said("a" * 32, port),
+            # Passed on from the real inbox, which says where it listens.
+            "other port": said(nonce, port + 1),
+            "echo": {"nonce": nonce, "port": port},
+        }
+        return noise[kind] if kind in noise else json.dumps(statements[kind]).encode()
 
     with closing(Stranger(reply)) as stranger:
         announce(clean_environment, stranger.port)
@@ -216,7 +215,8 @@ async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_
     start: Start, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config.toml"
-    text = 'instance = "one"\n[instances.one]\n[instances.two]\n'
+    # None is chosen, and one has no login: neither keeps the inbox from starting.
+    text = '[instances.one]\n[instances.two]\n[instances.three]\nurl = "http://127.0.0.1:9"\n'
     config.write_text(text, encoding="utf-8")
     monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(config))
     monkeypatch.setenv("GUNBOT_MCP_INSTANCE", "two")
@@ -224,7 +224,7 @@ async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_
     monkeypatch.setenv("GUNBOT_MCP_INSTANCE", "one")
     first = call("buy_limit", BUY)["ticket"]["id"]
     monkeypatch.delenv("GUNBOT_MCP_INSTANCE")
-    start()
+    child = start()
     port = announced(clean_environment)
     with httpx2.Client(base_url=f"http://localhost:{port}", trust_env=False) as browser:
         front = browser.get("/").text
@@ -234,6 +234,12 @@ async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_
         assert browser.get("/live").json()["version"]
         assert browser.get("/", headers={"Host": "evil.example"}).status_code == 421
         assert browser.get("/inbox").status_code == 400
+        elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
+        assert browser.get(f"/inbox?nonce={'a' * 32}", headers=elsewhere).status_code == 403
+    child.terminate()
+    _, err = child.communicate()
+    assert "cannot send for three" in err
+    assert announced(clean_environment) is None
     config.write_text("[instances.one]\n", encoding="utf-8")
     start(0)
     port = announced(clean_environment)
@@ -241,3 +247,23 @@ async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_
         shown = browser.get(f"/tickets/{second}")
         assert "cannot send for instance two" in shown.text
         assert browser.get("/tickets/nothing").status_code == 404
+
+
+async def test_where_the_page_is_switched_off_no_inbox_is_named(start: Start, clean_environment: Path) -> None:
+    start()
+    async with Runtime(load()) as there, Runtime(load(approval={"page": False})) as off:
+        assert await there.inbox_url() == f"http://localhost:{announced(clean_environment)}"
+        assert await off.inbox_url() is None
+
+
+@pytest.mark.slow
+def test_connections_that_ask_nothing_are_closed_and_keep_nobody_out(start: Start, clean_environment: Path) -> None:
+    start()
+    port = announced(clean_environment)
+    assert port is not None
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(200)]
+        for one in idle:
+            one.settimeout(60)
+            assert one.recv(1) == b""
+        assert httpx2.get(f"http://localhost:{port}/", trust_env=False).status_code == 200

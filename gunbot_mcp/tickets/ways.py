@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gunbot_mcp.instance import Mode
 from gunbot_mcp.tickets.channels import BY_NAME, CHANNELS, Channel, Proof, Speaker
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ def _buttons(settings: "Settings") -> bool:
     return where == "always" or (where == "paper" and not settings.served.live)
 
 
+def _auto(settings: "Settings") -> bool:
+    return settings.effective_mode is Mode.AUTO
+
+
 _SWITCHES: "Mapping[str, Callable[[Settings], bool]]" = {
+    "mode": _auto,
+    "cancel": lambda settings: settings.served.cancel == "smart",
     "approval.elicitation": lambda settings: settings.approval.elicitation,
     "approval.page": lambda settings: settings.approval.page,
     "approval.card_buttons": _buttons,
@@ -28,7 +35,7 @@ def is_open(channel: str, settings: "Settings", *, known: bool = True) -> bool:
     `known` is False where anybody could be the client, see `Channel.counts`.
     """
     row = BY_NAME[channel]
-    return _switched_on(row, settings) and row.counts(live=settings.served.live, known=known)
+    return switched_on(row, settings) and row.counts(live=settings.served.live, known=known)
 
 
 def human_channels(settings: "Settings", *, known: bool = True) -> tuple[Channel, ...]:
@@ -42,6 +49,6 @@ def needs_pin(channel: str, *, live: bool, pin_set: bool) -> bool:
     return BY_NAME[channel].proof is Proof.PIN and (live or pin_set)
 
 
-def _switched_on(row: Channel, settings: "Settings") -> bool:
+def switched_on(row: Channel, settings: "Settings") -> bool:
     switch = None if row.setting is None else _SWITCHES.get(row.setting)
     return switch is None or switch(settings)
