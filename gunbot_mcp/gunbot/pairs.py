@@ -5,11 +5,14 @@ Gunbot writes the paying asset first (`USDT-BTC`), the reverse of the market's h
 but one that it has in another spelling is the one that was meant.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from gunbot_mcp.domain import Pair
 
+_NOT_LETTERS = re.compile(r"[\W_]+")
 _HEDGES = ("LONG", "SHORT")
 _DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "TUSD", "BUSD", "DAI", "EUR", "GBP")
 
@@ -32,14 +35,14 @@ def look_up(pair: str, known: Sequence[str]) -> Known:
     if pair in known:
         return Known(there=True)
     asked = _letters(pair)
+    meant = [name for name in known if asked in _spellings(name)]
     # Its own order of assets first: a list can have both, and then the other letters are what differs.
-    right = next((name for name in known if _letters(name) == asked), None)
-    right = right or next((name for name in known if asked in _spellings(name)), None)
+    right = next((name for name in meant if _letters(name) == asked), next(iter(meant), None))
     if right is not None:
         return Known(there=False, right=right)
-    sideless = set(_spellings(_without_side(pair)))
-    near = tuple(name for name in known if sideless & set(_spellings(_without_side(name))))
-    return Known(there=False, near=near[:4])
+    sideless = _spellings(_without_side(pair))
+    near = (name for name in known if not sideless.isdisjoint(_spellings(_without_side(name))))
+    return Known(there=False, near=tuple(islice(near, 4)))
 
 
 def looks_reversed(pair: str) -> str | None:
@@ -51,15 +54,13 @@ def looks_reversed(pair: str) -> str | None:
 
 
 def _letters(name: str) -> str:
-    return "".join(letter for letter in name.upper() if letter.isalnum())
+    return _NOT_LETTERS.sub("", name.upper())
 
 
-def _spellings(name: str) -> Iterator[str]:
-    """Yield a listed name's letters, and those of its reverse."""
-    yield _letters(name)
-    parts = name.split("-")
-    if len(parts) > 1:
-        yield _letters("".join((parts[1], parts[0], *parts[2:])))
+def _spellings(name: str) -> set[str]:
+    """Return a listed name's letters, and those of its reverse."""
+    first, *rest = name.split("-", 2)
+    return {_letters(name), _letters("".join((*rest[:1], first, *rest[1:])))}
 
 
 def _without_side(name: str) -> str:
