@@ -27,6 +27,7 @@ from gunbot_mcp.gunbot.deadline import answer_within
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.ladder import seen_ladder
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.tickets.view import TICKET_META, seconds_left, shown_quote, ticket_answer
@@ -313,6 +314,7 @@ class Dispatcher:
             **seen,
             "quote": None if proposal is None else shown_quote(proposal.ticket),
             "distances": None if proposal is None else [list(pair) for pair in seen_distances(proposal.ticket)],
+            "ladder": None if proposal is None else seen_ladder(proposal.ticket),
             "page_url": approve.get("page"),
             "buttons": buttons and proposal is not None,
             "key": proposal.nonce if buttons and proposal is not None else None,

@@ -237,8 +237,8 @@ def check_moved(case: Case) -> tuple[str, ...]:
     worse = (now - then if buying else then - now) / then * 100
     if worse > case.limits.slippage_percent:
         raise PriceOutOfBand(
-            f"the market moved from {decimal_text(then)} to {decimal_text(now)} since this order was proposed; "
-            f"at most {decimal_text(case.limits.slippage_percent)} % is allowed for",
+            f"the market moved {decimal_text(_tenths(worse))} %, from {decimal_text(then)} to {decimal_text(now)}, "
+            f"since this order was proposed; at most {decimal_text(case.limits.slippage_percent)} % is allowed for",
             widen(case, "slippage_percent", "propose it again at the new price"),
         )
     return ()

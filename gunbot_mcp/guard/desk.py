@@ -22,6 +22,7 @@ from gunbot_mcp.files import write_private
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
 from gunbot_mcp.guard.following import Follower, unfinished, was_found
+from gunbot_mcp.guard.foresight import refusal_now
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
@@ -322,7 +323,8 @@ class Desk:
 
         With `balances`, also what one has of what the order spends.
         """
-        return await market.look(self._gunbot, ticket, self._clock, balances=balances)
+        seen = await market.look(self._gunbot, ticket, self._clock, balances=balances)
+        return replace(seen, refused=refusal_now(self._cases, ticket, seen.book))
 
     async def candidates(self, ticket: Ticket) -> list[Observation]:
         """Return the orders that could be this ticket's, if Gunbot can be asked: a human chooses from them."""

@@ -25,7 +25,10 @@ def spent_asset(ticket: Ticket) -> str | None:
 
 
 def have(ticket: Ticket, balances: Iterable[Balance]) -> str | None:
-    """Return e.g. `You have 1,234.50 USDT available on binance.`, and whether that is less than the order may take."""
+    """Return e.g. `You have 1,234.50 USDT available on binance; at least 1,184.45 USDT after this order.`.
+
+    Where it is less than the order may take, that is said instead.
+    """
     asset = spent_asset(ticket)
     found = [one for one in balances if one.exchange == ticket.exchange and one.asset == asset]
     if asset is None or len(found) != 1 or found[0].available is None:
@@ -34,8 +37,13 @@ def have(ticket: Ticket, balances: Iterable[Balance]) -> str | None:
     said = f"You have {money(available, asset, down=True)} {asset} available on {ticket.exchange}"
     needs = _needs(ticket)
     # What a position binds is a part of its worth, the leverage's; how large a part, nobody here knows.
-    less = owns(ticket.order.intent) and needs is not None and available < needs
-    return f"{said}, less than this order may take." if less else f"{said}."
+    if needs is None or not owns(ticket.order.intent):
+        return f"{said}."
+    if available < needs:
+        return f"{said}, less than this order may take."
+    buys = ticket.order.trade is not None and side_of(ticket.order.trade) is Side.BUY
+    left = money(available - needs, asset, down=True)
+    return f"{said}; {'at least ' if buys else ''}{left} {asset} after this order."
 
 
 def _needs(ticket: Ticket) -> Decimal | None:

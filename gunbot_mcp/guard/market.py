@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from gunbot_mcp.clock import Clock
-from gunbot_mcp.domain import Cancel, Intent, Side, decimal_text, grouped, legs_of, side_of
+from gunbot_mcp.domain import Cancel, Intent, grouped
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayError, GatewayInvalidResponse, GatewayRejected, clean
 from gunbot_mcp.guard.cancels import find as cancels_what
@@ -22,7 +22,7 @@ from gunbot_mcp.gunbot.pairs import look_up
 from gunbot_mcp.gunbot.records import Book, OpenOrder, Record, record_list
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.content import seen_book
-from gunbot_mcp.tickets.notional import named_prices
+from gunbot_mcp.tickets.distances import distances
 from gunbot_mcp.tickets.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 _PAGE = BY_NAME["list_orders_page"]
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,8 @@ class BookView:
     """Texts to show, and `moment`: when the book was read, for programs.
 
     `note` says why there is no book; then the prices are None and there are no distances. `have` is what one has of the
-    asset that the order spends; None where it was not asked for, or is not known.
+    asset that the order spends; None where it was not asked for, or is not known. `book` is the book itself, and
+    `refused` says why the checks would not let the order be sent at these prices.
     """
 
     bid: str | None = None
@@ -48,6 +48,8 @@ class BookView:
     distances: tuple[tuple[str, str], ...] = ()
     note: str | None = None
     have: str | None = None
+    book: Book | None = None
+    refused: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -93,7 +95,7 @@ async def look(
     if book is None:
         return BookView(at=at, moment=moment, note=note, have=held)
     far = tuple(distances(ticket.order.intent, book))
-    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, moment=moment, distances=far, have=held)
+    return BookView(bid=_text(book.bid), ask=_text(book.ask), at=at, moment=moment, distances=far, have=held, book=book)
 
 
 def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
@@ -102,48 +104,6 @@ def seen_distances(ticket: Ticket) -> tuple[tuple[str, str], ...]:
     return (
         () if book is None or (book.bid is None and book.ask is None) else tuple(distances(ticket.order.intent, book))
     )
-
-
-def distances(intent: Intent, book: Book) -> Iterator[tuple[str, str]]:
-    """Yield each of the order's prices with its distance from the side of the book that it meets."""
-    if isinstance(intent, Cancel):
-        yield f"Its price {grouped(intent.price)}", _from(intent.price, *_nearest(intent.price, book))
-        return
-    price, side = _met(side_of(intent), book)
-    named = list(named_prices(intent))
-    for word, value in named:
-        yield f"{word.capitalize()} {grouped(value)}", _from(value, price, side)
-    for leg in legs_of(intent):
-        if leg.trail is not None:
-            yield f"Trails by {grouped(leg.trail)}", f"{_percent(leg.trail, price)} of the {side}"
-    if not named:
-        yield "Market order", f"fills near the {side}, {grouped(price)}"
-
-
-def _met(side: Side, book: Book) -> tuple[Decimal, str]:
-    """Return the side of the book that an order trades against; where that is empty, the other."""
-    ask = (book.ask, "ask")
-    bid = (book.bid, "bid")
-    for price, word in (ask, bid) if side is Side.BUY else (bid, ask):
-        if price is not None:
-            return price, word
-    raise ValueError("an empty book has no side")
-
-
-def _nearest(price: Decimal, book: Book) -> tuple[Decimal, str]:
-    sides = [(value, word) for value, word in ((book.bid, "bid"), (book.ask, "ask")) if value is not None]
-    return min(sides, key=lambda side: abs(side[0] - price))
-
-
-def _from(value: Decimal, reference: Decimal, word: str) -> str:
-    if value == reference:
-        return f"exactly at the {word}"
-    return f"{_percent(abs(value - reference), reference)} {'above' if value > reference else 'below'} the {word}"
-
-
-def _percent(part: Decimal, whole: Decimal) -> str:
-    percent = part / whole * 100
-    return f"{decimal_text(percent.quantize(_CENT))} %" if percent >= _CENT else "less than 0.01 %"
 
 
 def _text(price: Decimal | None) -> str | None:

@@ -31,9 +31,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gunbot_mcp import errors
 from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClosed, TicketNotFound
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, PriceOutOfBand, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, Actor
@@ -183,8 +184,11 @@ class ApprovalPage:
         gate.check_visit(request)
         ticket = await self._found(request)
         waits = ticket.state is State.PENDING
-        book = (await self._desk.market(ticket)).as_dict() if waits else None
-        version = self._form_version(await self._locked(ticket)) if waits else None
+        if not waits:
+            return _json({"state": ticket.state.value, "left": self._left(ticket), "book": None, "version": None})
+        seen = await self._desk.market(ticket)
+        version = self._form_version(await self._locked(ticket), seen)
+        book = {**seen.as_dict(), "figure": view_model.figure_now(seen, ticket)}
         return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
 
     async def _show(
@@ -197,8 +201,8 @@ class ApprovalPage:
         book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._locked(ticket)
-        form = Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket))
-        left, version = self._left(ticket), self._form_version(locked)
+        form = Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket, book))
+        left, version = self._left(ticket), self._form_version(locked, book)
         frame, page = view_model.open_page(
             self._served(), ticket, book, form, left=left, version=version, failure=failure
         )
@@ -255,7 +259,7 @@ class ApprovalPage:
             return 0
         return -(-await self._pin_gate.wait() // timedelta(minutes=1))
 
-    def _obstacle(self, ticket: Ticket) -> GunbotMcpError | None:
+    def _obstacle(self, ticket: Ticket, book: BookView | None = None) -> GunbotMcpError | None:
         """Return why nobody can approve this ticket here and now, whatever is typed."""
         if ticket.live is not self._settings.served.live:
             return ConfigInvalid(
@@ -269,6 +273,8 @@ class ApprovalPage:
             return ConfigInvalid("the config has switched this page off", f"gunbot-mcp approve {ticket.id}")
         if (reason := halted(self._folder)) is not None:
             return Halted(f"trading is halted: {reason}", "gunbot-mcp resume")
+        if book is not None and book.refused is not None:
+            return PriceOutOfBand(f"{book.refused}: this would not be sent", "this page looks again every few seconds")
         return None
 
     # Answers
@@ -300,9 +306,9 @@ class ApprovalPage:
         states = [f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets]
         return _word(halted(self._folder), *states)
 
-    def _form_version(self, locked: int) -> str:
+    def _form_version(self, locked: int, book: BookView) -> str:
         """Return a word for whether a ticket can be approved; it does not change with each minute of a lock."""
-        return _word(halted(self._folder), "locked" if locked else "")
+        return _word(halted(self._folder), "locked" if locked else "", "moved" if book.refused else "")
 
     def _check_host(self, request: Request) -> Response | None:
         try:

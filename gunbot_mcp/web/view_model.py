@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from markupsafe import Markup
+
 from gunbot_mcp.approval.pin import LONGEST
 from gunbot_mcp.errors import GunbotMcpError, Halted, clean
 from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.render import instant
+from gunbot_mcp.tickets.content import seen_book
+from gunbot_mcp.tickets.ladder import Shape, as_svg, ladder
 from gunbot_mcp.tickets.outcome import Outcome, outcome_of
 from gunbot_mcp.tickets.proceeds import costs_of
 from gunbot_mcp.tickets.sentences import Figure, figure_of, headline_of
@@ -99,6 +103,7 @@ class Book:
     ask: str
     distances: tuple[tuple[str, str], ...]
     before: Quote | None
+    figure: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,7 +322,7 @@ def _warnings(at: Served, ticket: Ticket) -> tuple[str, ...]:
 
 
 def _book(at: Served, book: BookView, ticket: Ticket) -> Book:
-    quote = shown_quote(ticket)
+    quote, drawn = shown_quote(ticket), figure_now(book, ticket)
     return Book(
         readable=book.note is None,
         note=at.shown(book.note or ""),
@@ -326,7 +331,15 @@ def _book(at: Served, book: BookView, ticket: Ticket) -> Book:
         ask=book.ask or "none",
         distances=book.distances,
         before=Quote(bid=quote["bid"], ask=quote["ask"]) if quote else None,
+        figure=Markup("" if drawn is None else as_svg(drawn)),  # noqa: S704 - drawn by us, its words escaped
     )
+
+
+def figure_now(book: BookView, ticket: Ticket) -> Shape | None:
+    """Return the order's prices beside the market of now; None where there is none."""
+    if book.book is None:
+        return None
+    return ladder(ticket.order.intent, book.book, seen_book(ticket), moved=book.refused is not None)
 
 
 def _decision(at: Served, form: Form) -> Decision:

@@ -23,8 +23,8 @@ HELD = [balance("USDT", "1234.567"), balance("BTC", "0.00123456789"), balance("U
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"side": "buy"}, "You have 1,234.56 USDT available on binance."),
-        ({"side": "sell"}, "You have 0.00123456 BTC available on binance."),
+        ({"side": "buy"}, "You have 1,234.56 USDT available on binance; at least 1,184.51 USDT after this order."),
+        ({"side": "sell"}, "You have 0.00123456 BTC available on binance; 0.000234567 BTC after this order."),
         (
             {"side": "buy", "exchange": "binance#2"},
             "You have 9 USDT available on binance#2, less than this order may take.",

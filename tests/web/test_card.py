@@ -104,7 +104,7 @@ def test_a_whole_card_fits_where_clients_show_it(
         card = client.show(result)
         expect(card.locator("#warnings li")).to_have_count(2)
         expect(card.locator("#approve")).to_be_enabled()
-        assert client.sent("ui/notifications/size-changed")[-1]["params"]["height"] <= 560
+        assert client.sent("ui/notifications/size-changed")[-1]["params"]["height"] <= 610
         approve, reject = (card.locator(name).bounding_box() for name in ("#approve", "#reject"))
         assert approve is not None
         assert reject is not None

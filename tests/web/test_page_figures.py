@@ -1,5 +1,6 @@
 """The numbers and the warnings of the approval page: what one pays or gets, what one has, what a cancel takes away."""
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,11 +10,16 @@ import httpx2
 import pytest
 
 from gunbot_mcp.tickets.channels import TERMINAL
+from gunbot_mcp.tickets.ticket import Ticket
 from gunbot_mcp.tickets.view import card_view, ticket_answer
 
 MakeSite = Callable[..., Any]
 PLACE: dict[str, Any] = {"exchange": "binance", "pair": "USDT-BTC"}
 BOOK = {"data": {"bid": [[50992.35, 9]], "ask": [[51007.65, 9]]}}
+
+
+def live(site: Any, ticket: Ticket) -> dict[str, Any]:  # noqa: ANN401 - a site of the fixtures
+    return json.loads(site.request("GET", f"/tickets/{ticket.id}/live").text)
 
 
 def outside_details(html: str) -> str:
@@ -64,8 +70,14 @@ def test_the_page_says_what_one_has_and_does_not_ask_again_while_it_is_open(make
     site = make_site()
     buys, sells = site.propose(), site.propose("sell_limit", **PLACE, amount=0.001, price=52000)
     assert "/api/v1/balances" not in site.wire.paths  # an order does not cost a request more
-    assert '<p id="have">You have 1,000,000 USDT available on binance.</p>' in site.open(buys).text
-    assert '<p id="have">You have 10 BTC available on binance.</p>' in site.open(sells).text
+    assert (
+        '<p id="have">You have 1,000,000 USDT available on binance; at least 999,949 USDT after this order.</p>'
+        in site.open(buys).text
+    )
+    assert (
+        '<p id="have">You have 10 BTC available on binance; at least 999,949 USDT after this order.</p>'
+        in site.open(sells).text
+    )
     asked = site.wire.paths.count("/api/v1/balances")
     site.request("GET", f"/tickets/{buys.id}/live")
     assert site.wire.paths.count("/api/v1/balances") == asked
@@ -127,3 +139,34 @@ def test_an_old_ticket_keeps_the_sentence_that_it_was_made_with(make_site: MakeS
     assert f"<h1>{was}</h1>" in site.open(ticket).text
     assert f"awaiting_approval: {was}" in ticket_answer(ticket).text
     assert card_view(ticket)["headline"] == {"what": was, "worth": ""}
+
+
+def test_a_market_that_moved_too_far_takes_the_button_away_before_anybody_types_a_pin(make_site: MakeSite) -> None:
+    site = make_site(live=True)
+    site.set_pin("correct horse")
+    site.wire.answers["/api/v1/market/orderbook"] = httpx2.Response(200, json=BOOK)
+    ticket = site.propose("buy_market", **PLACE, amount=0.001)
+    before = live(site, ticket)["version"]
+    assert 'class="approve"' in site.open(ticket).text
+    assert "Fills near 51,007.65" in site.open(ticket).text
+
+    far = {"data": {"bid": [[59670, 9]], "ask": [[59680, 9]]}}
+    site.wire.answers["/api/v1/market/orderbook"] = httpx2.Response(200, json=far)
+    text = site.open(ticket).text
+
+    assert "The market moved 17.0 %, from 51007.65 to 59680, since this order was proposed" in text
+    assert "this would not be sent" in text
+    assert 'class="ladder moved"' in text
+    assert "it rose by 17.00 % since" in text
+    assert 'class="approve"' not in text
+    assert 'name="pin"' not in text
+    assert live(site, ticket)["version"] != before, "an open page loads itself again"
+    assert "Ask 59,680" in json.dumps(live(site, ticket)["book"]["figure"])
+    assert site.wire.orders == []
+
+
+def test_a_cancel_draws_where_its_order_lies(make_site: MakeSite) -> None:
+    site = make_site()
+    ticket = site.propose("cancel_order", **PLACE, order_id="1", price=48000, order_type="limit")
+
+    assert "The order 48,000" in site.open(ticket).text

@@ -163,13 +163,18 @@
     const warnings = Array.isArray(ticket.warnings) ? ticket.warnings.slice(0, 10) : [];
     lines("warnings", warnings.map((warning) => WARNING + warning));
     show("warnings", warnings.length > 0);
-    show("quote", waits && isObject(quote));
+    const drawn = figureOf(card.ladder);
+    byId("ladder").replaceChildren(...(drawn ? [drawn] : []));
+    show("ladder", waits && drawn !== null);
+    show("quote", waits && isObject(quote) && drawn === null);
     if (isObject(quote)) {
       put("quote", "When proposed: bid " + quote.bid + ", ask " + quote.ask);
     }
     const far = Array.isArray(distances) ? distances.filter(Array.isArray).slice(0, 8) : [];
     lines("distances", far.map(([what, where]) => what + ": " + where));
+    // In words for whoever does not see the drawing, which says them too.
     show("distances", waits && far.length > 0);
+    byId("distances").classList.toggle("unseen", drawn !== null);
     show("origin", true);
     put("ticket-id", ticket.id, 40);
     put("client", ticket.proposed_by || "an MCP client", 80);
@@ -178,6 +183,26 @@
     drawOutcome(waits);
     schedule();
     count();
+  };
+
+  // A drawing of the server's own comes as a tree of shapes and texts; anything else in it, and there is none.
+  const SHAPES = new Set(["svg", "g", "path", "rect", "text"]);
+  const ATTRIBUTE = /^(?!on)[a-zA-Z-]{1,20}$/;
+  const shape = ([name, attributes, inside]) => {
+    if (!SHAPES.has(name)) throw new Error("not a shape");
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) if (ATTRIBUTE.test(key)) element.setAttribute(key, value);
+    element.append(...(typeof inside === "string" ? [clean(inside)] : inside.map(shape)));
+    return element;
+  };
+  const figureOf = (tree) => {
+    try {
+      const found = shape(tree);
+      found.setAttribute("aria-hidden", "true");
+      return found;
+    } catch {
+      return null;
+    }
   };
 
   // The whole summary; what the figures say too is set smaller.

@@ -110,6 +110,14 @@
     }, 1000);
   }
 
+  // A drawing comes as a tree, and not as text: nothing on this page makes elements from text.
+  const shape = ([name, attributes, inside]) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...(typeof inside === "string" ? [inside] : inside.map(shape)));
+    return element;
+  };
+
   const showBook = (book) => {
     bookClock(book.at, book.moment);
     put("book-reason", book.note || "");
@@ -117,6 +125,7 @@
     byId("book-prices").hidden = book.note !== null;
     put("book-bid", book.bid || "none");
     put("book-ask", book.ask || "none");
+    byId("book-figure").replaceChildren(...(book.figure ? [shape(book.figure)] : []));
     byId("book-distances").replaceChildren(
       ...book.distances.map(([what, where]) => {
         const item = document.createElement("li");
