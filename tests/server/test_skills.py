@@ -41,6 +41,11 @@ class Anything(types.Result):
     skill: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+def _front_matter(text: str) -> Any:  # noqa: ANN401 - any YAML value
+    yaml: Any = YAML(typ="safe")
+    return yaml.load(text.split("---")[1])
+
+
 async def _listed(client: Client) -> list[dict[str, Any]]:
     return (await client.session.send_request(ListSkills(params=types.PaginatedRequestParams()), Anything)).skills
 
@@ -63,7 +68,7 @@ async def test_a_skill_is_listed_and_its_file_is_what_the_list_says(runtime: "Ru
     entry = entries[URI]
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     assert entry["resources"] == [{"uri": URI, "digest": digest, "size": len(raw)}]
-    assert entry["frontmatter"] == YAML(typ="safe").load(content.text.split("---")[1])
+    assert entry["frontmatter"] == _front_matter(content.text)
     assert got == entry
     assert (resources[URI].mime_type, resources[URI].size) == ("text/markdown", len(raw))
 
@@ -101,7 +106,7 @@ async def test_a_skill_whose_tools_are_not_there_is_not_there_either(read_only: 
 @pytest.mark.parametrize("name", TEACHES)
 def test_a_skill_keeps_the_rules_of_skills_and_is_short(name: str) -> None:
     skill = skill_named(name)
-    front = YAML(typ="safe").load(skill.text.split("---")[1])
+    front = _front_matter(skill.text)
 
     assert skill.frontmatter == front
     assert front["name"] == name
