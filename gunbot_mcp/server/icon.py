@@ -4,7 +4,7 @@ It is small on purpose: from 2026-07-28 on, every single result carries what the
 icons, which every client's list of them would carry.
 """
 
-from urllib.parse import quote
+from base64 import b64encode
 
 from mcp import types
 
@@ -15,5 +15,5 @@ SVG = (
 
 
 def icons() -> list[types.Icon]:
-    source = "data:image/svg+xml," + quote(SVG, safe=" :/='")
+    source = f"data:image/svg+xml;base64,{b64encode(SVG.encode()).decode()}"
     return [types.Icon(src=source, mime_type="image/svg+xml", sizes=["any"])]

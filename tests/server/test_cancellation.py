@@ -115,6 +115,6 @@ async def test_cancelling_an_order_over_stdio_does_not_cut_it_off(
         states: list[str] = []
         with anyio.fail_after(60):
             while states != ["accepted"]:
-                listed = (await client.call_tool("list_tickets", {})).structured_content or {}
+                listed: Any = (await client.call_tool("list_tickets", {})).structured_content
                 states = [row[listed["columns"].index("state")] for row in listed["rows"]]
     assert (live_gunbot.taken, live_gunbot.paths) == (1, ["/trade/buy"])
