@@ -20,7 +20,7 @@ from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
 from gunbot_mcp.server.changes import LOOK_EVERY, Changes, ChangingServer, Lists
 from gunbot_mcp.server.clients import ClientFacts, remember
-from gunbot_mcp.server.completion import Completions
+from gunbot_mcp.server.completion import COMPLETE_WITHIN, Completions
 from gunbot_mcp.server.edge import kept, protocol_error
 from gunbot_mcp.server.icon import icons
 from gunbot_mcp.server.prompts import get_prompt, list_prompts
@@ -54,10 +54,13 @@ class GunbotServer(ChangingServer):
     changes: Changes
 
 
-def build_server(runtime: Runtime, *, known: bool = True, look_every: float = LOOK_EVERY) -> GunbotServer:
+def build_server(
+    runtime: Runtime, *, known: bool = True, look_every: float = LOOK_EVERY, complete_within: float = COMPLETE_WITHIN
+) -> GunbotServer:
     """Return the server of one running instance; `known` is False where anybody could be its client, see `Caller`.
 
-    `look_every` is how many seconds pass between two looks at whether the config file has changed (a seam).
+    Seams, in seconds: `look_every` passes between two looks at whether the config file has changed, `complete_within`
+    is the most that a completion waits for Gunbot.
     """
     settings, secrets = runtime.settings, runtime.settings.secrets()
     mode = settings.effective_mode
@@ -99,7 +102,7 @@ def build_server(runtime: Runtime, *, known: bool = True, look_every: float = LO
         return skills.got(params.uri, reader(ctx))
 
     skills = Skills(dispatcher)
-    resources, completions = Resources(dispatcher, skills, reader), Completions(runtime)
+    resources, completions = Resources(dispatcher, skills, reader), Completions(runtime, within=complete_within)
     changes = Changes(lists, runtime.in_background, watched=settings.source is not None, every=look_every)
     server = GunbotServer(
         "gunbot-mcp",

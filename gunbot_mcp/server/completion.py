@@ -16,21 +16,21 @@ from gunbot_mcp.exchanges import EXCHANGES
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.edge import Context
 from gunbot_mcp.server.prompts import prompt_named
-from gunbot_mcp.server.resources import VIEWS
+from gunbot_mcp.server.resources import READINGS
 from gunbot_mcp.tools.pairs import PairsArgs
 
 MOST = 100
 """The protocol's own bound."""
-WAITS = 2.0
+COMPLETE_WITHIN = 2.0
 """Seconds for which one call waits at most."""
 
 
 class Completions:
-    """Completes the arguments of prompts and of addresses. `waits` is a seam."""
+    """Completes the arguments of prompts and of addresses. No call waits longer than `within` seconds."""
 
-    def __init__(self, runtime: Runtime, *, waits: float = WAITS) -> None:
+    def __init__(self, runtime: Runtime, *, within: float = COMPLETE_WITHIN) -> None:
         self._runtime = runtime
-        self._waits = waits
+        self._within = within
         self._asking: dict[str, tuple[anyio.Event, list[str]]] = {}
 
     async def complete(self, ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
@@ -96,7 +96,7 @@ class Completions:
 
             self._runtime.in_background(run)
         done, found = self._asking[what]
-        with anyio.move_on_after(self._waits):
+        with anyio.move_on_after(self._within):
             await done.wait()
         return found
 
@@ -110,7 +110,7 @@ def _kind_of(ref: types.ResourceTemplateReference | types.PromptReference, name:
     if isinstance(ref, types.PromptReference):
         known: Mapping[str, Any] = prompt_named(ref.name).args.model_fields
         return name if name in known else ""
-    view = next((view for view in VIEWS if view.uri == ref.uri and view.argument is not None), None)
-    if view is None or view.argument is None:
+    reading = next((reading for reading in READINGS if reading.uri == ref.uri and reading.argument is not None), None)
+    if reading is None or reading.argument is None:
         raise MCPError(types.INVALID_PARAMS, f"there is no template {clean(ref.uri, 80)}", {"uri": ref.uri})
-    return view.argument if name == "id" else ""
+    return reading.argument if name == "id" else ""

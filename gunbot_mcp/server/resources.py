@@ -20,7 +20,7 @@ STRUCTURED_META = "gunbot-mcp/structured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class Reading:
     """A tool's answer that can be read at an address. `{id}` in the address is the tool's argument `argument`."""
 
     uri: str
@@ -31,22 +31,22 @@ class View:
     argument: str | None = None
 
 
-VIEWS = (
-    View(
+READINGS = (
+    Reading(
         uri="gunbot://capabilities",
         name="capabilities",
         title="What each exchange can do",
         about="The answer of list_exchanges.",
         tool="list_exchanges",
     ),
-    View(
+    Reading(
         uri="gunbot://limits",
         name="limits",
         title="Limits, and what is left of them",
         about="The answer of get_limits, as of now.",
         tool="get_limits",
     ),
-    View(
+    Reading(
         uri="gunbot://tickets/{id}",
         name="ticket",
         title="A ticket",
@@ -58,14 +58,14 @@ VIEWS = (
 _ID = re.compile(r"[a-z0-9]{1,32}")
 
 
-def view_at(uri: str) -> tuple[View, dict[str, str]] | None:
+def reading_at(uri: str) -> tuple[Reading, dict[str, str]] | None:
     """Return what is read at an address, and the arguments for its tool; None where nothing is."""
-    for view in VIEWS:
-        start, brace, _ = view.uri.partition("{id}")
-        if not brace and uri == view.uri:
-            return view, {}
-        if brace and view.argument and uri.startswith(start) and _ID.fullmatch(uri[len(start) :]):
-            return view, {view.argument: uri[len(start) :]}
+    for reading in READINGS:
+        start, brace, _ = reading.uri.partition("{id}")
+        if not brace and uri == reading.uri:
+            return reading, {}
+        if brace and reading.argument and uri.startswith(start) and _ID.fullmatch(uri[len(start) :]):
+            return reading, {reading.argument: uri[len(start) :]}
     return None
 
 
@@ -86,15 +86,19 @@ class Resources:
             description="An order and its approval.",
             mime_type=UI_MIME,
         )
-        views = [
+        readings = [
             types.Resource(
-                uri=view.uri, name=view.name, title=view.title, description=view.about, mime_type="text/plain"
+                uri=reading.uri,
+                name=reading.name,
+                title=reading.title,
+                description=reading.about,
+                mime_type="text/plain",
             )
-            for view in VIEWS
-            if view.argument is None
+            for reading in READINGS
+            if reading.argument is None
         ]
         skills = self._skills.as_resources(self._caller(ctx))
-        return types.ListResourcesResult(resources=[card, *views, *skills])
+        return types.ListResourcesResult(resources=[card, *readings, *skills])
 
     async def templates(
         self, ctx: Context, params: types.PaginatedRequestParams | None
@@ -102,10 +106,14 @@ class Resources:
         del ctx, params
         found = [
             types.ResourceTemplate(
-                uri_template=view.uri, name=view.name, title=view.title, description=view.about, mime_type="text/plain"
+                uri_template=reading.uri,
+                name=reading.name,
+                title=reading.title,
+                description=reading.about,
+                mime_type="text/plain",
             )
-            for view in VIEWS
-            if view.argument is not None
+            for reading in READINGS
+            if reading.argument is not None
         ]
         return types.ListResourceTemplatesResult(resource_templates=found)
 
@@ -123,17 +131,17 @@ class Resources:
         elif (skill := self._skills.at(uri, self._caller(ctx))) is not None:
             content = types.TextResourceContents(uri=uri, mime_type=MARKDOWN, text=skill.text)
         else:
-            content = await self._view(uri, self._caller(ctx))
+            content = await self._reading(uri, self._caller(ctx))
         return types.ReadResourceResult(contents=[content])
 
-    async def _view(self, uri: str, caller: Caller) -> types.TextResourceContents:
-        found = view_at(uri)
+    async def _reading(self, uri: str, caller: Caller) -> types.TextResourceContents:
+        found = reading_at(uri)
         if found is None:
             raise MCPError(types.INVALID_PARAMS, f"there is no resource {clean(uri, 80)}", {"uri": uri})
-        view, arguments = found
-        answer = await self._dispatcher.call(view.tool, arguments, caller)
+        reading, arguments = found
+        answer = await self._dispatcher.call(reading.tool, arguments, caller)
         if not isinstance(answer, Answer):
-            raise TypeError(f"{view.tool} asks {Question.__name__.lower()}s, so it is no resource")
+            raise TypeError(f"{reading.tool} asks {Question.__name__.lower()}s, so it is no resource")
         if answer.is_error:
             raise protocol_error(answer, uri=uri)
         return types.TextResourceContents(

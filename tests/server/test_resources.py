@@ -12,7 +12,7 @@ from gunbot_mcp.domain import Effect
 from gunbot_mcp.render import ERROR_META
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
-from gunbot_mcp.server.resources import STRUCTURED_META, VIEWS, view_at
+from gunbot_mcp.server.resources import READINGS, STRUCTURED_META, reading_at
 from gunbot_mcp.tools.inventory import inventory
 
 if TYPE_CHECKING:
@@ -129,6 +129,6 @@ async def test_reading_asks_gunbot_for_no_more_than_the_tool_does(runtime: Runti
 async def test_every_address_leads_to_a_read() -> None:
     effects = {tool.name: tool.effect for tool in inventory()}
 
-    for view in VIEWS:
-        assert effects[view.tool] is Effect.READ
-        assert view_at(view.uri.replace("{id}", "k7x2mp9q")) is not None
+    for reading in READINGS:
+        assert effects[reading.tool] is Effect.READ
+        assert reading_at(reading.uri.replace("{id}", "k7x2mp9q")) is not None
