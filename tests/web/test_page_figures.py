@@ -75,7 +75,7 @@ def test_the_page_says_what_one_has_and_does_not_ask_again_while_it_is_open(make
         in site.open(buys).text
     )
     assert (
-        '<p id="have">You have 10 BTC available on binance; at least 999,949 USDT after this order.</p>'
+        '<p id="have">You have 10 BTC available on binance; 9.999 BTC after this order.</p>'
         in site.open(sells).text
     )
     asked = site.wire.paths.count("/api/v1/balances")
