@@ -299,7 +299,7 @@ def _check(settings: Settings) -> None:
         )
     served = settings.served
     can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
-    has_token = bool(served.token_file or served.token.get_secret_value())
+    has_token = bool(served.token_file or served.token_keyring or served.token.get_secret_value())
     if served.post_seconds > served.answer_seconds:
         logger.warning("deadline is less than connect_timeout and read_timeout together: no order can be sent")
     elif served.answer_seconds > _CLIENTS_WAIT:
@@ -312,7 +312,7 @@ def _check(settings: Settings) -> None:
     if served.live and not (has_token or can_log_in):
         raise ConfigInvalid(
             f"instance {clean(settings.name, 40)!r} has a url but no token",
-            "set GUNBOT_TOKEN, token or token_file, or password and wallet",
+            "set GUNBOT_TOKEN, token, token_file or token_keyring, or password and wallet",
         )
     if urlsplit(served.url).scheme == "http" and not served.allow_insecure_http and not _loopback(served.url):
         raise ConfigInvalid(

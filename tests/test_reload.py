@@ -92,6 +92,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {
     f"instances.{name}" for name in ("password", "wallet", "ca_file", "insecure_skip_verify")
 }
+FIXED |= {"instances.token_keyring", "instances.tls_fingerprint", "instances.tls_server_name"}
 LATER = {"approval.wait", "approval.page_port"} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
 }
@@ -126,6 +127,9 @@ def test_what_is_neither_stricter_nor_looser_takes_effect_at_the_next_start(key:
         ({"wallet": "w"}, "instances.wallet"),
         ({"ca_file": "/ca.pem"}, "instances.ca_file"),
         ({"insecure_skip_verify": True}, "instances.insecure_skip_verify"),
+        ({"token_keyring": "gunbot-mcp/other"}, "instances.token_keyring"),
+        ({"tls_fingerprint": "AB" * 32}, "instances.tls_fingerprint"),
+        ({"tls_server_name": "localhost"}, "instances.tls_server_name"),
     ],
     ids=str,
 )
