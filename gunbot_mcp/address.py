@@ -1,5 +1,6 @@
 """Gunbot's address and its certificate's fingerprint as people copy them, and what they meant."""
 
+import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
@@ -34,6 +35,15 @@ def root(parts: SplitResult) -> str:
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is this machine's own, whose network nobody else can listen to."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def path_hint(url: str) -> str | None:

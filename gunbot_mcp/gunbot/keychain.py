@@ -78,7 +78,7 @@ def token_in(name: str) -> str:
 
 
 def keep(name: str, token: str) -> bool:
-    """Put a token into the keyring under `SERVICE/USER`; return whether it can be read back from there."""
+    """Put a token into the keyring under `SERVICE/USER`, where nothing else is; return whether it is there now."""
     service, _, user = name.partition("/")
     try:
         import keyring  # noqa: PLC0415 - likewise
@@ -86,7 +86,8 @@ def keep(name: str, token: str) -> bool:
     except ImportError:
         return False
     try:
-        keyring.set_password(service, user, token)
+        if keyring.get_password(service, user) is None:
+            keyring.set_password(service, user, token)
         return keyring.get_password(service, user) == token
     except (KeyringError, OSError, RuntimeError, ValueError):
         return False

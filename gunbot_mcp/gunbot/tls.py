@@ -31,9 +31,10 @@ class AnotherCertificate(ssl.SSLCertVerificationError):
 
 
 class Untrusted(GatewayUnreachable):
-    """TLS failed: nothing was sent, and the same call would fail again."""
+    """TLS failed: nothing was sent, and the same call would fail again. `certificate`: one was shown, but no good."""
 
     retryable = False
+    certificate = True
 
 
 def context(instance: Instance) -> bool | ssl.SSLContext:
@@ -104,7 +105,9 @@ def refusal(exc: httpx2.TransportError, instance: Instance) -> GatewayUnreachabl
         return _untrusted(*_of_chain(found.verify_code, instance))
     if (found.reason or "") in _NO_TLS_THERE:
         what = "what answers there does not speak TLS; nothing was sent"
-        return _untrusted(what, "if Gunbot is set to plain http, url begins with http://")
+        error = _untrusted(what, "if Gunbot is set to plain http, url begins with http://")
+        error.certificate = False
+        return error
     return None
 
 
