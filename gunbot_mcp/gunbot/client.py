@@ -36,7 +36,7 @@ from gunbot_mcp.gunbot.balances import Balance, balances
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.gunbot.expiry import Credential, credential, expired
 from gunbot_mcp.gunbot.failures import transport_failure, understand
-from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.login import encrypt_password, encryption_key
 from gunbot_mcp.gunbot.memory import PairMemory, pair_memory
 from gunbot_mcp.gunbot.patience import Patience
 from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs, without_secrets
@@ -96,11 +96,10 @@ class Gunbot:
         self._allowed = allowed_calls()
         self._token = instance.secret()
         self._keyring = instance.token_keyring if instance.token_file is None else ""
-        self._secrets = tuple(
-            secret
-            for secret in (self._token, instance.password.get_secret_value(), instance.wallet.get_secret_value())
-            if secret
-        )
+        password, wallet = instance.password.get_secret_value(), instance.wallet.get_secret_value()
+        # The wallet's beginning alone is the key that passwords are encrypted with.
+        given = (self._token, password, wallet, encryption_key(wallet))
+        self._secrets = tuple(secret for secret in given if secret)
         self._login_lock = anyio.Lock()
         self._login_failure: GatewayError | None = None
         self._transport = transport

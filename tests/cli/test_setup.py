@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.certificates import behind, make
+from support.keyrings import FILE, InAFile
 from support.recorder import TOKEN, Recorder
 from support.terminals import Terminal
 
@@ -149,6 +150,33 @@ def test_a_human_logs_in_by_password_and_a_wrong_one_is_asked_for_again(
     assert "BTC" in settings.served.limits.max_order
     assert private(target)
     assert [file.name for file in target.parent.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.slow
+def test_a_human_keeps_the_token_in_the_keyring_and_another_one_there_is_not_overwritten(
+    gunbot: Recorder, target: Path, tmp_path: Path, root: Path, monkeypatch: "MonkeyPatch"
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "tests")]))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "support.keyrings.InAFile")
+    monkeypatch.setenv(FILE, str(tmp_path / "keyring.json"))
+    InAFile().put("gunbot-mcp/gunbot", "of-another-gunbot")
+    terminal = Terminal("setup")
+    terminal.answer("paper to practise", "")
+    terminal.answer("Log in by token, password, keyring", "keyring")
+    terminal.answer("empty: the one in GUNBOT_TOKEN): ", "")
+    for prompt in ("or all [", "cost, in USDT", "day may cost, in USDT", "cost, in BTC", "day may cost, in BTC"):
+        terminal.answer(prompt, "")
+    terminal.answer("Write this to", "")
+    terminal.answer("Set the PIN now?", "n")
+    terminal.answer("to a client now?", "")
+    assert terminal.end() == 0, terminal.shown
+
+    assert "eyJ" not in terminal.shown + target.read_text(encoding="utf-8")
+    assert served(target, monkeypatch).served.token_keyring == "gunbot-mcp/gunbot-2"
+    held = json.loads((tmp_path / "keyring.json").read_text(encoding="utf-8"))
+    assert held == {"gunbot-mcp/gunbot": "of-another-gunbot", "gunbot-mcp/gunbot-2": TOKEN}
+    assert [file.name for file in target.parent.iterdir()] == ["config.toml"]
+    assert gunbot.trades == []
 
 
 @pytest.mark.parametrize("leaves_at", ["Log in by", pytest.param("Write this to", marks=pytest.mark.slow)])
