@@ -90,9 +90,12 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
 }
 """Per key: a value, another one, and the stricter of them, whichever came first."""
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {
-    f"instances.{name}" for name in ("password", "wallet", "ca_file", "insecure_skip_verify")
+    f"instances.{name}"
+    for name in (
+        *("password", "wallet", "ca_file", "insecure_skip_verify"),
+        *("token_keyring", "tls_fingerprint", "tls_server_name"),
+    )
 }
-FIXED |= {"instances.token_keyring", "instances.tls_fingerprint", "instances.tls_server_name"}
 LATER = {"approval.wait", "approval.page_port"} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
 }

@@ -364,7 +364,11 @@ def test_a_config_that_another_program_wrote_meanwhile_is_left_alone_and_the_tok
     gunbot: Recorder, target: Path, capsys: "CaptureFixture[str]"
 ) -> None:
     target.parent.mkdir(parents=True)
-    gunbot.when("/market/orderbook", lambda: target.write_text("# theirs\n", encoding="utf-8") and None)
+
+    def theirs() -> None:
+        target.write_text("# theirs\n", encoding="utf-8")
+
+    gunbot.when("/market/orderbook", theirs)
     assert run(["setup", "--yes"]) == 1
     assert "changed by another program" in capsys.readouterr().err
     assert target.read_text(encoding="utf-8") == "# theirs\n"
