@@ -8,7 +8,6 @@ live instance named `gunbot`. `config.example.toml` shows every key.
 import codecs
 import contextlib
 import difflib
-import ipaddress
 import logging
 import os
 import tomllib
@@ -27,6 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gunbot_mcp.address import is_loopback
 from gunbot_mcp.domain import Capability
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.files import Stamp, stamp_of
@@ -310,7 +310,7 @@ def _check(settings: Settings) -> None:
         )
     served = settings.served
     can_log_in = bool(served.password.get_secret_value() and served.wallet.get_secret_value())
-    has_token = bool(served.token_file or served.token.get_secret_value())
+    has_token = bool(served.token_file or served.token_keyring or served.token.get_secret_value())
     if served.post_seconds > served.answer_seconds:
         logger.warning("deadline is less than connect_timeout and read_timeout together: no order can be sent")
     elif served.answer_seconds > _CLIENTS_WAIT:
@@ -323,18 +323,10 @@ def _check(settings: Settings) -> None:
     if served.live and not (has_token or can_log_in):
         raise ConfigInvalid(
             f"instance {clean(settings.name, 40)!r} has a url but no token",
-            "set GUNBOT_TOKEN, token or token_file, or password and wallet",
+            "set GUNBOT_TOKEN, token, token_file or token_keyring, or password and wallet",
         )
-    if urlsplit(served.url).scheme == "http" and not served.allow_insecure_http and not _loopback(served.url):
+    if urlsplit(served.url).scheme == "http" and not served.allow_insecure_http and not is_loopback(served.url):
         raise ConfigInvalid(
             "plain http to a host that is not loopback would show the token to the network",
             "use https, or set allow_insecure_http = true for this instance",
         )
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

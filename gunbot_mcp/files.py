@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -58,3 +59,40 @@ def stamp_of(file: Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def keep_copy(path: Path) -> Path:
+    """Copy a file beside itself under a name with the time, 0600 and on disk when this returns; return the copy.
+
+    Raises:
+        OSError: there is none, and no half of one.
+    """
+    content = path.read_bytes()
+    stem = f"{path.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    for number in range(1, 1000):
+        copy = path.with_name(stem if number == 1 else f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            create_private(copy, content)
+            return copy
+    raise FileExistsError(f"there are too many copies of {path.name}")
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """Write a file that must not be there yet, 0600, on disk when this returns.
+
+    Raises:
+        FileExistsError: it is there, and untouched.
+        OSError: it could not be written, and is not there.
+    """
+    private_folder(path.parent)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+    sync_folder(path.parent)

@@ -1,14 +1,13 @@
 """One instance: one Gunbot, or one embedded paper gateway, with its mode, its login, its time-outs and its limits."""
 
-import re
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from gunbot_mcp.address import HOST, address, fingerprint
 from gunbot_mcp.arguments import Key
 from gunbot_mcp.domain import MAX_NUMBER, MIN_NUMBER, Pair
 from gunbot_mcp.errors import ReadOnly
@@ -47,9 +46,6 @@ def _mode_text(value: object) -> str:
 
 
 ModeValue = Annotated[Mode, BeforeValidator(Mode.parse)]
-_HOST = re.compile(r"[A-Za-z0-9._:-]+")
-
-
 _READ_SECONDS = 15.0
 """What the default deadline leaves to reads before an order: 40 s without the 25 s of an order's own."""
 
@@ -62,6 +58,9 @@ class Instance(Section):
         SecretStr("")
     )
     token_file: Annotated[Path | None, Field(description="A file that holds the token.")] = None
+    token_keyring: Annotated[
+        str, Field(description="Where the OS keyring holds the token, as SERVICE/USER; needs the extra keyring.")
+    ] = ""
     password: Annotated[SecretStr, Field(description="Gunbot's GUI password, to log in instead of a token.")] = (
         SecretStr("")
     )
@@ -88,6 +87,12 @@ class Instance(Section):
     allow_insecure_http: Annotated[bool, Field(description="Allow plain http to a host that is not loopback.")] = False
     seed: Annotated[int, Field(ge=0, description="Paper: the seed of the price path.")] = 1
     market: Annotated[str, Field(description="Paper: walk, manual or replay:FILE.")] = "walk"
+    tls_fingerprint: Annotated[
+        str, Field(description="SHA-256 of Gunbot's certificate: this one and no other, whatever its chain and name.")
+    ] = ""
+    tls_server_name: Annotated[
+        str, Field(description="The name in Gunbot's certificate where it is not url's host, e.g. localhost.")
+    ] = ""
     limits: Limits = Field(default_factory=Limits)
     contracts: Annotated[
         dict[Key, Money],
@@ -128,22 +133,46 @@ class Instance(Section):
     @field_validator("url")
     @classmethod
     def _an_address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)  # its port is checked when it is asked for
-        if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.hostname or "") or parts.port == 0:
-            raise ValueError("must look like https://host:3000")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must be an address only, without credentials, query or fragment")
-        return value.rstrip("/").removesuffix("/api/v1")
+        return address(value)
+
+    @field_validator("token_keyring")
+    @classmethod
+    def _service_and_user(cls, value: str) -> str:
+        service, _, user = value.partition("/")
+        if value and not (service and user and value.isprintable()):
+            raise ValueError("must be SERVICE/USER, for example gunbot-mcp/gunbot")
+        return value
+
+    @field_validator("tls_fingerprint")
+    @classmethod
+    def _a_fingerprint(cls, value: str) -> str:
+        return fingerprint(value)
+
+    @field_validator("tls_server_name")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if value and not HOST.fullmatch(value):
+            raise ValueError("must be the name alone as it stands in the certificate, for example localhost")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_trust(self) -> Self:
+        pinned = "tls_fingerprint" if self.tls_fingerprint else "tls_server_name" if self.tls_server_name else None
+        if pinned is not None and self.url.startswith("http://"):
+            raise ValueError(f"{pinned} is for an https url, and this one is plain http: there is no certificate")
+        if self.tls_fingerprint and self.insecure_skip_verify:
+            raise ValueError("tls_fingerprint and insecure_skip_verify say the opposite: take one out")
+        return self
 
     def secret(self) -> str:
-        """Return the bearer token, from the file if one is named, or "" where there is none.
+        """Return the bearer token, from the file if one is named, or "" where there is none or the OS keyring has it.
 
         Raises:
             ConfigInvalid: the token file cannot be read or is empty, or what is there cannot be a token.
         """
         if self.token_file is not None:
             return read_token(self.token_file)
+        if self.token_keyring:
+            return ""  # asked when it is first needed: that may take a while, or show a dialogue
         token = self.token.get_secret_value()
         return plain_token(token, "the token") if token.strip() else ""

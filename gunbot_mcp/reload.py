@@ -123,6 +123,9 @@ TABLE: Mapping[str, Rule] = {
     "instances.limits.exchanges": _allowed_names,
     "instances.limits.pairs": _allowed_patterns,
     "instances.limits.without_market_data": _first_of("refuse", "allow"),
+    "instances.token_keyring": _same,
+    "instances.tls_fingerprint": _same,
+    "instances.tls_server_name": _same,
 }
 """Every key of the settings (of the instance that is served), and which of two values is the stricter."""
 

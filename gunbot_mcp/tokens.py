@@ -1,6 +1,9 @@
 """Gunbot's bearer token as people keep it: in a file, a setting or a variable, with what copying adds to it."""
 
 import codecs
+import os
+import shlex
+import stat
 from pathlib import Path
 
 from gunbot_mcp.errors import ConfigInvalid, clean
@@ -9,6 +12,8 @@ _COPY = "copy localStorage.jwtToken again from Gunbot's GUI, and save it alone, 
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """What editors and shells on Windows write at the start of a file."""
+
+_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 
 
 def is_token(text: str) -> bool:
@@ -23,7 +28,9 @@ def read_token(file: Path) -> str:
         ConfigInvalid: the file cannot be read, or holds something else; says what, and never its content.
     """
     try:
-        raw = file.expanduser().read_bytes()
+        with file.expanduser().open("rb") as opened:
+            _require_private(file, os.fstat(opened.fileno()).st_mode)
+            raw = opened.read()
     except (OSError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or type(exc).__name__
         raise ConfigInvalid(
@@ -35,6 +42,19 @@ def read_token(file: Path) -> str:
     except UnicodeDecodeError:
         raise ConfigInvalid(f"token_file {clean(file)} is not text", _COPY) from None
     return plain_token(text, f"token_file {clean(file)}")
+
+
+def _require_private(file: Path, mode: int, system: str = os.name) -> None:
+    """Refuse a file that others than its owner may read or write. Windows keeps that elsewhere.
+
+    Raises:
+        ConfigInvalid: says what makes it private.
+    """
+    if system == "posix" and mode & _OTHERS:
+        raise ConfigInvalid(
+            f"token_file {clean(file)} is open to other users of this machine (mode {stat.S_IMODE(mode):04o})",
+            f"make it yours alone: chmod 600 {shlex.quote(clean(file.expanduser()))}",
+        )
 
 
 def plain_token(text: str, where: str) -> str:

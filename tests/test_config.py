@@ -330,6 +330,7 @@ def test_only_the_served_instance_must_be_complete(toml: Toml) -> None:
 def test_a_token_file_wins_and_is_read_when_it_is_needed(toml: Toml, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("tok-en-1\n", encoding="utf-8")
+    file.chmod(0o600)
     toml(f'[instances.a]\nurl = "https://host"\ntoken = "other"\ntoken_file = "{file}"\n')
 
     assert load().served.secret() == "tok-en-1"

@@ -59,6 +59,7 @@ def test_the_example_shows_the_real_defaults(example: str, monkeypatch: pytest.M
     _configure(_uncommented(example), monkeypatch, tmp_path)
     settings = load()
     personal = {"url", "token", "token_file", "password", "wallet", "ca_file", "contracts"}
+    personal |= {"token_keyring", "tls_fingerprint", "tls_server_name"}
 
     assert settings.approval == Approval()
     assert settings.ledger == LedgerSettings()

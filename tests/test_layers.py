@@ -24,6 +24,7 @@ LAYERS = (
     "arguments",
     "endpoints",
     "limits",
+    "address",
     "instance",
     "config",
     "reload",

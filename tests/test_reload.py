@@ -91,7 +91,11 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
 }
 """Per key: a value, another one, and the stricter of them, whichever came first."""
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {
-    f"instances.{name}" for name in ("password", "wallet", "ca_file", "insecure_skip_verify")
+    f"instances.{name}"
+    for name in (
+        *("password", "wallet", "ca_file", "insecure_skip_verify"),
+        *("token_keyring", "tls_fingerprint", "tls_server_name"),
+    )
 }
 LATER = {"approval.wait", "approval.page_port", "approval.open", "approval.notify"} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
@@ -127,6 +131,9 @@ def test_what_is_neither_stricter_nor_looser_takes_effect_at_the_next_start(key:
         ({"wallet": "w"}, "instances.wallet"),
         ({"ca_file": "/ca.pem"}, "instances.ca_file"),
         ({"insecure_skip_verify": True}, "instances.insecure_skip_verify"),
+        ({"token_keyring": "gunbot-mcp/other"}, "instances.token_keyring"),
+        ({"tls_fingerprint": "AB" * 32}, "instances.tls_fingerprint"),
+        ({"tls_server_name": "localhost"}, "instances.tls_server_name"),
     ],
     ids=str,
 )

@@ -1,5 +1,7 @@
 """A token is read with what copying adds to it, and anything else in its place is named, never shown."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoiYSJ9.c2lnbmF0dXJl"
 
 
 def held(file: Path) -> str:
+    if file.is_file():
+        file.chmod(0o600)
     return Instance(url="https://host", token_file=file).secret()
 
 
@@ -67,6 +71,31 @@ def test_what_is_no_token_is_named_with_the_next_step_and_not_shown(
     assert (str(file) in caught.value.message, what in caught.value.message) == (True, True), caught.value.message
     assert step in caught.value.hint
     assert "eyJ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o666, 0o620, 0o602])
+def test_a_token_file_that_others_can_open_is_refused_with_what_makes_it_private(mode: int, tmp_path: Path) -> None:
+    file = tmp_path / "my token"
+    file.write_text(TOKEN, encoding="utf-8")
+    file.chmod(mode)
+    instance = Instance(url="https://host", token_file=file)
+    with pytest.raises(ConfigInvalid) as caught:
+        instance.secret()
+    assert f"{mode:04o}" in caught.value.message
+    assert "eyJ" not in str(caught.value)
+
+    fix = re.search(r"chmod 600 '.*my token'", caught.value.hint)
+    assert fix is not None
+    subprocess.run(fix[0], shell=True, check=True)
+    assert instance.secret() == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_token_file_of_its_owner_alone_is_read(mode: int, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN, encoding="utf-8")
+    file.chmod(mode)
+    assert Instance(url="https://host", token_file=file).secret() == TOKEN
 
 
 def test_a_token_file_that_is_not_there_or_is_a_folder_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import anyio
 import click
 
 from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
+from gunbot_mcp.cli.connection import connection_rows
 from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.domain import money
@@ -81,6 +82,7 @@ async def _running(settings: Settings) -> list[Finding]:
             found.append(Finding(True, "gateway", f"answers: {clean(status.get('message', 'no message'))}"))
         except GunbotMcpError as exc:
             found.append(Finding(False, "gateway", str(exc)))
+        found.extend(Finding(*row) for row in await connection_rows(settings.served, runtime.gunbot))
         answer = await runtime.dispatcher.call("list_exchanges", {}, Caller(name="gunbot-mcp doctor"))
         listed = len(tools(settings.effective_mode))
         found.append(Finding(not getattr(answer, "is_error", True), "tools", f"{listed} listed, and they answer"))

@@ -10,9 +10,9 @@ import functools
 import logging
 import math
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -20,25 +20,26 @@ import anyio
 import httpx2
 
 from gunbot_mcp import __version__
+from gunbot_mcp.address import path_hint
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import (
-    ConfigInvalid,
     GatewayError,
     GatewayInvalidResponse,
     GatewayUnreachable,
     Unauthorized,
     clean,
 )
-from gunbot_mcp.gunbot import failures, records
+from gunbot_mcp.gunbot import failures, keychain, records, tls
 from gunbot_mcp.gunbot.balances import Balance, balances
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
+from gunbot_mcp.gunbot.expiry import Credential, credential, expired
 from gunbot_mcp.gunbot.failures import transport_failure, understand
-from gunbot_mcp.gunbot.login import encrypt_password
+from gunbot_mcp.gunbot.login import encrypt_password, encryption_key
 from gunbot_mcp.gunbot.memory import PairMemory, pair_memory
 from gunbot_mcp.gunbot.patience import Patience
-from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs
+from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs, without_secrets
 from gunbot_mcp.gunbot.remembered import Remembered
 from gunbot_mcp.gunbot.server_clock import ServerClock, elapsed_seconds
 from gunbot_mcp.gunbot.telling import say
@@ -49,8 +50,6 @@ logger = logging.getLogger(__name__)
 
 API = "/api/v1"
 _LOGIN = "/auth/login"
-_SECRET_LENGTH = 8
-"""Shorter ones are not secrets, and occur in every answer."""
 MAX_BODY = 64 * 1024 * 1024
 GET_ATTEMPTS = 3
 BACKOFF_SECONDS = 0.2
@@ -97,11 +96,11 @@ class Gunbot:
         self._instance = instance
         self._allowed = allowed_calls()
         self._token = instance.secret()
-        self._secrets = tuple(
-            secret
-            for secret in (self._token, instance.password.get_secret_value(), instance.wallet.get_secret_value())
-            if secret
-        )
+        self._keyring = instance.token_keyring if instance.token_file is None else ""
+        password, wallet = instance.password.get_secret_value(), instance.wallet.get_secret_value()
+        # The wallet's beginning alone is the key that passwords are encrypted with.
+        given = (self._token, password, wallet, encryption_key(wallet))
+        self._secrets = tuple(secret for secret in given if secret)
         self._login_lock = anyio.Lock()
         self._login_failure: GatewayError | None = None
         self._transport = transport
@@ -110,7 +109,7 @@ class Gunbot:
         self._max_body = max_body
         self._pairs = Remembered[tuple[str, ...]](monotonic=monotonic)
         self.clock = ServerClock(self.server_time, elapsed)
-        self._verify = True if transport is not None else _tls(instance)
+        self._verify = True if transport is not None else tls.context(instance)
 
     @functools.cached_property
     def _http(self) -> httpx2.AsyncClient:
@@ -149,7 +148,7 @@ class Gunbot:
     async def trade(self, endpoint: AnyEndpoint, args: Args) -> str:
         """Send one order, once, and return Gunbot's own words ("Order sent": handed off, not filled).
 
-        Where a password is configured, `log_in` comes first.
+        Where a password or the OS keyring is configured, `log_in` comes first.
 
         Raises:
             GatewayRejected, Unauthorized: Gunbot said no; the order does not exist.
@@ -208,6 +207,10 @@ class Gunbot:
     async def all_open_orders(self) -> records.Resting:
         """Return the resting orders of every active pair, and the pairs whose orders cannot be seen."""
         return records.all_open_orders(_object(await self._call("POST", "/coremem", body={})))
+
+    async def configured(self) -> dict[str, dict[str, bool | None]] | None:
+        """Return what `enabled_pairs` does, of every exchange."""
+        return records.configured(_object(await self._call("POST", "/coremem", body={})))
 
     async def enabled_pairs(self, exchange: str) -> dict[str, bool | None] | None:
         """Return which pairs of an exchange are configured and whether each is enabled; None where that is not told."""
@@ -280,10 +283,16 @@ class Gunbot:
 
     @property
     def _can_log_in(self) -> bool:
-        return bool(self._instance.password.get_secret_value())
+        """Whether a token can be had anew: by a login, or from the OS keyring."""
+        return bool(self._instance.password.get_secret_value() or self._keyring)
+
+    @property
+    def credential(self) -> Credential:
+        """Facts about the token in use, without it: where it is from, until when it is good."""
+        return credential(self._instance, self._token)
 
     async def log_in(self) -> None:
-        """Log in where a password is configured and there is no token; every read does so by itself.
+        """Log in where a password or the OS keyring is configured and there is no token; every read does so by itself.
 
         Raises:
             GatewayError: nothing but the login was sent.
@@ -307,6 +316,8 @@ class Gunbot:
             self._secrets = (*self._secrets, self._token)
 
     async def _log_in(self) -> str:
+        if self._keyring:
+            return await keychain.ask(self._keyring, min(seconds_left(), self._instance.answer_seconds))
         password = encrypt_password(
             self._instance.password.get_secret_value(), self._instance.wallet.get_secret_value()
         )
@@ -336,7 +347,7 @@ class Gunbot:
             content=None if body is None else json_text(body).encode(),
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=patience.timeout,
-            extensions={"trace": patience.trace},
+            extensions={"trace": patience.trace, **tls.extensions(self._instance)},
         )
         answered: tuple[int, bytes] | None = None
         try:
@@ -349,7 +360,7 @@ class Gunbot:
         except httpx2.TransportError as exc:
             logger.debug("%s %s: %s", method, path, type(exc).__name__)
             # Not its cause: such an exception may quote a header line, and a traceback in a log would show it.
-            raise transport_failure(exc) from None
+            raise tls.refusal(exc, self._instance) or transport_failure(exc) from None
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
             raise GatewayInvalidResponse(f"Gunbot's answer cannot be read: {type(exc).__name__}") from None
         if answered is None:
@@ -359,12 +370,18 @@ class Gunbot:
         if path == _LOGIN:
             return understand(status, content, failures.login_refused, self._secrets)
         try:
-            refused = failures.login_expired if self._can_log_in else failures.refused
-            return understand(status, self._without_secrets(content), refused, self._secrets)
-        except Unauthorized:
+            by_password = self._can_log_in and not self._keyring
+            refused = failures.login_expired if by_password else failures.refused
+            return understand(status, without_secrets(content, self._secrets), refused, self._secrets)
+        except Unauthorized as exc:
+            if (since := expired(token, datetime.now(UTC))) is not None:
+                exc.message += f"; {since}"
             # The login has run out; the next call logs in again. Another one may have done so meanwhile.
             if self._can_log_in and self._token == token:
                 self._token = ""
+            raise
+        except GatewayInvalidResponse as exc:
+            exc.hint = path_hint(self._instance.url) or exc.hint
             raise
 
     async def _read(self, response: httpx2.Response) -> bytes:
@@ -378,32 +395,8 @@ class Gunbot:
                 )
         return bytes(content)
 
-    def _without_secrets(self, content: bytes) -> bytes:
-        """Mask every secret of ours that Gunbot repeats, before its answer is used anywhere."""
-        for secret in self._secrets:
-            if len(secret) >= _SECRET_LENGTH and secret.encode() in content:
-                content = content.replace(secret.encode(), b"***")
-        return content
-
 
 def _object(answer: object) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise GatewayInvalidResponse("Gunbot's answer is not a JSON object", "check that the url is Gunbot's")
     return cast("dict[str, Any]", answer)
-
-
-def _tls(instance: Instance) -> bool | ssl.SSLContext:
-    if instance.insecure_skip_verify:
-        logger.warning("certificate verification is OFF for %s: anyone in between can read the token", instance.url)
-        return False
-    if instance.ca_file is None:
-        # Loading the trusted certificates takes a while; over plain HTTP a context that trusts nobody is enough.
-        plain = instance.url.lower().startswith("http://")
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
-    try:
-        return ssl.create_default_context(cafile=instance.ca_file.expanduser())
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigInvalid(
-            f"ca_file {clean(instance.ca_file)} cannot be read as a certificate",
-            "it must be a PEM file; this prints Gunbot's: openssl s_client -showcerts -connect HOST:PORT",
-        ) from exc

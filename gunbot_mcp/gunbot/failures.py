@@ -10,7 +10,7 @@ the same to an order, where it leaves open (`doubt`)
 whether Gunbot took it                                 gateway_invalid_response
 5xx, redirects, anything that is not Gunbot's JSON     gateway_invalid_response
 
-A time-out before the first byte of the request counts as a connection that was refused.
+A time-out before the first byte of the request counts as a connection that was refused. What TLS refuses: `tls.py`.
 """
 
 from collections.abc import Callable
@@ -49,8 +49,6 @@ class Doubtful(GatewayRejected):
 
 def transport_failure(exc: httpx2.TransportError) -> GatewayError:
     if isinstance(exc, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.UnsupportedProtocol):
-        if "CERTIFICATE" in str(exc).upper():
-            return unreachable("Gunbot's certificate is not trusted: set ca_file")
         return unreachable()
     if isinstance(exc, httpx2.TimeoutException):
         return no_answer()

@@ -11,6 +11,11 @@ from gunbot_mcp.errors import ConfigInvalid
 _KEY_BYTES = 16
 
 
+def encryption_key(wallet: str) -> str:
+    """Return the part of the wallet key that encrypts, as text."""
+    return wallet.encode()[:_KEY_BYTES].decode(errors="ignore")
+
+
 def encrypt_password(password: str, wallet: str) -> str:
     """Return `ENC:<base64>` as `/auth/login` wants it.
 

@@ -280,10 +280,18 @@ def enabled_pairs(body: Mapping[str, Any], exchange: str) -> dict[str, bool | No
 
     None where the answer has no `config`. That also holds each pair's strategy and overrides: they are left there.
     """
+    found = configured(body)
+    return None if found is None else found.get(exchange, {})
+
+
+def configured(body: Mapping[str, Any]) -> dict[str, dict[str, bool | None]] | None:
+    """Return the same of every exchange."""
     if not isinstance(body.get("config"), dict):
         return None
-    pairs = _members(_members(body["config"]).get(exchange))
-    return {name: _yes_or_no(_members(pair).get("enabled")) for name, pair in pairs.items()}
+    return {
+        exchange: {name: _yes_or_no(_members(pair).get("enabled")) for name, pair in _members(pairs).items()}
+        for exchange, pairs in _members(body["config"]).items()
+    }
 
 
 def _yes_or_no(value: object) -> bool | None:
