@@ -74,8 +74,8 @@ def wrapped(text: str, width: int | None, *, first: str = "", rest: str = "") ->
 
 def say(text: str, *, err: bool = False, **style: Any) -> None:  # noqa: ANN401 - click's own styles
     """Write a text for people; on a terminal its lines end between words."""
-    width = columns(sys.stderr if err else sys.stdout)
-    click.secho("\n".join(wrapped(text, width)), err=err, **style)
+    shown = "\n".join(wrapped(text, columns(sys.stderr if err else sys.stdout)))
+    click.echo(click.style(shown, **style) if style else shown, err=err)
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]], width: int | None) -> list[str]:

@@ -203,7 +203,7 @@ def test_open_tickets_are_listed_and_closed_ones_on_request(capsys: pytest.Captu
 
     assert run(["tickets"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(rf"^{waiting}  pending, \d+ s left  PAPER  Buy 0.001 BTC", shown)
+    assert re.search(rf"^{waiting}  pending, \d+ s left  PAPER  Buy 0.001 BTC", shown, re.MULTILINE)
     assert declined not in shown
     assert run(["tickets", "--all"]) == 0
     assert declined in capsys.readouterr().out
@@ -283,8 +283,9 @@ def test_the_ledger_shows_who_did_what_and_verifies(capsys: pytest.CaptureFixtur
     assert run(["reject", ticket]) == 0
     capsys.readouterr()
     assert run(["ledger", "--ticket", ticket]) == 0
-    kinds = [line.split("  ")[4] for line in capsys.readouterr().out.splitlines()]
-    assert kinds == ["created", "declined"]
+    names, *steps = (re.split(" {2,}", line) for line in capsys.readouterr().out.splitlines())
+    assert [step[names.index("kind")] for step in steps] == ["created", "declined"]
+    assert steps[0][-1] == "PAPER: Buy 0.001 BTC at 50,000 USDT on binance, at most 50.05 USDT with fees"
     assert run(["ledger", "--verify"]) == 0
     assert capsys.readouterr().out.startswith("The ledger is sound: 2 steps, the last at 20")
 

@@ -62,7 +62,7 @@ def test_a_mandate_is_created_listed_and_revoked(capsys: pytest.CaptureFixture[s
     found = re.search(r"Mandate (\w+) holds until", terminal.shown)
     assert found is not None
     assert run(["mandate", "list"]) == 0
-    assert "active  PAPER  binance USDT-BTC,USDT-ETH  spent 0 of 200 USDT, 50 per order" in capsys.readouterr().out
+    assert "active  PAPER  binance USDT-BTC,USDT-ETH  0 of 200 USDT  50 USDT" in capsys.readouterr().out
     assert run(["mandate", "revoke", found[1]]) == 0
     assert run(["mandate", "revoke", found[1]]) == 1
     capsys.readouterr()

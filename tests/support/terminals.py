@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -44,6 +45,11 @@ class Terminal:
         self._read_until(prompt)
         os.write(self._screen, typed.encode() + b"\n")
         self.shown += "\n"
+
+    def interrupt(self, prompt: str) -> None:
+        """Do what Ctrl-C does, when the prompt has appeared."""
+        self._read_until(prompt)
+        self._child.send_signal(signal.SIGINT)
 
     def end(self) -> int:
         self._read_until(None)

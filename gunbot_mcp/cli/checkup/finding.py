@@ -81,7 +81,7 @@ def failed(error: GunbotMcpError) -> Finding:
 class Row:
     """One question. `asks_gunbot`: it is skipped where Gunbot cannot be reached or does not take the login.
 
-    `seconds` is what it may take; None: what the patient allows a question to Gunbot, and as much for what is around it.
+    `seconds` is what it may take; None: twice what the patient allows a question to Gunbot.
     """
 
     name: str
