@@ -1,5 +1,6 @@
 """`gunbot-mcp doctor`: on one screen, what is set up, what works, what is missing, and the next step of each."""
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +39,9 @@ Found = Sequence[tuple[str, Finding]]
 @click.option("--instance", help="The instance to look at, where the config has several.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON, every setting and its source, too.")
 @click.option("--settings", "all_settings", is_flag=True, help="List every setting, its value and its source instead.")
+@click.option("--notify", "tries_notices", is_flag=True, help="Send a test notice to every address of approval.notify.")
 @click.pass_obj
-def doctor(seams: Seams | None, instance: str | None, *, as_json: bool, all_settings: bool) -> int:
+def doctor(seams: Seams | None, instance: str | None, *, as_json: bool, all_settings: bool, tries_notices: bool) -> int:
     """Check everything, and say the next step.
 
     Configuration, gateway, TLS, login, clock, market data, limits, the ways to ask a human, and the ledger. It sends no
@@ -55,15 +57,15 @@ def doctor(seams: Seams | None, instance: str | None, *, as_json: bool, all_sett
         click.echo("\n".join(table(("key", "from", "value"), rows, columns(sys.stdout))))
         return 0
     try:
-        found = anyio.run(_examined, settings, seams, flags)
+        found = anyio.run(functools.partial(_examined, settings, seams, flags, tries_notices=tries_notices))
     except ConfigInvalid as exc:  # a token file or a certificate that it names cannot be used
         found = [("config", broken(exc.message, exc.hint)), *_without_settings()]
     return _told(settings, found, flags, as_json=as_json)
 
 
-async def _examined(settings: Settings, seams: Seams | None, flags: Mapping[str, Any]) -> Found:
+async def _examined(settings: Settings, seams: Seams | None, flags: Mapping[str, Any], *, tries_notices: bool) -> Found:
     async with Runtime(settings, seams=seams) as runtime:
-        return await examine(ROWS, Patient(settings, runtime, seams, flags))
+        return await examine(ROWS, Patient(settings, runtime, seams, flags, tries_notices=tries_notices))
 
 
 def _without_settings() -> Iterator[tuple[str, Finding]]:

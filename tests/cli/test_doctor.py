@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from support.terminals import Terminal
+from telling.services import service
 
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
@@ -55,21 +56,32 @@ def examined(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
     return code, {**answer, "checks": {one["name"]: one for one in answer["checks"]}}
 
 
-def test_all_of_it_fits_on_one_screen_and_a_narrow_one_has_the_same_words() -> None:
+def too_long(terminal: Terminal, width: int) -> list[str]:
+    """Return the lines that are too long; only a path that is longer than a line may stay whole."""
+    return [line for line in terminal.lines if len(line) > width and not line[2:].lstrip("k ").startswith("state")]
+
+
+def test_all_of_it_fits_on_one_screen() -> None:
+    terminal = Terminal("doctor", columns=80)
+    assert terminal.end() == 0
+    assert len(terminal.lines) <= 25
+    assert too_long(terminal, 80) == []
+    marked = [line.split()[1] for line in terminal.lines if line[:1] in "✓!✗·"]
+    assert marked == [row.name for row in ROWS if row.name != "notices"]  # nobody is to be told
+    assert "\x1b[32m✓\x1b[0m gateway" in terminal.shown
+
+
+@pytest.mark.slow
+def test_a_narrow_terminal_has_the_same_words() -> None:
     wide, narrow = Terminal("doctor", columns=80), Terminal("doctor", columns=40)
     assert (wide.end(), narrow.end()) == (0, 0)
-    assert len(wide.lines) <= 25
-    marked = [line.split()[1] for line in wide.lines if line[:1] in "✓!✗·"]
-    assert marked == [row.name for row in ROWS]
-    # Only a path that is longer than a line stays whole.
-    for terminal, width in ((wide, 80), (narrow, 40)):
-        assert [line for line in terminal.lines if len(line) > width and not line.startswith("✓ state    /")] == []
+    assert too_long(narrow, 40) == []
     # The paper market moved in between, and nothing else.
     said = [re.sub(r"[\d.,]+", "", " ".join(" ".join(terminal.lines).split())) for terminal in (wide, narrow)]
     assert said[0] == said[1]
-    assert "\x1b[32m✓\x1b[0m gateway" in wide.shown
 
 
+@pytest.mark.slow
 def test_without_colours_and_marks_it_says_the_same_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
@@ -351,3 +363,27 @@ def test_a_token_is_named_by_where_it_stands(
     _, answer = examined(capsys)
     assert answer["checks"]["login"]["says"] == "Gunbot accepts the password from the file"
     assert "hunter2222" not in json.dumps(answer)
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # by Apprise's use of the library
+def test_a_test_notice_goes_to_every_address_if_asked_and_names_none_of_them(
+    configured: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with service() as (port, heard):
+        address = f"json://127.0.0.1:{port}/hush-hush-topic"
+        configured(f'[approval]\nnotify = ["{address}", "nonsense://hush-hush-topic"]\n')
+        code, answer = examined(capsys)
+        assert (code, heard) == (0, [])
+        assert answer["checks"]["notices"]["says"].startswith("to json, nonsense; ")
+        code, answer = examined(capsys, "--notify")
+    assert code == 1
+    assert answer["checks"]["notices"]["says"] == "a test was handed over to 1 of 2 addresses"
+    assert [part["says"].partition(":")[0] for part in answer["checks"]["notices"]["parts"]] == ["address 2 (nonsense)"]
+    assert len(heard) == 1
+    assert "hush-hush" not in json.dumps(answer)
+
+
+def test_a_test_notice_without_an_address_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer = examined(capsys, "--notify")
+    assert (code, answer["checks"]["notices"]["status"]) == (0, "note")
+    assert "approval.notify" in answer["checks"]["notices"]["next"]

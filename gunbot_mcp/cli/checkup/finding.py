@@ -79,13 +79,14 @@ def failed(error: GunbotMcpError) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One question. `asks_gunbot`: it is skipped where Gunbot cannot be reached or does not take the login.
+    """One question; where it finds None, there is nothing to tell.
 
+    `asks_gunbot`: it is skipped where Gunbot cannot be reached or does not take the login.
     `seconds` is what it may take; None: twice what the patient allows a question to Gunbot.
     """
 
     name: str
-    look: Callable[[Patient], Awaitable[Finding]]
+    look: Callable[[Patient], Awaitable[Finding | None]]
     asks_gunbot: bool = False
     seconds: float | None = None
 
@@ -95,7 +96,8 @@ async def examine(rows: Sequence[Row], patient: Patient) -> list[tuple[str, Find
     found: list[Finding | None] = [None] * len(rows)
 
     async def ask(at: int, row: Row) -> None:
-        found[at] = (await _asked(row, patient)).cleaned(patient.secrets)
+        finding = await _asked(row, patient)
+        found[at] = None if finding is None else finding.cleaned(patient.secrets)
 
     async with anyio.create_task_group() as tasks:
         for at, row in enumerate(rows):
@@ -103,7 +105,7 @@ async def examine(rows: Sequence[Row], patient: Patient) -> list[tuple[str, Find
     return [(row.name, finding) for row, finding in zip(rows, found, strict=True) if finding is not None]
 
 
-async def _asked(row: Row, patient: Patient) -> Finding:
+async def _asked(row: Row, patient: Patient) -> Finding | None:
     # The first question has a deadline of its own, and what waits for its answer begins then.
     if row.asks_gunbot and (why := await patient.why_not_asked()) is not None:
         return Finding(Status.SKIPPED, why)

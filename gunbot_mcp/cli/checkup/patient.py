@@ -24,12 +24,21 @@ MOST_SECONDS = 10.0
 class Patient:
     """One instance under examination. It asks Gunbot for its status and its memory once, whoever needs them."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, seams: Seams | None, flags: Mapping[str, Any]) -> None:
-        """`flags` are the command line's, as they were given to `load`."""
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        seams: Seams | None,
+        flags: Mapping[str, Any],
+        *,
+        tries_notices: bool = False,
+    ) -> None:
+        """`flags` are the command line's, as they were given to `load`; `tries_notices`: a test notice is sent."""
         self.settings = settings
         self.runtime = runtime
         self.gunbot = runtime.gunbot
         self.flags = flags
+        self.tries_notices = tries_notices
         self.clock = (None if seams is None else seams.clock) or Clock()
         self.patience = min(MOST_SECONDS, settings.served.post_seconds)
         self.secrets = settings.secrets()

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
-from gunbot_mcp.cli.checkup.finding import Finding, Status, note, well
+from gunbot_mcp.cli.checkup.finding import Finding, Status, broken, note, well
 from gunbot_mcp.cli.checkup.patient import Patient
 from gunbot_mcp.config import Mode
 from gunbot_mcp.errors import clean
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.server.clients import recall
+from gunbot_mcp.telling.browser import can_open
 from gunbot_mcp.tickets.ways import human_channels, is_open, needs_pin
 
 _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
@@ -89,6 +90,35 @@ async def inbox(patient: Patient) -> Finding:
     if found is None:
         return well("none runs; gunbot-mcp inbox starts one for all clients")
     return well(f"runs at {found}")
+
+
+async def notices(patient: Patient) -> Finding | None:
+    """Say where it is told that an order waits, and with `--notify` whether a test arrived there."""
+    approval = patient.settings.approval
+    if not approval.notify and approval.open == "no":
+        return note("there is no address, so no test was sent", _ADD) if patient.tries_notices else None
+    from gunbot_mcp.telling.targets import Notice, Targets, scheme_of  # noqa: PLC0415 - only where somebody is told
+
+    schemes = [scheme_of(address.get_secret_value()) for address in approval.notify]
+    parts: list[Finding] = []
+    if approval.open == "browser" and not can_open():
+        parts.append(note("open = browser, but there is no screen here", "notify reaches you elsewhere"))
+    if patient.tries_notices and schemes:
+        test = Notice(title="gunbot-mcp", short=_TEST, full=_TEST)
+        wrong = await Targets(approval.notify, full=False).hand_over(test)
+        parts += [
+            broken(f"address {name}: {why}", "repair approval.notify in the config") for name, why in wrong.items()
+        ]
+        sent = len(schemes) - len(wrong)
+        return Finding(Status.WELL, f"a test was handed over to {sent} of {len(schemes)} addresses", parts=parts)
+    said = (
+        f"to {', '.join(schemes)}; gunbot-mcp doctor --notify sends a test" if schemes else "the page opens by itself"
+    )
+    return well(said, *parts)
+
+
+_TEST = "This is a test of gunbot-mcp doctor: notices arrive. No order waits."
+_ADD = "add addresses as approval.notify in the config"
 
 
 async def pin(patient: Patient) -> Finding:

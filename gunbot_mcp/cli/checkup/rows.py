@@ -34,6 +34,7 @@ ROWS = (
     Row(name="approval", look=people.approval),
     Row(name="inbox", look=people.inbox),
     Row(name="PIN", look=people.pin),
+    Row(name="notices", look=people.notices),
     Row(name="mandates", look=records.mandates, seconds=_LEDGER_SECONDS),
     # What is kept, and what runs
     Row(name="ledger", look=records.ledger, seconds=_LEDGER_SECONDS),

@@ -57,8 +57,7 @@ def _below(section: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[str, ...
 def _origin(
     settings: Settings, sources: Mapping[str, Mapping[str, Any]], path: tuple[str, ...], value: object
 ) -> Origin:
-    if isinstance(value, str) and value.startswith("***"):
-        value = _HIDDEN
+    value = _without_secrets(value)
     if path == ("mode",):
         # Read-only from any source wins, so it is not the strongest source that counts.
         value = None if settings.mode is None else settings.mode.value
@@ -68,6 +67,13 @@ def _origin(
     source = next(spoke, "default")
     variable = variable_of(path) if source == "environment" else None
     return Origin(key=".".join(path), value=value, source=source, variable=variable)
+
+
+def _without_secrets(value: object) -> object:
+    """Return a value as it may be shown: pydantic writes a secret as stars."""
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in cast("list[object]", value)]
+    return _HIDDEN if isinstance(value, str) and value.startswith("***") else value
 
 
 def _at(tree: object, path: tuple[str, ...]) -> object:
