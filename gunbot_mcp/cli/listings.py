@@ -146,7 +146,7 @@ async def ledger_lines(desk: Desk, ticket: str | None, limit: int) -> Callable[[
         what = "; ".join(filter(None, (f"{kind_of(order)}: {order.summary}" if first and order else "", said)))
         where = [step.instance or ""] if several else []
         rows.append(
-            [str(step.seq), instant(step.at), *where, step.ticket or "-", step.kind, clean(step.actor, 60), what]
+            [str(step.seq), instant(step.at), *where, step.ticket or "-", step.kind, clean(step.actor, 40), what]
         )
     names = ("step", "when", *(["instance"] if several else []), "ticket", "kind", "by", "what")
     return show("steps", records, names, rows, empty="the ledger is empty" if ticket is None else "no such ticket")
@@ -190,7 +190,11 @@ def _said(step: Event, order: Ticket | None) -> str:
             return clean(_changed(step, order, cast("dict[str, Any]", changes)), _LONGEST)
         except (ValueError, KeyError, TypeError):
             pass  # version 0.1 wrote other facts
-    return clean(printable_json(json.dumps(_short(dict(step.detail)))), _LONGEST) if step.detail else ""
+    return (
+        clean(printable_json(json.dumps(_short(dict(step.detail)), ensure_ascii=False)), _LONGEST)
+        if step.detail
+        else ""
+    )
 
 
 def _changed(step: Event, order: Ticket, changes: Mapping[str, Any]) -> str:

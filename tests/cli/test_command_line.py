@@ -13,6 +13,7 @@ import anyio
 import click
 import pytest
 from cli.test_human import propose
+from ledger.old_ledgers import restore_home, restore_sqlite
 from support.pins import old_pin
 from support.terminals import Terminal
 
@@ -213,6 +214,18 @@ def test_the_ledger_says_what_was_ordered_and_what_became_of_it(
         "problems": [],
         "last": {name: found[-1][name] for name in ("step", "at", "hash")},
     }
+
+
+def test_a_ledger_of_release_0_1_says_what_was_ordered_too(
+    capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    restore_home(clean_environment, "sqlite")
+    restore_sqlite(clean_environment / "ledger.sqlite3")
+    steps = listed(capsys, "ledger", "--limit", "1000")["steps"]
+    assert len(steps) > 200
+    assert [one for one in steps if one["ticket"] and not one["order"]] == []
+    assert run(["ledger"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 51
 
 
 def test_an_empty_ledger_and_no_mandates_say_so(capsys: pytest.CaptureFixture[str]) -> None:
