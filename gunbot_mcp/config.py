@@ -330,3 +330,21 @@ def _check(settings: Settings) -> None:
             "plain http to a host that is not loopback would show the token to the network",
             "use https, or set allow_insecure_http = true for this instance",
         )
+
+
+def said_by(flags: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what each source says, the strongest first: `flag`, `environment`, `file`. Secrets stand in it unmasked.
+
+    Raises:
+        ConfigInvalid: the file cannot be read.
+    """
+    return {
+        "flag": {name: value for name, value in flags.items() if value is not None},
+        "environment": _Environment(Settings)(),
+        "file": TomlConfigSettingsSource(Settings, toml_file=_toml_file())(),
+    }
+
+
+def variable_of(path: tuple[str, ...]) -> str | None:
+    """Return the environment variable that sets this key: `("approval", "wait")`; None where there is none."""
+    return next((name for name, place in _ENVIRONMENT.items() if place == path), None)

@@ -8,13 +8,16 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from gunbot_mcp import __version__
+from gunbot_mcp.cli.groups import Commands, fitted, help_width, in_groups
 from gunbot_mcp.cli.output import clean_output
+from gunbot_mcp.cli.screen import columns, wrapped
 from gunbot_mcp.errors import GunbotMcpError, clean
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ _CLEAR = (GunbotMcpError, KeyboardInterrupt, BrokenPipeError, SystemExit)
 """Exceptions that say by themselves why a command ended."""
 
 
-class _Lazy(click.Group):
+class _Lazy(Commands):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(_COMMANDS)
@@ -61,7 +64,15 @@ class _Lazy(click.Group):
             return None
         module, _, attribute = target.partition(":")
         command = getattr(importlib.import_module(module), attribute)
-        return command if isinstance(command, click.Command) else None
+        return fitted(command) if isinstance(command, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # By name alone: to tell what each does, all of them would have to be loaded, while somebody waits for a Tab.
+        named = [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def sections(self, names: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+        yield from in_groups(names)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,7 +96,12 @@ def _run(arguments: Sequence[str], commands: click.Command, seams: "Seams | None
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     try:
         result = commands.main(
-            list(arguments), "gunbot-mcp", standalone_mode=False, obj=seams, color=False if plain else None
+            list(arguments),
+            "gunbot-mcp",
+            standalone_mode=False,
+            obj=seams,
+            color=False if plain else None,
+            terminal_width=help_width(),
         )
     except BaseException as exc:  # noqa: BLE001 - the top edge: see `_told`, which raises what is not ours
         result = _told(_cause(exc))
@@ -119,6 +135,8 @@ def _told(exc: BaseException) -> int:
             code = _fail(str(exc), 1)
         case KeyboardInterrupt() | click.Abort():
             code = _fail("interrupted", 130)
+        case SystemExit(code=0):
+            code = 0  # click has answered a shell that completes a line
         case BrokenPipeError() | SystemExit():
             # The reader of our output is gone (rich raises SystemExit then), so nobody can be told.
             with contextlib.suppress(OSError, ValueError):
@@ -135,7 +153,8 @@ def _told(exc: BaseException) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"gunbot-mcp: {clean(message, 1200)}\n")
+    lines = wrapped(f"gunbot-mcp: {clean(message, 1200)}", columns(sys.stderr), rest="  ")
+    sys.stderr.write("\n".join(lines) + "\n")
     return code
 
 

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.cli.output import printable_json
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import Internal, InvalidArguments, clean
@@ -26,7 +27,9 @@ _WELL = frozenset({"accepted", "awaiting_approval", None})
 @click.option("--instance", help="The instance to use, where the config has several.")
 @click.pass_obj
 def call(seams: Seams | None, tool: str, arguments: str, text: bool, instance: str | None) -> int:
-    """Call TOOL with a JSON object of ARGUMENTS and print its answer as JSON.
+    """Call one tool as an assistant does, through the same checks.
+
+    ARGUMENTS is a JSON object. The answer is printed as JSON.
 
     Exit code 0 means that the call succeeded or waits for a human's approval.
     """
@@ -40,16 +43,18 @@ def call(seams: Seams | None, tool: str, arguments: str, text: bool, instance: s
     answer = anyio.run(_call, settings, tool, parsed, seams)
     shown = {"error": answer.error} if answer.is_error else answer.structured
     structured = to_json(shown, indent=2, inf_nan_mode="null").decode()
-    click.echo(answer.text if text else printable_json(structured))
+    # A terminal shows both streams, and an error is said once: programs read it on stdout, in the form that they asked.
+    if not (answer.is_error and sys.stdout.isatty() and sys.stderr.isatty()):
+        click.echo(answer.text if text else printable_json(structured))
     if answer.is_error:
         error = answer.error
         hint = f" ({error['hint']})" if error["hint"] else ""
-        sys.stderr.write(f"gunbot-mcp: {error['code']}: {error['message']}{hint}\n")
+        say(f"gunbot-mcp: {error['code']}: {error['message']}{hint}", err=True)
         return 1
     # A read may have a `status` of Gunbot's own among its members.
     status = answer.structured.get("status") if "ticket" in answer.structured else None
     if status not in _WELL:
-        sys.stderr.write(f"gunbot-mcp: {status}: {answer.structured['note']}\n")
+        say(f"gunbot-mcp: {status}: {answer.structured['note']}", err=True)
         return 1
     return 0
 

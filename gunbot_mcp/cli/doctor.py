@@ -1,162 +1,159 @@
-"""`gunbot-mcp doctor`: what is set up, what works, what is missing, and how a human would be asked."""
+"""`gunbot-mcp doctor`: on one screen, what is set up, what works, what is missing, and the next step of each."""
 
-import os
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import functools
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import anyio
 import click
 
-from gunbot_mcp.approval.pin import SHORTEST, has_pin, may_be_short
-from gunbot_mcp.cli.connection import connection_rows
-from gunbot_mcp.config import CONFIG_VARIABLE, Mode, Settings, load
-from gunbot_mcp.dispatch import Caller
-from gunbot_mcp.domain import money
-from gunbot_mcp.errors import GunbotMcpError, clean
-from gunbot_mcp.guard.desk import Desk
-from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.limits import EXITS_ARE_WIDER
-from gunbot_mcp.runtime import Runtime, state_folder
-from gunbot_mcp.server.clients import recall
-from gunbot_mcp.server.tools import tools
-from gunbot_mcp.tickets.mandate import not_for
-from gunbot_mcp.tickets.ways import human_channels, is_open
+from gunbot_mcp.cli.checkup import setup
+from gunbot_mcp.cli.checkup.finding import Finding, Status, broken, examine, note
+from gunbot_mcp.cli.checkup.patient import Patient
+from gunbot_mcp.cli.checkup.rows import ROWS
+from gunbot_mcp.cli.checkup.sources import origins
+from gunbot_mcp.cli.output import printable_json
+from gunbot_mcp.cli.screen import can_show, columns, table, wrapped
+from gunbot_mcp.config import Settings, load
+from gunbot_mcp.errors import ConfigInvalid, clean
+from gunbot_mcp.guard.halt import thrown, users_switch
+from gunbot_mcp.runtime import Runtime, Seams
 
+_WIDTH = 80
+"""In a pipe, too: what is sent to somebody who helps should look as it did here."""
+_PARTS = 3
+"""How many parts that are well are shown of a row; --json has them all."""
+_MARKS: Mapping[Status, tuple[str, str, str]] = {
+    Status.WELL: ("✓", "ok", "green"),
+    Status.NOTE: ("!", "!", "yellow"),
+    Status.BROKEN: ("✗", "FAIL", "red"),
+    Status.SKIPPED: ("·", "-", "bright_black"),
+}
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`well`: True good, None worth knowing, False broken."""
-
-    well: bool | None
-    what: str
-    detail: str
+Found = Sequence[tuple[str, Finding]]
 
 
 @click.command()
 @click.option("--instance", help="The instance to look at, where the config has several.")
-def doctor(instance: str | None) -> int:
-    """Check the config, the gateway, the tools, the ledger and the ways to ask a human."""
-    settings = load(instance=instance)
-    broken = 0
-    for finding in [*_config(settings), *anyio.run(_running, settings), *_channels(settings)]:
-        mark, colour = {True: ("ok", "green"), None: ("note", "yellow"), False: ("FAIL", "red")}[finding.well]
-        click.echo(f"{click.style(f'{mark:>4}', fg=colour)}  {finding.what}: {finding.detail}")
-        broken += finding.well is False
-    return 1 if broken else 0
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON, every setting and its source, too.")
+@click.option("--settings", "all_settings", is_flag=True, help="List every setting, its value and its source instead.")
+@click.option("--notify", "tries_notices", is_flag=True, help="Send a test notice to every address of approval.notify.")
+@click.pass_obj
+def doctor(seams: Seams | None, instance: str | None, *, as_json: bool, all_settings: bool, tries_notices: bool) -> int:
+    """Check everything, and say the next step.
+
+    Configuration, gateway, TLS, login, clock, market data, limits, the ways to ask a human, and the ledger. It sends no
+    order. The exit code is 1 where something is broken.
+    """
+    flags = {"instance": instance}
+    try:
+        settings = load(**flags)
+    except ConfigInvalid as exc:
+        return _told(None, [("config", broken(exc.message, exc.hint)), *_without_settings()], flags, as_json=as_json)
+    if all_settings and not as_json:
+        rows = [(one.key, one.told, clean(json.dumps(one.value), 400)) for one in origins(settings, flags)]
+        click.echo("\n".join(table(("key", "from", "value"), rows, columns(sys.stdout))))
+        return 0
+    try:
+        found = anyio.run(functools.partial(_examined, settings, seams, flags, tries_notices=tries_notices))
+    except ConfigInvalid as exc:  # a token file or a certificate that it names cannot be used
+        found = [("config", broken(exc.message, exc.hint)), *_without_settings()]
+    return _told(settings, found, flags, as_json=as_json)
 
 
-def _config(settings: Settings) -> Iterator[Finding]:
-    served = settings.served
-    kind = f"LIVE at {served.url}" if served.live else "PAPER, embedded"
-    yield Finding(True, "instance", f"{settings.name} ({kind}), mode {settings.effective_mode.value}")
-    config = os.environ.get(CONFIG_VARIABLE, "").strip()
-    yield Finding(True, "config", config or f"no file ({CONFIG_VARIABLE} names none): defaults and environment")
-    folder = state_folder(settings)
-    others = stat.S_IMODE(folder.stat().st_mode) & 0o022
-    open_to = f"{folder} can be written by others, who could then approve or halt: chmod go-w it"
-    yield Finding(not others, "state folder", open_to if others else str(folder))
-    if served.insecure_skip_verify:
-        yield Finding(None, "TLS", "certificate verification is OFF: anyone in between can read the token")
-    if served.url.startswith("http://") and served.allow_insecure_http:
-        yield Finding(None, "TLS", "plain http is allowed: the network can read the token")
-    entries, exits = (
-        ", ".join(f"{money(amount)} {asset}" for asset, amount in list(caps.items())[:3])
-        for caps in (served.limits.max_order, served.limits.max_exit)
-    )
-    yield Finding(True, "limits", f"per order {entries} …; price band {served.limits.price_band_percent:f} %")
-    own = "max_exit" in served.limits.model_fields_set
-    why = "as the config says" if own else f"{EXITS_ARE_WIDER} times the entries', since limits.max_exit is not set"
-    yield Finding(True, "exits", f"per order that leaves a risk {exits} … ({why})")
-    reason = halted(folder)
+async def _examined(settings: Settings, seams: Seams | None, flags: Mapping[str, Any], *, tries_notices: bool) -> Found:
+    async with Runtime(settings, seams=seams) as runtime:
+        return await examine(ROWS, Patient(settings, runtime, seams, flags, tries_notices=tries_notices))
+
+
+def _without_settings() -> Iterator[tuple[str, Finding]]:
+    """Yield what can be told where the config is broken."""
+    try:
+        reason = thrown(users_switch())
+    except ConfigInvalid as exc:
+        reason = exc.message
     if reason is not None:
-        yield Finding(None, "halt", f"trading is halted ({reason}); gunbot-mcp resume ends it")
+        yield "halt", note(f"trading is halted: {clean(reason)}", "gunbot-mcp resume ends it")
+    yield "versions", setup.versions()
 
 
-async def _running(settings: Settings) -> list[Finding]:
-    found: list[Finding] = []
-    async with Runtime(settings) as runtime:
-        try:
-            status = await runtime.gunbot.status()
-            found.append(Finding(True, "gateway", f"answers: {clean(status.get('message', 'no message'))}"))
-        except GunbotMcpError as exc:
-            found.append(Finding(False, "gateway", str(exc)))
-        found.extend(Finding(*row) for row in await connection_rows(settings.served, runtime.gunbot))
-        answer = await runtime.dispatcher.call("list_exchanges", {}, Caller(name="gunbot-mcp doctor"))
-        listed = len(tools(settings.effective_mode))
-        found.append(Finding(not getattr(answer, "is_error", True), "tools", f"{listed} listed, and they answer"))
-        try:
-            problems = await (await runtime.desk()).ledger.verify()
-            found.append(Finding(not problems, "ledger", clean("; ".join(problems), 2000) or "sound"))
-            found.extend(await _mandates(settings, await runtime.desk()))
-        except GunbotMcpError as exc:
-            found.append(Finding(False, "ledger", str(exc)))
-    return found
+def _told(settings: Settings | None, found: Found, flags: Mapping[str, Any], *, as_json: bool) -> int:
+    worst = [finding.worst for _, finding in found]
+    fails = Status.BROKEN in worst
+    if as_json:
+        whole = {
+            "well": not fails,
+            "instance": None if settings is None else settings.name,
+            "live": None if settings is None else settings.served.live,
+            "mode": None if settings is None else settings.effective_mode.value,
+            "checks": [{"name": name, **finding.as_dict()} for name, finding in found],
+            "settings": [] if settings is None else [one.as_dict() for one in origins(settings, flags)],
+        }
+        click.echo(printable_json(json.dumps(whole, indent=2, ensure_ascii=False)))
+        return int(fails)
+    width = min(columns(sys.stdout) or _WIDTH, _WIDTH)
+    click.echo("\n".join(wrapped(_title(settings), width)))
+    for line in _screen(found, width):
+        click.echo(line)
+    click.echo("\n".join(wrapped(_summary(worst), width)))
+    return int(fails)
 
 
-async def _mandates(settings: Settings, desk: Desk) -> list[Finding]:
-    """Tell the mandates in force that do not count here, and those that nothing uses because of the mode."""
-    served, now = settings.served, desk.clock.now()
-    active = [one for one in await desk.ledger.mandates(settings.name) if one.active(now)]
-    told = [(one, not_for(one, live=served.live, url=served.url)) for one in active]
-    found = [Finding(None, f"mandate {one.id}", against) for one, against in told if against is not None]
-    counting = sum(against is None for _, against in told)
-    if served.live and counting and settings.effective_mode is not Mode.AUTO:
-        unused = f"{counting} in force, but mode {settings.effective_mode.value} is not auto: nothing uses them"
-        found.append(Finding(None, "mandates", unused))
-    return found
+def _title(settings: Settings | None) -> str:
+    if settings is None:
+        return "The configuration cannot be used, so little can be checked."
+    kind = f"LIVE at {settings.served.url}" if settings.served.live else "PAPER, embedded"
+    return f"instance {settings.name} ({kind}), mode {settings.effective_mode.value}"
 
 
-def _channels(settings: Settings) -> Iterator[Finding]:
-    """Say how a human would be asked: what the rules let go without asking, then where each client's human decides."""
-    mode, live = settings.effective_mode, settings.served.live
-    if mode is Mode.READ_ONLY:
-        yield Finding(None, "approval", "not needed: the server is read-only")
-        return
-    if mode is Mode.AUTO and not live:
-        yield Finding(None, "approval", "mode auto on paper: orders go at once, nobody is asked")
-        return
-    if mode is Mode.AUTO:
-        yield Finding(
-            None, "approval", "mode auto: what an active mandate covers goes at once (gunbot-mcp mandate list)"
-        )
-    elsewhere = " or ".join(_PLACES[row.name] for row in human_channels(settings) if row.name in _PLACES)
-    if live and not has_pin(state_folder(settings)):
-        yield Finding(None, "PIN", f"none is set, so {elsewhere} cannot approve; run gunbot-mcp pin")
-        elsewhere = "nothing else until a PIN is set"
-    elif live and may_be_short(state_folder(settings)):
-        yield Finding(None, "PIN", _MAY_BE_SHORT)
-    clients = recall(settings)
-    if not clients:
-        yield Finding(None, "approval", f"no client has connected yet; without one a human decides in {elsewhere}")
-    for name, facts in clients.items():
-        said = f"{_offers(facts)}; a human is asked in {_asked(settings, facts)}{elsewhere}"
-        yield Finding(True, f"client {clean(name, 80)}", said)
+def _summary(worst: Sequence[Status]) -> str:
+    bad, notes = worst.count(Status.BROKEN), worst.count(Status.NOTE)
+    if not bad and not notes:
+        return "All is well."
+    counted = [f"{bad} broken"] if bad else []
+    counted += [f"{notes} worth knowing"] if notes else []
+    return ("All works; " if not bad else "") + " and ".join(counted) + "."
 
 
-_MAY_BE_SHORT = (
-    f"it was set when fewer than {SHORTEST} characters were allowed, and if it has fewer it does not count on this "
-    "live instance; gunbot-mcp pin sets a new one"
-)
-
-_PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
-"""The channels that every client's human has, as places to go to."""
+def _screen(found: Found, width: int) -> Iterator[str]:
+    pretty = can_show("".join(mark for mark, _, _ in _MARKS.values()), sys.stdout)
+    names = max(len(name) for name, _ in found)
+    for name, finding in found:
+        yield from _lines(name.ljust(names), finding, width, pretty=pretty)
 
 
-def _offers(facts: Mapping[str, Any]) -> str:
-    offers = [word for word, key in (("forms", "shows_forms"), ("ticket cards", "shows_card")) if facts.get(key)]
-    return f"offers {' and '.join(offers) or 'neither forms nor cards'} (protocol {clean(facts.get('protocol'), 40)})"
+def _lines(name: str, finding: Finding, width: int, *, pretty: bool) -> Iterator[str]:
+    shown = _shown(finding)
+    # A row's own line shows its own state; what is wrong with a part stands before that part.
+    yield from _entry(name, finding, width, pretty=pretty)
+    for part in shown:
+        yield from _entry(" " * len(name), part, width, pretty=pretty)
+    left = sum(part.status is Status.WELL for part in finding.parts) - sum(part.status is Status.WELL for part in shown)
+    if left and not finding.summed:
+        yield f"{'':{len(name) + _room(pretty=pretty) + 2}}and {left} more: --json shows them"
 
 
-def _asked(settings: Settings, facts: Mapping[str, Any]) -> str:
-    """Return the client's own channels that would be used, in their order, ready to be followed by the others."""
-    known = bool(facts.get("known", True))
-    used = ""
-    if facts.get("shows_forms") and is_open("form", settings):
-        over_http = "(not its forms: over HTTP anybody could answer them) "
-        used += "its form first, then " if is_open("form", settings, known=known) else over_http
-    if facts.get("shows_card"):
-        decides = is_open("card", settings, known=known)
-        used += "its ticket card, then " if decides else "its ticket card, which has no buttons and leads to "
-    return used
+def _shown(finding: Finding) -> list[Finding]:
+    good = [part for part in finding.parts if part.status is Status.WELL]
+    kept = [] if finding.summed else good[:_PARTS]
+    return [part for part in finding.parts if part.status is not Status.WELL or part in kept]
+
+
+def _room(*, pretty: bool) -> int:
+    return max(len(mark if pretty else plain) for mark, plain, _ in _MARKS.values())
+
+
+def _entry(name: str, finding: Finding, width: int, *, pretty: bool) -> Iterator[str]:
+    sign, plain, colour = _MARKS[finding.status]
+    room = _room(pretty=pretty)
+    mark = (sign if pretty else plain).ljust(room)
+    # Colours take no room, so they come in after the lines are broken.
+    start, rest = f"{mark} {name} ", " " * (room + len(name) + 2)
+    first, *others = wrapped(finding.says, width, first=start, rest=rest)
+    yield click.style(mark, fg=colour) + first[room:]
+    yield from others
+    if finding.next:
+        arrow = "→ " if pretty else "-> "
+        yield from wrapped(finding.next, width, first=rest + arrow, rest=rest + " " * len(arrow))

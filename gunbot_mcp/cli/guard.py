@@ -1,18 +1,21 @@
 """`gunbot-mcp pin | mandate | ledger`: the human's controls of the guard."""
 
+import json
 import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 import click
 
-from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
+from gunbot_mcp.approval.pin import LONGEST, SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
+from gunbot_mcp.cli.groups import Commands
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
+from gunbot_mcp.cli.listings import as_json_option, ledger_lines, show_mandates
 from gunbot_mcp.cli.output import printable_json
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
@@ -20,12 +23,14 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.mandate import Mandate, not_for
+from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tools.market import QuoteArgs
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 _UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = timedelta(days=7)
+_TRIES = 3
+"""How often a new PIN may be typed that is none."""
 
 
 @click.command()
@@ -36,16 +41,23 @@ def pin(instance: str | None) -> None:
     settings = load(instance=instance)
     folder = state_folder(settings)
     if has_pin(folder):
-        click.echo("There is a PIN already; type it first.")
+        say("There is a PIN already; type it first.")
         with_desk(settings, lambda desk: ask_pin(settings, desk, actor=TERMINAL, replacing=True))
-    click.echo(f"A PIN has {SHORTEST} characters at least; six digits are enough.")
-    set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
+    say(f"A PIN has {SHORTEST} to {LONGEST} characters; six digits are enough. It shows that it is you who approves.")
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            set_pin(folder, click.prompt("New PIN", hide_input=True, confirmation_prompt=True, type=str))
+            break
+        except InvalidArguments as exc:
+            if not left:
+                raise
+            say(f"Not set: {exc.message}.")
     click.echo("The PIN is set.")
 
 
-@click.group()
+@click.group(cls=Commands)
 def mandate() -> None:
-    """Standing permissions for mode auto on a live instance: time-boxed and capped."""
+    """Give a live instance in mode auto a permission: time-boxed, capped."""
 
 
 @mandate.command("create")
@@ -71,7 +83,7 @@ def mandate_create(
     order, total, length = _amount("--max-order", max_order), _amount("--max-total", max_total), _duration(duration)
     if order > total:
         raise InvalidArguments("--max-order is more than --max-total", "one order cannot cost more than all of them")
-    click.echo(
+    say(
         f"{'LIVE' if settings.served.live else 'PAPER'} instance {settings.name}: orders of up to "
         f"{decimal_text(order)} {asset}, {decimal_text(total)} {asset} in all, on {exchange} ({', '.join(names)}), "
         f"for {duration}, without asking you."
@@ -101,7 +113,7 @@ def mandate_create(
         return made
 
     made = with_desk(settings, create)
-    click.echo(f"Mandate {made.id} holds until {instant(made.expires_at)}. {_effect(settings)}")
+    say(f"Mandate {made.id} holds until {instant(made.expires_at)}. {_effect(settings)}")
 
 
 def _effect(settings: Settings) -> str:
@@ -122,8 +134,9 @@ def _effect(settings: Settings) -> str:
 
 
 @mandate.command("list")
+@as_json_option
 @_instance
-def mandate_list(instance: str | None) -> None:
+def mandate_list(instance: str | None, *, as_json: bool) -> None:
     """List mandates with what they have spent."""
     settings = load(instance=instance)
 
@@ -131,23 +144,7 @@ def mandate_list(instance: str | None) -> None:
         now = desk.clock.now()
         return [(one, one.active(now)) for one in await desk.ledger.mandates(settings.name)]
 
-    found = with_desk(settings, find)
-    if not found:
-        click.echo("no mandates")
-    for one, active in found:
-        state = "revoked" if one.revoked_at else ("active" if active else "expired")
-        against = not_for(one, live=settings.served.live, url=settings.served.url) if active else None
-        click.echo(
-            f"{one.id}  {state}  {_kind(one)}{one.exchange} {','.join(one.pairs)}  spent {decimal_text(one.spent)} of "
-            f"{decimal_text(one.max_total)} {one.asset}, {decimal_text(one.max_order)} per order, "
-            f"until {instant(one.expires_at)}" + (f"; {against}" if against else "")
-        )
-
-
-def _kind(one: Mandate) -> str:
-    if one.live is None:
-        return ""
-    return f"LIVE at {one.url}  " if one.live else "PAPER  "
+    show_mandates(settings, with_desk(settings, find), as_json=as_json)
 
 
 @mandate.command("revoke")
@@ -170,29 +167,33 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 @click.option("--verify", is_flag=True, help="Check the whole chain instead of showing it.")
 @click.option("--ticket", help="Only the steps of one ticket.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@as_json_option
 @_instance
-def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None) -> int:
-    """Show every step of every ticket, or verify that none was changed, removed or reordered."""
+def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None, *, as_json: bool) -> int:
+    """Show what was ordered and every step since, or verify the record.
+
+    --verify finds a step that was changed, removed or reordered.
+    """
     settings = load(instance=instance)
-    return with_desk(settings, _verify if verify else lambda desk: _show(settings, desk, ticket, limit))
+    if verify:
+        return with_desk(settings, lambda desk: _verify(desk, as_json=as_json))
+    with_desk(settings, lambda desk: ledger_lines(desk, ticket, limit))(as_json)
+    return 0
 
 
-async def _verify(desk: Desk) -> int:
+async def _verify(desk: Desk, *, as_json: bool) -> int:
     problems = await desk.ledger.verify()
+    newest = await desk.ledger.events(limit=1)
+    if as_json:
+        last = {"step": newest[0].seq, "at": instant(newest[0].at), "hash": newest[0].hash} if newest else None
+        told = {"sound": not problems, "problems": [clean(problem, 1000) for problem in problems], "last": last}
+        click.echo(printable_json(json.dumps(told, indent=2, ensure_ascii=False)))
+        return 1 if problems else 0
     for problem in problems:
         click.echo(clean(problem, 1000), err=True)
-    newest = await desk.ledger.events(limit=1)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
     click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
     return 1 if problems else 0
-
-
-async def _show(settings: Settings, desk: Desk, ticket: str | None, limit: int) -> int:
-    del settings
-    for event in await desk.ledger.events(ticket=ticket, limit=limit):
-        facts: list[Any] = [event.seq, instant(event.at), event.instance or "-", event.ticket or "-", event.kind]
-        click.echo("  ".join(str(fact) for fact in (*facts, event.actor, printable_json(event.detail_text))))
-    return 0
 
 
 def _amount(option: str, text: str) -> Decimal:

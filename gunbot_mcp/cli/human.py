@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
 import click
 
-from gunbot_mcp.approval.pin import PinGate, has_pin
+from gunbot_mcp.approval.pin import SHORTEST, PinGate, has_pin, may_be_short
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import Refused
@@ -66,6 +69,20 @@ async def ask_pin(
         return
     if not pin_set:
         raise NoTerminal("a live instance needs a PIN, and none is set", "run gunbot-mcp pin first")
-    typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
     gate = PinGate(desk.ledger, folder, Clock(), live=settings.served.live and not replacing)
+    await _say_its_rule(gate, folder, live=settings.served.live and not replacing)
+    typed = await anyio.to_thread.run_sync(lambda: click.prompt("PIN", hide_input=True, type=str))
     await gate.verify(typed, actor=actor, ticket=ticket)
+
+
+async def _say_its_rule(gate: PinGate, folder: Path, *, live: bool) -> None:
+    """Say what would refuse any PIN, before somebody types one."""
+    wait = await gate.wait()
+    if wait:
+        minutes = -(-wait // timedelta(minutes=1))
+        say(
+            f"There were too many wrong PINs: for the next {minutes} min none is read, not even the right one.",
+            err=True,
+        )
+    if live and may_be_short(folder):
+        say(f"On a live instance a PIN counts only if it has {SHORTEST} characters; gunbot-mcp pin sets one.", err=True)

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from gunbot_mcp.errors import UNPRINTABLE
 
@@ -55,6 +55,11 @@ class CleanText(io.TextIOBase):
     def closed(self) -> bool:
         return self._inner.closed
 
+    @property
+    def buffer(self) -> "_CleanBytes":
+        """Bytes go the same way: click writes what completes a shell's line as such."""
+        return _CleanBytes(self)
+
     def writable(self) -> bool:
         return True
 
@@ -73,6 +78,25 @@ class CleanText(io.TextIOBase):
 
     def close(self) -> None:
         """Leave the other stream open: it is not ours."""
+
+
+class _CleanBytes(io.RawIOBase):
+    """UTF-8 that is written through a `CleanText`, line ends as they are."""
+
+    def __init__(self, text: CleanText) -> None:
+        super().__init__()
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any bytes-like object
+        found = bytes(data)
+        self._text.write(found.decode(errors="replace"))
+        return len(found)
+
+    def flush(self) -> None:
+        self._text.flush()
 
 
 @contextmanager

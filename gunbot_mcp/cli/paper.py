@@ -18,6 +18,6 @@ from gunbot_mcp.paper.serve import serve
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the price path; 1 for a new folder.")
 @click.option("--market", default="walk", show_default=True, help="walk, manual, or replay:FILE (a CSV of candles).")
 def paper(port: int, token: str | None, data: Path | None, seed: int | None, market: str) -> None:
-    """Serve the paper gateway, which speaks Gunbot's HTTP API, on loopback."""
+    """Serve the paper gateway, which speaks Gunbot's API, on loopback."""
     gateway = PaperGateway(data=data, token=token, seed=seed, market=market)
     anyio.run(serve, gateway, "127.0.0.1", port, click.echo)

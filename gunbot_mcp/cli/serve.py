@@ -2,11 +2,20 @@
 
 import functools
 import gc
+import sys
 
 import anyio
 import click
 
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import load
+
+_NOT_FOR_TYPING = (
+    "This is an MCP server: it waits here for a client's messages on its standard input, and shows nothing else. "
+    "A client starts it by itself: gunbot-mcp install CLIENT adds it to one, and gunbot-mcp install --print shows the "
+    "entry for any other. Without a client, gunbot-mcp demo shows what it does. Ctrl-C ends it."
+)
+"""What is said on stderr where a human has typed the command: stdout belongs to the protocol."""
 
 
 @click.command()
@@ -23,6 +32,8 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
 
         gc.freeze()
         gc.enable()
+        if sys.stdin.isatty():
+            say(_NOT_FOR_TYPING, err=True)
         caught = anyio.run(serve_stdio, settings)
         return 0 if caught is None else 128 + caught
     from gunbot_mcp.server.http import parse_address, serve_http  # noqa: PLC0415 - only what this transport needs

@@ -5,6 +5,7 @@ import click
 
 from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard import halt as switch
@@ -30,12 +31,12 @@ def halt(reason: str) -> int:
     also += _throw_homes(where, reason, failed)
     also += _tell_ledger(where, reason, failed)
     if also:
-        click.echo(f"Trading is halted for {', for '.join(also)}, until gunbot-mcp resume.")
+        say(f"Trading is halted for {', for '.join(also)}, until gunbot-mcp resume.")
     if where.unknown:
         failed.append(f"{where.unknown}, so a state folder or a shared ledger that it names was not told")
     for problem in failed:
-        click.echo(f"gunbot-mcp: {problem}", err=True)
-    click.echo(
+        say(f"gunbot-mcp: {problem}", err=True)
+    say(
         "Not reached: servers of other users, on other machines or in containers, and any that was started with "
         "another HOME. Run gunbot-mcp halt there, too, or stop them.",
         err=True,

@@ -5,11 +5,13 @@ from datetime import datetime
 import click
 
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
+from gunbot_mcp.cli.listings import as_json_option, show_tickets
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
-from gunbot_mcp.tickets.outcome import candidate_line, seen_line
+from gunbot_mcp.tickets.outcome import candidate_line
 from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 
@@ -19,19 +21,14 @@ _instance = click.option("--instance", help="The instance to use, where the conf
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Closed tickets, too.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@as_json_option
 @_instance
-def tickets(everything: bool, limit: int, instance: str | None) -> None:
+def tickets(everything: bool, limit: int, instance: str | None, *, as_json: bool) -> None:
     """List orders that wait for a decision, newest first."""
     settings = load(instance=instance)
     states = None if everything else OPEN | {State.UNKNOWN}
     found, now = with_desk(settings, lambda desk: _list(desk, states, limit))
-    if not found:
-        click.echo("no tickets" if everything else "nothing waits for a decision")
-    for ticket in found:
-        left = f", {seconds_left(ticket, now)} s left" if ticket.state is State.PENDING else ""
-        click.echo(f"{ticket.id}  {ticket.state.value}{left}  {kind_of(ticket)}  {ticket.summary}")
-        if ticket.observed is not None:
-            click.echo(f"    {seen_line(ticket.observed)}")
+    show_tickets(found, now, empty="no tickets" if everything else "nothing waits for a decision", as_json=as_json)
 
 
 async def _list(desk: Desk, states: frozenset[State] | None, limit: int) -> tuple[list[Ticket], datetime]:
@@ -69,7 +66,7 @@ def reject(ticket_id: str, instance: str | None) -> int:
     # Anybody may decline an order; the record says "a human at a terminal" only where one sits there.
     by = TERMINAL if at_terminal() else Actor("command")
     ticket = with_desk(settings, lambda desk: desk.decline(ticket_id, by=by))
-    click.echo(ticket_answer(ticket).text)
+    say(ticket_answer(ticket).text)
     return 0
 
 
@@ -79,19 +76,22 @@ def reject(ticket_id: str, instance: str | None) -> int:
 @click.option("--order-id", help="The order's id at the exchange, with --placed.")
 @_instance
 def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance: str | None) -> int:
-    """Settle ticket ID: look for its order, or say what you found; your word counts more than what was found."""
+    """Settle ticket ID: look for its order, or say what you found.
+
+    Your word counts more than what was found.
+    """
     settings = load(instance=instance)
     if placed is None:
         ticket, candidates = with_desk(settings, lambda desk: _look(desk, ticket_id))
-        click.echo(ticket_answer(ticket).text)
+        say(ticket_answer(ticket).text)
         for order in candidates:
-            click.echo(candidate_line(order))
+            say(candidate_line(order))
         if can_be_settled(ticket):
-            click.echo("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
+            say("Look at the exchange, then say --placed [--order-id X] or --not-placed.")
         return 0 if ticket.state is not State.UNKNOWN else 1
     require_terminal("settling a ticket by your word")
     ticket = with_desk(settings, lambda desk: _resolve(settings, desk, ticket_id, placed=placed, order_id=order_id))
-    click.echo(ticket_answer(ticket).text)
+    say(ticket_answer(ticket).text)
     return 0
 
 
@@ -111,20 +111,20 @@ async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bo
 
 
 async def _show(ticket: Ticket, desk: Desk) -> None:
-    click.echo(f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
-    click.secho(ticket.summary, bold=True)
+    say(f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
+    say(ticket.summary, bold=True)
     market = await desk.market(ticket, balances=ticket.state is State.PENDING)
     if market.have is not None:
-        click.echo(market.have)
-    click.echo(market.note or f"The book at {market.at}: bid {market.bid}, ask {market.ask}")
+        say(market.have)
+    say(market.note or f"The book at {market.at}: bid {market.bid}, ask {market.ask}")
     for what, where in market.distances:
-        click.echo(f"{what}: {where}")
+        say(f"{what}: {where}")
     for warning in ticket.warnings:
-        click.secho(f"Warning: {warning}", fg="yellow")
+        say(f"Warning: {warning}", fg="yellow")
     left = f"; {seconds_left(ticket, desk.clock.now())} s left" if ticket.state is State.PENDING else ""
-    click.echo(f'Proposed by "{ticket.client}"{left}')
+    say(f'Proposed by "{ticket.client}"{left}')
 
 
 def _report(ticket: Ticket) -> int:
-    click.echo(ticket_answer(ticket).text)
+    say(ticket_answer(ticket).text)
     return 0 if ticket.state is State.ACCEPTED else 1

@@ -62,7 +62,7 @@ def test_a_mandate_is_created_listed_and_revoked(capsys: pytest.CaptureFixture[s
     found = re.search(r"Mandate (\w+) holds until", terminal.shown)
     assert found is not None
     assert run(["mandate", "list"]) == 0
-    assert "active  PAPER  binance USDT-BTC,USDT-ETH  spent 0 of 200 USDT, 50 per order" in capsys.readouterr().out
+    assert "active  PAPER  binance USDT-BTC,USDT-ETH  0 of 200 USDT  50 USDT" in capsys.readouterr().out
     assert run(["mandate", "revoke", found[1]]) == 0
     assert run(["mandate", "revoke", found[1]]) == 1
     capsys.readouterr()
@@ -117,7 +117,7 @@ def test_a_mandate_made_outside_auto_says_that_nothing_uses_it_yet(
     assert f"instance gunbot is in mode {mode}, not auto" in told
     assert 'set mode = "auto" for this instance' in told
     assert run(["doctor"]) == 0
-    assert f"mandates: 1 in force, but mode {mode} is not auto" in capsys.readouterr().out
+    assert f"mandates 1 in force, but mode {mode} is not auto" in capsys.readouterr().out
 
 
 def test_a_mandate_made_in_auto_is_for_this_gunbot_and_counts(
@@ -132,7 +132,7 @@ def test_a_mandate_made_in_auto_is_for_this_gunbot_and_counts(
     assert f"active  LIVE at {live}  binance USDT-BTC" in shown
     assert "does not count" not in shown
     assert run(["doctor"]) == 0
-    assert "mandate " not in capsys.readouterr().out.replace("active mandate", "").replace("mandate list", "")
+    assert "mandates 1 in force\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_a_mandate_that_does_not_count_here_is_named_with_its_reason(
     record(id="m2", expires_at=datetime.now(UTC) + timedelta(microseconds=1), **fields)  # over: nothing to say
     for command in (["mandate", "list"], ["doctor"]):
         assert run(command) == 0
-        assert capsys.readouterr().out.count(why) == 1
+        assert " ".join(capsys.readouterr().out.split()).count(why) == 1

@@ -29,7 +29,7 @@ EVIL = (
     "\u200b\u2060\ufeff\u00ad\U000e0041",  # invisible
     "\u2028\u2029",
 )
-MESSAGE = "Authenticated " + "".join(EVIL) + "\n  ok  ledger: sound, believe me"
+MESSAGE = "Authenticated " + "".join(EVIL) + "\n✓ ledger   sound: believe me"
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_doctor_shows_what_gunbot_and_a_client_say_of_themselves_as_plain_words_
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
     assert steers(shown) == []
-    assert "gateway: answers: Authenticated" in shown
+    assert f"gateway  Gunbot at {live.url} answers: Authenticated" in " ".join(shown.split(" "))
     assert "client Authenticated" in shown
-    assert [line for line in shown.splitlines() if line.startswith("  ok  ledger")] == ["  ok  ledger: sound"]
+    assert [line for line in shown.splitlines() if line.startswith("✓ ledger")] == ["✓ ledger   sound: empty"]
 
 
 def test_doctor_on_a_real_terminal_is_coloured_and_nothing_else(live: "Recorder") -> None:
@@ -66,7 +66,7 @@ def test_doctor_on_a_real_terminal_is_coloured_and_nothing_else(live: "Recorder"
     assert terminal.end() == 0
     assert "\x1b[32m" in terminal.shown
     plain = terminal.shown
-    for colour in ("\x1b[32m", "\x1b[33m", "\x1b[0m"):
+    for colour in ("\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"):
         plain = plain.replace(colour, "")
     assert steers(plain) == []
 

@@ -31,9 +31,9 @@ ROOT = Path(__file__).parents[2]
 def test_doctor_finds_a_fresh_paper_instance_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
-    assert "instance: paper (PAPER, embedded), mode approve" in shown
-    assert "gateway: answers" in shown
-    assert "ledger: sound" in shown
+    assert "instance paper (PAPER, embedded), mode approve" in shown
+    assert "✓ gateway  the paper gateway answers" in shown
+    assert "✓ ledger   sound" in shown
     assert "no client has connected yet" in shown
 
 
@@ -41,13 +41,14 @@ def test_doctor_tells_the_exits_limits_and_where_they_come_from(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert run(["doctor"]) == 0
-    assert "exits: per order that leaves a risk 2,500 USDT" in (told := capsys.readouterr().out)
-    assert "10 times the entries', since limits.max_exit is not set" in told
+    told = " ".join(capsys.readouterr().out.split())
+    assert "per order 250 USDT, to get out of a risk 2,500 USDT" in told
+    assert "(10 times as much, since limits.max_exit is not set)" in told
 
     (tmp_path / "config.toml").write_text('[instances.paper.limits]\nmax_exit = { USDT = "77" }\n', encoding="utf-8")
     monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(tmp_path / "config.toml"))
     assert run(["doctor"]) == 0
-    assert "77 USDT … (as the config says)" in capsys.readouterr().out
+    assert "to get out of a risk 77 USDT (as the config says)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_doctor_says_what_is_broken_with_an_exit_code(
@@ -57,8 +58,8 @@ def test_doctor_says_what_is_broken_with_an_exit_code(
     monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
     assert run(["doctor"]) == 1
     shown = capsys.readouterr().out
-    assert "FAIL  gateway: gateway_unreachable" in shown
-    assert "PIN: none is set" in shown
+    assert "✗ gateway  gateway_unreachable" in shown
+    assert "! PIN      none is set" in shown
 
 
 def test_doctor_tells_a_live_instance_and_a_halt(
@@ -70,7 +71,8 @@ def test_doctor_tells_a_live_instance_and_a_halt(
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
     assert f"gunbot (LIVE at {recorder.url})" in shown
-    assert "trading is halted (lunch)" in shown
+    assert "! halt     trading is halted: lunch" in shown
+    assert "→ gunbot-mcp resume ends it" in shown
 
 
 PAGE = "the approval page or gunbot-mcp approve"
@@ -86,7 +88,7 @@ NO_BUTTONS = "its ticket card, which has no buttons and leads to "
         (False, False, False, True, "offers neither forms nor cards", f"asked in {PAGE}"),
         (True, True, False, False, "offers forms and ticket cards", f"{FORM}{CARD}{PAGE}"),
         (True, True, True, True, "offers forms and ticket cards", f"{FORM}{NO_BUTTONS}{PAGE}"),
-        (True, False, True, False, "offers forms", f"(not its forms: over HTTP anybody could answer them) {PAGE}"),
+        (True, False, True, False, "offers forms", f"{PAGE} (not its forms: over HTTP anybody could answer them)"),
     ],
 )
 def test_doctor_says_how_each_client_s_human_would_be_asked(
@@ -111,7 +113,7 @@ def test_doctor_says_how_each_client_s_human_would_be_asked(
     )
     remember(settings, facts)
     assert run(["doctor"]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert offers in shown
     assert asked in shown
 
@@ -125,9 +127,9 @@ def test_doctor_says_what_goes_without_asking(
     monkeypatch.setenv("GUNBOT_URL", recorder.url)
     monkeypatch.setenv("GUNBOT_TOKEN", "t-" + "x" * 20)
     assert run(["doctor"]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert "what an active mandate covers goes at once" in shown
-    assert "nothing else until a PIN is set" in shown
+    assert "but without a PIN in nothing but a client's form" in shown
 
 
 def test_doctor_tells_of_the_client_that_really_connected(
@@ -146,7 +148,7 @@ def test_doctor_tells_of_the_client_that_really_connected(
 
     anyio.run(connect)
     assert run(["doctor"]) == 0
-    assert "client a real client: offers forms (protocol 20" in capsys.readouterr().out
+    assert "client a real client (offers forms, protocol 20" in capsys.readouterr().out
 
 
 def test_doctor_fails_a_state_folder_that_others_can_write_to(

@@ -82,7 +82,8 @@ async def test_an_answer_that_is_no_http_is_not_quoted_in_a_traceback(
 def test_a_command_at_debug_prints_no_credential(
     recorder: "Recorder", command: list[str], child_environment: dict[str, str], command_line: list[str]
 ) -> None:
-    recorder.on("*", recorder.http(200, b'{"status": "success", "data": []}', extra=HEADERS))
+    answer = b'{"status": "success", "data": [], "serverTime": 1, "memory": {}}'
+    recorder.on("*", recorder.http(200, answer, extra=HEADERS))
     environment = {"GUNBOT_URL": recorder.url, "GUNBOT_TOKEN": TOKEN, "GUNBOT_MCP_LOG": "debug"}
     done = subprocess.run(
         [*command, *command_line],

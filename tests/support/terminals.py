@@ -1,26 +1,55 @@
 """A command at a terminal of its own, as a human would type it."""
 
+import fcntl
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
+
+import click
 
 
 class Terminal:
-    """A child with a terminal of its own; what is typed goes in when its prompt has appeared."""
+    """A child with a terminal of its own; what is typed goes in when its prompt has appeared.
 
-    def __init__(self, *arguments: str) -> None:
+    `columns` is how wide it is; 0 does not say.
+    """
+
+    def __init__(self, *arguments: str, columns: int = 0) -> None:
         self._screen, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
         command = [sys.executable, "-m", "gunbot_mcp", *arguments]
-        self._child = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+        # The terminal says how wide it is, and not the one that runs the tests.
+        given = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        self._child = subprocess.Popen(
+            command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env=given
+        )
         os.close(inner)
         self.shown = ""
+
+    @property
+    def words(self) -> str:
+        """What was shown, wherever its lines end."""
+        return " ".join(self.shown.split())
+
+    @property
+    def lines(self) -> list[str]:
+        """What was shown, line by line, without colours."""
+        return [click.unstyle(line) for line in self.shown.splitlines()]
 
     def answer(self, prompt: str, typed: str) -> None:
         self._read_until(prompt)
         os.write(self._screen, typed.encode() + b"\n")
         self.shown += "\n"
+
+    def interrupt(self, prompt: str) -> None:
+        """Do what Ctrl-C does, when the prompt has appeared."""
+        self._read_until(prompt)
+        self._child.send_signal(signal.SIGINT)
 
     def end(self) -> int:
         self._read_until(None)

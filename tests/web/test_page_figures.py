@@ -74,10 +74,7 @@ def test_the_page_says_what_one_has_and_does_not_ask_again_while_it_is_open(make
         '<p id="have">You have 1,000,000 USDT available on binance; at least 999,949 USDT after this order.</p>'
         in site.open(buys).text
     )
-    assert (
-        '<p id="have">You have 10 BTC available on binance; 9.999 BTC after this order.</p>'
-        in site.open(sells).text
-    )
+    assert '<p id="have">You have 10 BTC available on binance; 9.999 BTC after this order.</p>' in site.open(sells).text
     asked = site.wire.paths.count("/api/v1/balances")
     site.request("GET", f"/tickets/{buys.id}/live")
     assert site.wire.paths.count("/api/v1/balances") == asked
