@@ -10,6 +10,7 @@ from gunbot_mcp.tools.inventory import inventory
 from gunbot_mcp.tools.tool import Audience
 
 Schema = Mapping[str, Any]
+BUY = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 48000}
 TOOLS = {tool.name: tool for tool in inventory() if tool.audience is Audience.MODEL}
 
 
@@ -57,7 +58,8 @@ def _description(schema: Schema) -> str:
 
 
 def _example(model: Any, argument: str) -> Any:  # noqa: ANN401 - any JSON value
-    return model.model_json_schema(by_alias=False)["properties"][argument]["examples"][0]
+    schema = model.model_json_schema(by_alias=False)["properties"][argument]
+    return (schema.get("examples") or schema["enum"])[0]
 
 
 def _kinds(schema: Schema) -> set[str]:

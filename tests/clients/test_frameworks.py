@@ -1,5 +1,7 @@
 """SDKs and agent frameworks: each connects, lists, converts, reads, is refused readably, proposes, and is approved."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,8 @@ from clients import laws
 from clients.conftest import Installed
 from clients.driver import DRIVERS, Told, entry, play
 from clients.human import SCRIPT, approve_in_terminal, approve_on_page, ticket_of
+
+from gunbot_mcp.arguments import parse_arguments
 
 pytestmark = pytest.mark.slow
 
@@ -91,3 +95,7 @@ def _reads_and_is_refused(told: Told) -> None:
     ):
         assert code in text
         assert hint in text
+    # The hint, obeyed as it reached the model, is accepted.
+    shown = re.search(r"for example (\{[^}]*\})", told.mistaken.replace("\\", ""))
+    assert shown, told.mistaken
+    assert parse_arguments(laws.TOOLS["buy_limit"].args, {**laws.BUY, **json.loads(shown[1])})
