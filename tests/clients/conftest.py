@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from clients.driver import entry
 from clients.human import SCRIPT
 
 _FOLDER = os.environ.get("GUNBOT_MCP_TEST_CLIENTS")
@@ -15,11 +16,13 @@ _FOLDER = os.environ.get("GUNBOT_MCP_TEST_CLIENTS")
 
 
 class Installed:
-    """The clients in the folder that `install.py` filled."""
+    """The clients in the folder that `install.py` filled, and one user of them: an own folder, and a state folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, user: Path, state: Path) -> None:
         self.folder = folder
         self.npm = folder / "npm"
+        self.user = user
+        self.state = state
 
     def python(self, name: str) -> str:
         """Return the Python of an environment."""
@@ -37,9 +40,9 @@ class Installed:
         assert found
         return found
 
-    def environment(self, home: str) -> dict[str, str]:
-        """Return what a client is started with: a user's own folder, and nothing of this project's."""
-        return {"HOME": home, "PATH": os.environ["PATH"], "PACKAGES": str(self.npm), "NO_COLOR": "1"}
+    def environment(self) -> dict[str, str]:
+        """Return what a client is started with: the user's own folder, and nothing of this project's."""
+        return {"HOME": str(self.user), "PATH": os.environ["PATH"], "PACKAGES": str(self.npm), "NO_COLOR": "1"}
 
     @staticmethod
     def _there(path: Path) -> Path:
@@ -47,20 +50,14 @@ class Installed:
         return path
 
 
-@pytest.fixture(scope="session")
-def installed() -> Installed:
+@pytest.fixture
+def installed(clean_environment: Path) -> Installed:
     if _FOLDER is None:
         pytest.skip("set GUNBOT_MCP_TEST_CLIENTS to a folder that `python tests/clients/install.py FOLDER` has filled")
     assert SCRIPT.exists(), f"{SCRIPT}: the console script is what clients start; install this project"
-    return Installed(Path(_FOLDER))
-
-
-@pytest.fixture
-def user() -> str:
-    """The user's own folder, empty."""
-    home = Path(os.environ["HOME"])
-    home.mkdir(exist_ok=True)
-    return str(home)
+    user = Path(os.environ["HOME"])
+    user.mkdir()
+    return Installed(Path(_FOLDER), user=user, state=clean_environment)
 
 
 @pytest.fixture
@@ -74,12 +71,11 @@ def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
 
 
 @pytest.fixture
-def inbox(clean_environment: Path, user: str) -> Iterator[None]:
+def inbox(installed: Installed) -> Iterator[None]:
     """`gunbot-mcp inbox`, running for this state folder."""
-    environment = {**os.environ, "HOME": user, "GUNBOT_MCP_HOME": str(clean_environment)}
     with subprocess.Popen(
         [SCRIPT, "inbox", "--port", "0"],
-        env=environment,
+        env=entry(installed.state)["env"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",

@@ -7,19 +7,21 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from clients.human import SCRIPT
 
 DRIVERS = Path(__file__).parent / "drivers"
 _PATIENCE = 240
 """Seconds for a whole story; the slowest clients start a process for each call."""
 
 
-def entry(home: Path, command: Path) -> dict[str, Any]:
+def entry(home: Path) -> dict[str, Any]:
     """The server as a client's file has it, on paper, with a state folder and a user's folder of its own."""
     # The checkout's own code is what counts where it is not installed.
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     env = {**kept, "HOME": os.environ["HOME"], "GUNBOT_MCP_HOME": str(home)}
-    return {"command": str(command), "args": ["serve"], "env": env}
+    return {"command": str(SCRIPT), "args": ["serve"], "env": env}
 
 
 @dataclass(slots=True)
@@ -38,12 +40,9 @@ class Told:
     def take(self, line: str) -> str | None:
         """Take in a line of the driver; returns its stage. A client's own chatter is none."""
         try:
-            said = json.loads(line)
+            found = cast("dict[str, Any]", json.loads(line))
         except ValueError:
             return None
-        if not isinstance(said, dict) or "stage" not in said:
-            return None
-        found: dict[str, Any] = said
         match found["stage"]:
             case "lists":
                 self.version, self.schemas = found["version"], found["schemas"]

@@ -1,4 +1,4 @@
-"""Bring the clients that people really use: `python tests/clients/install.py FOLDER`, with npm and pip as they are here.
+"""Bring the clients that people really use, with this machine's npm and pip: `tests/clients/install.py FOLDER`.
 
 One virtual environment for each set of frameworks that agree on their dependencies, and one folder of npm packages, by
 name and version as `requirements/` says. The tests look where GUNBOT_MCP_TEST_CLIENTS says. What is there already, with

@@ -86,7 +86,7 @@ def _openai(model: Model, body: Json) -> list[Json]:
     answers = [_said(item["output"]) for item in body.get("input", []) if item.get("type") == "function_call_output"]
     call = model.next(offered, answers)
     if call is None:
-        content = [{"type": "output_text", "text": "done", "annotations": []}]
+        content: list[Json] = [{"type": "output_text", "text": "done", "annotations": []}]
         item: Json = {"type": "message", "role": "assistant", "id": "m", "status": "completed", "content": content}
     else:
         number = f"call_{len(answers)}"

@@ -4,13 +4,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from clients import laws
 from clients.conftest import Installed
 from clients.driver import DRIVERS, Told, entry, play
-from clients.human import SCRIPT, approve_in_terminal, approve_on_page, ticket_of
+from clients.human import approve_in_terminal, approve_on_page, ticket_of
 
 from gunbot_mcp.arguments import parse_arguments
 
@@ -52,8 +51,6 @@ CLIENTS = (
 def test_a_client_gets_from_the_list_to_an_approved_order(
     client: Client,
     installed: Installed,
-    user: str,
-    clean_environment: Path,
     row: Callable[..., None],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -74,7 +71,7 @@ def test_a_client_gets_from_the_list_to_an_approved_order(
                 return shown.partition("Ticket ")[2].partition(",")[0]
         return ticket_of(shown)
 
-    told = play(command, entry(clean_environment, SCRIPT), environment=installed.environment(user), human=human)
+    told = play(command, entry(installed.state), environment=installed.environment(), human=human)
 
     assert set(told.schemas) >= set(laws.TOOLS)
     whole, calls = laws.converted(told.schemas), laws.accepted(told.schemas)

@@ -1,7 +1,7 @@
 """What every driver in Python plays: one client, one story, told line by line as JSON on stdout.
 
-The driver's stdin says what to do: first the server's entry as a client's file has it, later the id of the ticket that a
-human has decided about meanwhile.
+Its stdin says what to do: first the server's entry as a client's file has it, later the id of the ticket that a human
+has decided about meanwhile.
 """
 
 import importlib.metadata
