@@ -4,11 +4,10 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from clients.driver import entry
 from clients.human import SCRIPT
 
 _FOLDER = os.environ.get("GUNBOT_MCP_TEST_CLIENTS")
@@ -18,11 +17,13 @@ _FOLDER = os.environ.get("GUNBOT_MCP_TEST_CLIENTS")
 class Installed:
     """The clients in the folder that `install.py` filled, and one user of them: an own folder, and a state folder."""
 
-    def __init__(self, folder: Path, *, user: Path, state: Path) -> None:
+    def __init__(self, folder: Path, *, user: Path, state: Path, checkout: Mapping[str, str]) -> None:
         self.folder = folder
         self.npm = folder / "npm"
         self.user = user
         self.state = state
+        self.checkout = checkout
+        """Where this project is not installed but tested in its checkout, its code is found by this alone."""
 
     def python(self, name: str) -> str:
         """Return the Python of an environment."""
@@ -40,9 +41,10 @@ class Installed:
         assert found
         return found
 
-    def environment(self) -> dict[str, str]:
-        """Return what a client is started with: the user's own folder, and nothing of this project's."""
-        return {"HOME": str(self.user), "PATH": os.environ["PATH"], "PACKAGES": str(self.npm), "NO_COLOR": "1"}
+    def environment(self, *, server: bool = False) -> dict[str, str]:
+        """Return what a client is started with, or this `server`'s commands: the user's own folder, no secrets."""
+        found = {"HOME": str(self.user), "PATH": os.environ["PATH"], "PACKAGES": str(self.npm), "NO_COLOR": "1"}
+        return {**found, **self.checkout, "GUNBOT_MCP_HOME": str(self.state)} if server else found
 
     @staticmethod
     def _there(path: Path) -> Path:
@@ -57,7 +59,8 @@ def installed(clean_environment: Path) -> Installed:
     assert SCRIPT.exists(), f"{SCRIPT}: the console script is what clients start; install this project"
     user = Path(os.environ["HOME"])
     user.mkdir()
-    return Installed(Path(_FOLDER), user=user, state=clean_environment)
+    checkout = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return Installed(Path(_FOLDER), user=user, state=clean_environment, checkout=checkout)
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def inbox(installed: Installed) -> Iterator[None]:
     """`gunbot-mcp inbox`, running for this state folder."""
     with subprocess.Popen(
         [SCRIPT, "inbox", "--port", "0"],
-        env=entry(installed.state)["env"],
+        env=installed.environment(server=True),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",

@@ -1,27 +1,30 @@
 """A driver: a small program in the environment of one client, which plays our story and tells it line by line."""
 
 import json
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from clients.human import SCRIPT
+
+if TYPE_CHECKING:
+    from clients.conftest import Installed
 
 DRIVERS = Path(__file__).parent / "drivers"
 _PATIENCE = 240
 """Seconds for a whole story; the slowest clients start a process for each call."""
 
 
-def entry(home: Path) -> dict[str, Any]:
-    """The server as a client's file has it, on paper, with a state folder and a user's folder of its own."""
-    # The checkout's own code is what counts where it is not installed.
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    env = {**kept, "HOME": os.environ["HOME"], "GUNBOT_MCP_HOME": str(home)}
-    return {"command": str(SCRIPT), "args": ["serve"], "env": env}
+def entry(installed: "Installed") -> dict[str, Any]:
+    """The server as `install --print` shows it for any client: on paper, with the state folder of this user."""
+    command = [SCRIPT, "install", "--print"]
+    shown = subprocess.run(command, env=installed.environment(server=True), capture_output=True, check=True)
+    server: dict[str, Any] = json.loads(shown.stdout)["mcpServers"]["gunbot"]
+    server["env"] |= installed.checkout
+    return server
 
 
 @dataclass(slots=True)
@@ -40,8 +43,11 @@ class Told:
     def take(self, line: str) -> str | None:
         """Take in a line of the driver; returns its stage. A client's own chatter is none."""
         try:
-            found = cast("dict[str, Any]", json.loads(line))
+            said: object = json.loads(line)
         except ValueError:
+            return None
+        found = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+        if "stage" not in found:
             return None
         match found["stage"]:
             case "lists":

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from clients.model import Json, Model, Wish, serving
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 PAIR = {"exchange": "binance", "pair": "USDT-BTC"}
 
 
@@ -50,15 +54,12 @@ def prove(model: Model) -> int:
     return laws.converted(model.schemas)
 
 
-def environment(installed: Installed) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    return {**installed.environment(), **kept, "GUNBOT_MCP_HOME": str(installed.state)}
-
-
-def install(client: str, env: dict[str, str]) -> None:
-    """The one command after the README's first line."""
-    done = subprocess.run([SCRIPT, "install", client], env=env, capture_output=True, text=True, check=True)
+def install(client: str, installed: Installed, program: Path = SCRIPT) -> dict[str, str]:
+    """The one command after the README's first line; returns what the client is started with then."""
+    command = [program, "install", client]
+    done = subprocess.run(command, env=installed.environment(server=True), capture_output=True, text=True, check=True)
     assert "gunbot (PAPER) is in" in done.stdout
+    return {**installed.environment(), **installed.checkout}
 
 
 def run(command: list[str], env: dict[str, str], folder: Path) -> None:
@@ -80,33 +81,59 @@ def version_of(installed: Installed, *package: str) -> str:
     return str(json.loads(Path(installed.package(*package, "package.json")).read_text(encoding="utf-8"))["version"])
 
 
-def test_gemini_cli_gets_from_install_to_an_approved_order(
-    installed: Installed, tmp_path: Path, row: Callable[..., None]
-) -> None:
-    env = environment(installed)
+def with_gemini(installed: Installed, program: Path, folder: Path) -> Model:
+    """Install for Gemini CLI, and let it play the story in that folder."""
     # How the user signed in stands in the same file before.
     settings = installed.user / ".gemini" / "settings.json"
     settings.parent.mkdir()
     settings.write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}\n', encoding="utf-8")
-    install("gemini", env)
+    env = install("gemini", installed, program)
     with serving(Model(wishes(wait_for_previous=True))) as model:
         env |= {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": model.url, "GEMINI_CLI_TRUST_WORKSPACE": "true"}
         script = installed.package("@google", "gemini-cli", "bundle", "gemini.js")
         # A named model: else another one is asked first which to take.
         options = ["--model", "gemini-2.5-flash", "--yolo", "--prompt", "go on"]
-        run([installed.node(), script, *options], env, tmp_path)
+        run([installed.node(), script, *options], env, folder)
+    return model
 
-    whole = prove(model)
-    calls = laws.accepted(model.schemas)
+
+def test_gemini_cli_gets_from_install_to_an_approved_order(
+    installed: Installed, tmp_path: Path, row: Callable[..., None]
+) -> None:
+    model = with_gemini(installed, SCRIPT, tmp_path)
+
+    whole, calls = prove(model), laws.accepted(model.schemas)
     version = version_of(installed, "@google", "gemini-cli")
     row("Gemini CLI", version, whole, f"{whole}, {calls} calls", "yes", "yes", "yes", "page, after install")
+
+
+def test_a_machine_with_python_and_one_client_gets_to_an_approved_order_in_two_commands(
+    installed: Installed, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
+    """The README's first line in a checkout, then `install`: from there on the client is on its own."""
+    checkout = tmp_path / "checkout"
+    built = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "build", "dist")
+    shutil.copytree(ROOT, checkout, ignore=built)
+    readme = (checkout / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"<!-- demo command -->\n```sh\n(.+)\n```", readme)
+    assert line
+    # What a newcomer has: a Python, and pip's settings of this machine, our pins among them.
+    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    python = Path(sys.base_prefix) / "bin"
+    env = {"HOME": str(installed.user), "PATH": f"{python}:/usr/bin:/bin", **pip}
+    subprocess.run(["bash", "-euc", line[1]], cwd=checkout, env=env, capture_output=True, check=True)
+
+    alone = Installed(installed.folder, user=installed.user, state=installed.state, checkout={})
+    model = with_gemini(alone, checkout / ".venv" / "bin" / "gunbot-mcp", tmp_path)
+
+    assert prove(model) == len(laws.TOOLS)
+    tell("from nothing: the README's first line and `gunbot-mcp install gemini` led to an approved paper order")
 
 
 def test_codex_gets_from_install_to_an_approved_order(
     installed: Installed, tmp_path: Path, row: Callable[..., None]
 ) -> None:
-    env = environment(installed)
-    install("codex", env)
+    env = install("codex", installed)
     with serving(Model(wishes())) as model:
         stand_in = f'{{name = "stand-in", base_url = "{model.url}/v1", wire_api = "responses"}}'
         settings = {
@@ -124,7 +151,6 @@ def test_codex_gets_from_install_to_an_approved_order(
         options = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
         run([installed.node(), script, "exec", *options, *said, "go on"], env, tmp_path)
 
-    whole = prove(model)
-    calls = laws.accepted(model.schemas)
+    whole, calls = prove(model), laws.accepted(model.schemas)
     version = version_of(installed, "@openai", "codex")
     row("Codex", version, whole, f"{whole}, {calls} calls", "yes", "yes", "yes", "page, after install")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from clients.conftest import Installed
-from clients.driver import entry
+from clients.human import SCRIPT
 
 pytestmark = pytest.mark.slow
 
@@ -54,11 +54,11 @@ def reason(scenario: str) -> str | None:
 
 
 @contextmanager
-def serving(home: Path) -> Generator[str]:
+def serving(installed: Installed) -> Generator[str]:
     """Serve on a free port of loopback; returns the address that the suite takes."""
-    server = entry(home)
-    command = [server["command"], *server["args"], "--http", "127.0.0.1:0"]
-    with subprocess.Popen(command, env=server["env"], stderr=subprocess.PIPE, encoding="utf-8") as running:
+    command = [SCRIPT, "serve", "--http", "127.0.0.1:0"]
+    environment = installed.environment(server=True)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8") as running:
         assert running.stderr
         try:
             heard = re.search(r"listening on (\S+)", running.stderr.readline())
@@ -73,7 +73,7 @@ def test_every_scenario_passes_that_can_apply(
     version: str, installed: Installed, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     results = tmp_path / "results"
-    with serving(installed.state) as url:
+    with serving(installed) as url:
         script = installed.package("@modelcontextprotocol", "conformance", "dist", "index.js")
         options = ["--url", url, "--suite", "all", "--spec-version", version, "--output-dir", str(results)]
         subprocess.run(

@@ -71,7 +71,7 @@ def test_a_client_gets_from_the_list_to_an_approved_order(
                 return shown.partition("Ticket ")[2].partition(",")[0]
         return ticket_of(shown)
 
-    told = play(command, entry(installed.state), environment=installed.environment(), human=human)
+    told = play(command, entry(installed), environment=installed.environment(), human=human)
 
     assert set(told.schemas) >= set(laws.TOOLS)
     whole, calls = laws.converted(told.schemas), laws.accepted(told.schemas)

@@ -22,7 +22,7 @@ _AN_ERROR_RESULT = 5
 def test_the_inspector_finds_no_fault_in_the_schemas_and_its_calls_lead_to_an_approved_order(
     installed: Installed, row: Callable[..., None], era: str
 ) -> None:
-    server = entry(installed.state)
+    server = entry(installed)
     package = Path(installed.package("@modelcontextprotocol", "inspector"))
     launcher = package / "clients" / "launcher" / "build" / "index.js"
 
