@@ -31,7 +31,7 @@ def converted(schemas: Mapping[str, Schema]) -> int:
 def accepted(schemas: Mapping[str, Schema]) -> int:
     """Return how many calls a model could make of these schemas that say "nothing" or write a number otherwise.
 
-    Each is valid for the client's own schema, and none may be refused.
+    Each is valid for the client's own schema, or is a count as text, which some send all the same. None may be refused.
     """
     calls = 0
     for name, tool in TOOLS.items():

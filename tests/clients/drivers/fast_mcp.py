@@ -29,7 +29,8 @@ async def main() -> None:
                 return str(exc)
             return "\n".join(getattr(part, "text", "") for part in result.content)
 
-        await play("fastmcp", {tool.name: tool.input_schema for tool in listed}, call)
+        nothing = {"repeat_of": "", "fields": None, "max_rows": ""}
+        await play("fastmcp", {tool.name: tool.input_schema for tool in listed}, call, left_out=nothing)
 
 
 asyncio.run(main())

@@ -28,7 +28,8 @@ async def main() -> None:
             result = await session.call_tool(tool, arguments)
             return "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))
 
-        await play("mcp", {tool.name: tool.inputSchema for tool in listed.tools}, call)
+        nothing = {"repeat_of": None, "fields": [], "max_rows": None}
+        await play("mcp", {tool.name: tool.inputSchema for tool in listed.tools}, call, left_out=nothing)
 
 
 asyncio.run(main())
