@@ -30,14 +30,15 @@ def test_the_inspector_finds_no_fault_in_the_schemas_and_its_calls_lead_to_an_ap
         variables = [part for name, value in server["env"].items() for part in ("-e", f"{name}={value}")]
         command = [installed.node(), str(launcher), "--cli", server["command"], *server["args"], *variables]
         done = subprocess.run(
-            [*command, "--protocol-era", era, "--method", method, *options],
+            [*command, "--connect-timeout", "0", "--protocol-era", era, "--method", method, *options],
             env=installed.environment(),
             cwd=installed.user,
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=240,
             check=False,
         )
+        assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout), done.stderr
 
     def call(tool: str, arguments: dict[str, Any]) -> tuple[int, str]:
