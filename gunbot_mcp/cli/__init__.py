@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, str] = {
     "install": "gunbot_mcp.cli.install:install",
     "uninstall": "gunbot_mcp.cli.install:uninstall",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
+    "passkey": "gunbot_mcp.cli.passkey:passkey",
 }
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,15 +13,20 @@ from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.cli.output import printable_json
+from gunbot_mcp.cli.touch import ask_for, needs_touch
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
-from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.mandate import Mandate, not_for
+from gunbot_mcp.tickets.channels import PASSKEY, TERMINAL
+from gunbot_mcp.tickets.mandate import Mandate, not_for, sealed
+from gunbot_mcp.tickets.passkey import Deed
 from gunbot_mcp.tools.market import QuoteArgs
+
+if TYPE_CHECKING:
+    from gunbot_mcp.ledger.signed import Signature
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 _UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -71,14 +76,17 @@ def mandate_create(
     order, total, length = _amount("--max-order", max_order), _amount("--max-total", max_total), _duration(duration)
     if order > total:
         raise InvalidArguments("--max-order is more than --max-total", "one order cannot cost more than all of them")
-    click.echo(
+    bounds = (
         f"{'LIVE' if settings.served.live else 'PAPER'} instance {settings.name}: orders of up to "
         f"{decimal_text(order)} {asset}, {decimal_text(total)} {asset} in all, on {exchange} ({', '.join(names)}), "
         f"for {duration}, without asking you."
     )
+    click.echo(bounds)
 
     async def create(desk: Desk) -> Mandate:
-        await ask_pin(settings, desk, actor=TERMINAL)
+        touched = needs_touch(settings)
+        if not touched:
+            await ask_pin(settings, desk, actor=TERMINAL)
         now = desk.clock.now()
         made = Mandate(
             id=secrets.token_hex(4),
@@ -92,12 +100,17 @@ def mandate_create(
             max_total=total,
             created_at=now,
             expires_at=now + length,
-            created_by=TERMINAL,
+            created_by=PASSKEY if touched else TERMINAL,
         )
-        if not click.confirm("Create this mandate?", default=False):
+        if touched:
+            lines = (f"Create a mandate on LIVE instance {settings.name}", bounds)
+            touch = await ask_for(settings, desk, Deed.MANDATE, sealed(made).content, lines)
+        elif click.confirm("Create this mandate?", default=False):
+            touch = None
+        else:
             raise click.Abort
         async with desk.ledger.write() as write:
-            await write.add_mandate(made)
+            await write.add_mandate(made, touch)
         return made
 
     made = with_desk(settings, create)
@@ -168,22 +181,36 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 
 @click.command()
 @click.option("--verify", is_flag=True, help="Check the whole chain instead of showing it.")
+@click.option("--key", metavar="SHA-256", help="With --verify: what this passkey signed, checked with its key.")
 @click.option("--ticket", help="Only the steps of one ticket.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @_instance
-def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None) -> int:
+def ledger(*, verify: bool, key: str | None, ticket: str | None, limit: int, instance: str | None) -> int:
     """Show every step of every ticket, or verify that none was changed, removed or reordered."""
     settings = load(instance=instance)
-    return with_desk(settings, _verify if verify else lambda desk: _show(settings, desk, ticket, limit))
+    if key is not None and not (verify and re.fullmatch(r"[0-9a-fA-F]{64}", key)):
+        raise InvalidArguments(
+            "--key takes all 64 digits of a passkey's SHA-256, and --verify", "gunbot-mcp passkey --list"
+        )
+    return with_desk(settings, lambda desk: _verify(desk, key) if verify else _show(settings, desk, ticket, limit))
 
 
-async def _verify(desk: Desk) -> int:
-    problems = await desk.ledger.verify()
+async def _verify(desk: Desk, key: str | None) -> int:
+    signatures: list[Signature] = []
+    problems = await desk.ledger.verify(signatures)
     for problem in problems:
         click.echo(clean(problem, 1000), err=True)
     newest = await desk.ledger.events(limit=1)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
     click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
+    if key is not None:
+        by_key = [one for one in signatures if one.fingerprint == key.lower()]
+        click.echo(f"This passkey signed {len(by_key)} of its steps:")
+        for one in by_key:
+            click.echo(f"{one.seq}  {one.at}  {one.deed}  {one.ticket or '-'}  {clean(one.passkey, 60)}")
+        return 1 if problems or not by_key else 0
+    if signatures:
+        click.echo(f"{len(signatures)} touches of passkeys hold; --key SHA-256 lists those of one.")
     return 1 if problems else 0
 
 

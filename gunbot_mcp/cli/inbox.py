@@ -8,6 +8,7 @@ import anyio
 import click
 
 from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, withdraw
+from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
 from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
@@ -68,7 +69,15 @@ async def _serve(able: list[Settings], port: int) -> None:
             one = settings.served
             served.append(serves(folder, instance=settings.name, live=one.live, url=one.url))
         ledger = (await runtimes[0].desk()).ledger
-        app = Inbox(pages=pages, served=served, ledger=ledger, folder=folder, port=lambda: bound)
+        registrar = Registrar(
+            ledger,
+            (await runtimes[0].desk()).clock,
+            folder,
+            rp="localhost",
+            origin=lambda: f"http://localhost:{bound}",
+            any_live=any(settings.served.live for settings in able),
+        )
+        app = Inbox(pages=pages, served=served, ledger=ledger, folder=folder, port=lambda: bound, passkeys=registrar)
 
         def ready(_: str) -> None:
             announce(folder, bound)
