@@ -3,6 +3,9 @@
 import contextlib
 import functools
 import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import click
@@ -12,11 +15,16 @@ from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
 from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
+from gunbot_mcp.guard import halt
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.loopback import GRACE_SECONDS, bind, serve_sockets
 from gunbot_mcp.runtime import Runtime, state_folder
-from gunbot_mcp.web.background import guarded
+from gunbot_mcp.tickets.channels import PAGE
+from gunbot_mcp.web.background import beside, guarded
+from gunbot_mcp.web.door import Door
 from gunbot_mcp.web.inbox import Inbox
 from gunbot_mcp.web.page import ApprovalPage
+from gunbot_mcp.web.public import PublicSide
 
 
 @click.command()
@@ -54,37 +62,104 @@ async def _serve(able: list[Settings], port: int) -> None:
     listeners = _bind_both(port)
     bound = int(listeners[0].getsockname()[1])
     folder = state_folder(able[0])
+    approval = able[0].approval
     async with contextlib.AsyncExitStack() as stack:
         for listener in listeners:
             stack.callback(listener.close)
-        pages: dict[str, ApprovalPage] = {}
-        served: list[Serves] = []
+        outside = _bind_both(approval.public_port) if approval.public_url else []
+        for listener in outside:
+            stack.callback(listener.close)
         runtimes = [await stack.enter_async_context(Runtime(settings)) for settings in able]
-        for runtime in runtimes:
-            settings, desk = runtime.settings, await runtime.desk()
-            gate = PinGate(desk.ledger, folder, desk.clock, live=settings.served.live)
-            pages[settings.name] = ApprovalPage(
-                desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound, rules=runtime.rules
-            )
-            one = settings.served
-            served.append(serves(folder, instance=settings.name, live=one.live, url=one.url))
-        ledger = (await runtimes[0].desk()).ledger
-        registrar = Registrar(
-            ledger,
-            (await runtimes[0].desk()).clock,
-            folder,
-            rp="localhost",
-            origin=lambda: f"http://localhost:{bound}",
-            any_live=any(settings.served.live for settings in able),
+        desks = [await runtime.desk() for runtime in runtimes]
+        served = [serves(folder, instance=one.name, live=one.served.live, url=one.served.url) for one in able]
+        house = _House(folder, runtimes, desks, served, bound)
+        app = house.inbox("", f"http://localhost:{bound}")
+        gate = PinGate(desks[0].ledger, folder, desks[0].clock, live=any(one.served.live for one in able))
+        login = runtimes[0].rules
+        door = Door(
+            app,
+            closed=lambda: login.last.approval.page_login,
+            pins=gate,
+            clock=desks[0].clock,
+            port=lambda: bound,
         )
-        app = Inbox(pages=pages, served=served, ledger=ledger, folder=folder, port=lambda: bound, passkeys=registrar)
+        if outside:
+            await stack.enter_async_context(beside(house.public_side(approval.public_url), outside))
+            click.echo(f"{approval.public_url} is served on port {approval.public_port}, for your own proxy alone")
 
         def ready(_: str) -> None:
             announce(folder, bound)
             stack.callback(withdraw, folder, bound)
             click.echo(f"listening on http://localhost:{bound}")
 
-        await serve_sockets(guarded(app, grace=GRACE_SECONDS), listeners, announce=ready)
+        await serve_sockets(guarded(door, grace=GRACE_SECONDS), listeners, announce=ready)
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What both sides of an inbox are made of."""
+
+    folder: Path
+    runtimes: list[Runtime]
+    desks: list[Desk]
+    served: list[Serves]
+    port: int
+
+    def inbox(self, public: str, origin: str) -> Inbox:
+        """Return the inbox as it is on loopback, or with `public` behind the public side."""
+        pages = {
+            runtime.settings.name: ApprovalPage(
+                desk=desk,
+                settings=runtime.settings,
+                folder=self.folder,
+                pin_gate=PinGate(desk.ledger, self.folder, desk.clock, live=runtime.settings.served.live),
+                port=lambda: self.port,
+                rules=runtime.rules,
+                public=public,
+            )
+            for runtime, desk in zip(self.runtimes, self.desks, strict=True)
+        }
+        return Inbox(
+            pages=pages,
+            served=self.served,
+            ledger=self.desks[0].ledger,
+            folder=self.folder,
+            port=lambda: self.port,
+            passkeys=self.registrar(origin),
+            public=public,
+        )
+
+    def registrar(self, origin: str) -> Registrar:
+        return Registrar(
+            self.desks[0].ledger,
+            self.desks[0].clock,
+            self.folder,
+            rp=urlsplit(origin).hostname or "",
+            origin=lambda: origin,
+            any_live=self.any_live,
+        )
+
+    @property
+    def any_live(self) -> bool:
+        return any(one.settings.served.live for one in self.runtimes)
+
+    def public_side(self, url: str) -> PublicSide:
+        return PublicSide(
+            self.inbox(url, url),
+            url=url,
+            registrar=self.registrar(url),
+            ledger=self.desks[0].ledger,
+            clock=self.desks[0].clock,
+            halt=self._halt,
+            any_live=self.any_live,
+        )
+
+    async def _halt(self, reason: str) -> None:
+        halt.throw(halt.users_switch(), reason)
+        halt.halt(self.folder, reason)
+        if self.runtimes[0].settings.ledger.url.get_secret_value():
+            async with self.desks[0].ledger.write() as write:
+                await write.halt(reason, PAGE)
 
 
 def _bind_both(port: int) -> list[socket.socket]:

@@ -17,6 +17,7 @@ _BY_KIND: Mapping[str, Deed] = {
     REVOKED: Deed.REVOKE,
     "halt_lifted": Deed.RESUME,
     "resumed": Deed.RESUME,
+    "signed_in": Deed.SESSION,
 }
 """Which deed a touch in an event of that kind must be for; in any other kind it settles a ticket."""
 

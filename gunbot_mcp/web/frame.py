@@ -34,6 +34,7 @@ class Frame:
     otherwise: str
     news: tuple[str, ...]
     place: str
+    public: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ def frame_of(at: Served, title: str, *, live: bool, otherwise: str = "gunbot-mcp
         halted=None if at.halted is None else at.shown(at.halted, 500).removesuffix("."),
         otherwise=otherwise,
         news=tuple(at.shown(text) for text in at.news),
+        public=at.public,
         place="gunbot-mcp, through your own proxy" if at.public else "gunbot-mcp, on this machine only",
     )
 

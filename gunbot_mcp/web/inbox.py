@@ -41,7 +41,10 @@ class Inbox:
         folder: Path,
         port: Callable[[], int | None],
         passkeys: Registrar,
+        public: str = "",
     ) -> None:
+        """`public` is the public url, where this is what stands behind `public.PublicSide`."""
+        self._public = public
         self._pages = pages
         self._served = served
         self._ledger = ledger
@@ -54,7 +57,10 @@ class Inbox:
             return
         request = Request(scope, receive)
         try:
-            gate.check_host(request, self._port())
+            if self._public:
+                gate.check_public_host(request, self._public)
+            else:
+                gate.check_host(request, self._port())
             answer = await self._answer(request)
         except GunbotMcpError as exc:
             answer = self._first.failure(exc)
@@ -66,10 +72,10 @@ class Inbox:
 
     async def _answer(self, request: Request) -> ASGIApp:
         path = request.url.path
-        if path == "/inbox" and request.method == "GET":
+        if path == "/inbox" and request.method == "GET" and not self._public:
             gate.check_visit(request)
             return self._prove(request)
-        if path == PATH or path.startswith(f"{PATH}/"):
+        if (path == PATH or path.startswith(f"{PATH}/")) and not self._public:
             await self._first.refresh()
             return await self._passkeys.answer(request)
         if path in {"/", "/live"} and request.method == "GET" and len(self._pages) > 1:
@@ -90,6 +96,9 @@ class Inbox:
         if ticket is None:
             raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         page = self._pages.get(ticket.instance)
+        if page is None and self._public:
+            # There, what exists elsewhere is told apart from nothing by nobody.
+            raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         if page is None:
             raise ConfigInvalid(
                 f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}",

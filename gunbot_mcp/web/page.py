@@ -45,6 +45,7 @@ from gunbot_mcp.tickets.passkey import parse_touch
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
 from gunbot_mcp.web import gate, view_model
 from gunbot_mcp.web.background import Background
+from gunbot_mcp.web.door import Door
 from gunbot_mcp.web.frame import Served, error_page
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
@@ -110,7 +111,14 @@ class ApprovalPage:
         )
         self.app.router.redirect_slashes = False
         self._patience = patience
-        self._background = Background(self.app, request_seconds=patience)
+        door = Door(
+            self.app,
+            closed=lambda: self._rules.last.approval.page_login,
+            pins=pin_gate,
+            clock=desk.clock,
+            port=lambda: self._background.port,
+        )
+        self._background = Background(door, request_seconds=patience)
         self._port = port or (lambda: self._background.port)
         self._ways = Ways(
             settings=settings,

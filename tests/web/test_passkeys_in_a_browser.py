@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from web.passkey_house import PIN, House, finger, open_house, register
 
 if TYPE_CHECKING:
@@ -73,15 +73,20 @@ def test_a_second_passkey_needs_a_touch_of_the_first(make_house: MakeHouse, new_
             "isUserVerified": True,
             "automaticPresenceSimulation": True,
         }
-        cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        second = cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
         presence = "WebAuthn.setAutomaticPresenceSimulation"
         cdp.send(presence, {"authenticatorId": first, "enabled": False})
         expect(page.get_by_label("Your PIN")).to_have_count(0)
         page.get_by_label("A name for it").fill("key")
-        with page.expect_response("**/passkeys/made"):
-            page.get_by_role("button", name="Register a passkey").click()
-        assert house.run("passkey", "--list").stdout.count("SHA-256") == 1
-        cdp.send(presence, {"authenticatorId": first, "enabled": True})
+
+        def made(route: Route) -> None:
+            # The new one is made; from here on the human's finger lies on the first.
+            cdp.send(presence, {"authenticatorId": second, "enabled": False})
+            cdp.send(presence, {"authenticatorId": first, "enabled": True})
+            route.continue_()
+
+        page.route("**/passkeys/made", made)
+        page.get_by_role("button", name="Register a passkey").click()
         expect(page.get_by_text("key", exact=True)).to_be_visible()
         assert house.run("ledger", "--verify").returncode == 0
         assert house.run("passkey", "--list").stdout.count("SHA-256") == 2
