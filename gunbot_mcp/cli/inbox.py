@@ -2,7 +2,10 @@
 
 import contextlib
 import functools
+import os
+import shlex
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +16,8 @@ import click
 from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, withdraw
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
+from gunbot_mcp.cli import autostart
+from gunbot_mcp.command import program, surroundings
 from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.guard import halt
@@ -29,8 +34,13 @@ from gunbot_mcp.web.public import PublicSide
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 picks a free one.")
-def inbox(port: int) -> int:
+@click.option("--install", "act", flag_value="install", help="Start it at every login, from now on.")
+@click.option("--print", "act", flag_value="print", help="Show what --install would write, and where.")
+@click.option("--uninstall", "act", flag_value="uninstall", help="Stop it, and start it at login no more.")
+def inbox(port: int, act: str | None) -> int:
     """Show and decide the tickets of every instance at http://localhost:PORT, for as long as this runs."""
+    if act is not None:
+        return _at_login(act, port)
     able, unable = _sorted_out()
     for name, why in unable:
         click.echo(f"cannot send for {name}: {why}", err=True)
@@ -42,6 +52,38 @@ def inbox(port: int) -> int:
         click.echo(f"instance {settings.name}: {kind}{where}")
     anyio.run(functools.partial(_serve, able, port))
     return 0
+
+
+def _at_login(act: str, port: int) -> int:
+    words = [*program(), "inbox", "--port", str(port)]
+    uid = os.getuid() if sys.platform != "win32" else 0
+    how = autostart.autostart(words, surroundings(), home=Path.home(), platform=sys.platform, uid=uid)
+    match act:
+        case "print":
+            click.echo(f"{how.file}:")
+            click.echo(how.text)
+            for command in how.start:
+                click.echo(shlex.join(command))
+        case "install":
+            if port == 0:
+                raise ConfigInvalid("an inbox that starts by itself needs a port of its own", "leave --port out")
+            _said_in_environment()
+            autostart.install(how, autostart.run)
+            click.echo(f"The inbox starts at every login, and runs now: http://localhost:{port} ({how.file})")
+        case _:
+            gone = autostart.uninstall(how, autostart.run)
+            click.echo(f"{how.file} is removed, and the inbox stopped." if gone else "Nothing was installed.")
+    return 0
+
+
+def _said_in_environment() -> None:
+    """Tell of what stands in this environment only: at login nobody sets it, and secrets are not written down."""
+    if os.environ.get("GUNBOT_URL") or os.environ.get("GUNBOT_TOKEN"):
+        click.echo(
+            "GUNBOT_URL and GUNBOT_TOKEN are set here alone, and an inbox that starts at login does not see them: "
+            "write url and token_file into the config.",
+            err=True,
+        )
 
 
 def _sorted_out() -> tuple[list[Settings], list[tuple[str, str]]]:

@@ -264,6 +264,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         buttons: Literal["paper", "always", "never"] = "paper",
         patience: float = PATIENCE,
         desk_type: type[Desk] = Desk,
+        login: bool = False,
         **instance: Any,  # noqa: ANN401 - any of its settings
     ) -> Site:
         name = name or ("main" if live else "paper")
@@ -273,7 +274,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
             home=tmp_path,
             instance=name,
             instances={name: served},
-            approval=Approval(page_port=port, ttl=ttl, wait=0, card_buttons=buttons),
+            approval=Approval(page_port=port, ttl=ttl, wait=0, card_buttons=buttons, page_login=login),
         )
         gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
         gateways.append(gateway)

@@ -1,10 +1,13 @@
 """A whole inbox in a process of its own, in front of a live Gunbot, for tests in which a human touches a passkey."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# Playwright does not spell out what CDP takes and gives.
+
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +53,7 @@ class House:
 @contextmanager
 def open_house(
     gunbot: LiveGunbot, folder: Path, config: Path, setenv: Callable[[str, str], None], **approval: object
-) -> Iterator[House]:
+) -> Generator[House]:
     """Serve an inbox for the live instance `gunbot`, with a PIN, under these settings of `[approval]`."""
     private_folder(folder)
     set_pin(folder, PIN)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Iterator[None]:
+def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None]:
     """Take TLS on this port of 127.0.0.1, and pass each request on to the port `to`."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
 """Passkeys as a human meets them: real Chromium with its virtual authenticator, a real inbox, a live Gunbot."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Playwright's assertions take patterns of types that it does not spell out.
 
 from collections.abc import Callable

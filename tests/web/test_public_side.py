@@ -5,7 +5,7 @@
 
 import http.client
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ def make_public(
     live_gunbot: "LiveGunbot", clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     @contextmanager
-    def make(**approval: object) -> Iterator[Public]:
+    def make(**approval: object) -> Generator[Public]:
         outer, inner = free_port(), free_port()
         url = f"https://{HOST}:{outer}"
         given = {"public_url": url, "public_port": inner, **approval}
