@@ -26,10 +26,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gunbot_mcp.approval.passkeys import request_options
+from gunbot_mcp.approval.passkeys import of_host, request_options
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.tickets.content import canonical, instant_of, instant_text
-from gunbot_mcp.tickets.passkey import MOST_REGISTRATION, BadTouch, Deed, Passkey, parse_touch
+from gunbot_mcp.tickets.passkey import (
+    MOST_REGISTRATION,
+    BadTouch,
+    Deed,
+    Passkey,
+    challenge_of,
+    check_touch,
+    parse_touch,
+)
 from gunbot_mcp.web import gate
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render_door
@@ -133,10 +141,13 @@ class PublicSide:
         if not timedelta(0) <= self._clock.now() - _instant(content) <= _HOLDS:
             raise BadTouch("it was asked for too long ago")
         touch = parse_touch(form.get("touch", ""), self._url)
+        known = await self._ledger.passkeys()
+        passkey = next((one for one in of_host(known, self._rp, live=self._any_live) if one.id == touch.passkey), None)
+        if passkey is None:
+            raise BadTouch("this passkey opens nothing here")
+        # Before anything is written: a stranger must not be able to keep the ledger busy.
+        check_touch(touch, challenge_of(Deed.SESSION, content), passkey)
         async with self._ledger.write() as write:
-            passkey = await write.proven(touch, Deed.SESSION, content, live=self._any_live)
-            if passkey.rp != self._rp:
-                raise BadTouch("it belongs to another address")
             # Two at once with the same touch: the ledger's turn lets one be first.
             if mac in self._used:
                 raise BadTouch("it was used before")

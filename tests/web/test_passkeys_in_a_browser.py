@@ -3,13 +3,17 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Playwright's assertions take patterns of types that it does not spell out.
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Route, expect
+from support.terminals import Terminal
 from web.passkey_house import PIN, House, finger, open_house, register
+
+from gunbot_mcp.guard.halt import halt, halted
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 NewPage = Callable[..., Any]
 MakeHouse = Callable[..., Any]
+MANDATE = ("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC", "--for", "1h")
 
 
 @pytest.fixture
@@ -59,6 +64,7 @@ def test_a_touch_approves_a_live_order_and_the_ledger_proves_it(make_house: Make
         assert house.run("ledger", "--verify", "--key", "0" * 64).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_second_passkey_needs_a_touch_of_the_first(make_house: MakeHouse, new_page: NewPage) -> None:
     house: House
     with make_house() as house, new_page() as page:
@@ -92,6 +98,7 @@ def test_a_second_passkey_needs_a_touch_of_the_first(make_house: MakeHouse, new_
         assert house.run("passkey", "--list").stdout.count("SHA-256") == 2
 
 
+@pytest.mark.slow
 def test_where_any_way_counts_the_pin_and_the_touch_stand_side_by_side(
     make_house: MakeHouse, new_page: NewPage
 ) -> None:
@@ -108,3 +115,40 @@ def test_where_any_way_counts_the_pin_and_the_touch_stand_side_by_side(
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_role("button", name="Approve and send").click()
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Accepted by Gunbot")
+
+
+@pytest.mark.slow
+def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page: NewPage) -> None:
+    house: House
+
+    def opened(terminal: Terminal) -> str:
+        terminal.answer("touch your passkey there", "")
+        found = re.search(r"http://localhost:\d+", terminal.shown)
+        assert found is not None
+        return found[0]
+
+    with make_house(live_needs="passkey") as house, new_page() as page:
+        finger(page)
+        register(page, house)
+        order = house.propose()
+        for arguments, title in (
+            (("approve", order.rpartition("/")[2]), "Approve and send: "),
+            (("resume",), "Allow trading again"),
+            (
+                (*MANDATE, "--max-order", "50", "--max-total", "99"),
+                "Create a mandate on LIVE instance gunbot",
+            ),
+        ):
+            if arguments == ("resume",):
+                halt(house.folder, "a test")
+            terminal = Terminal(*arguments)
+            page.goto(opened(terminal))
+            expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+            page.get_by_role("button", name="Sign with your passkey").click()
+            assert terminal.end() == 0, terminal.shown
+            assert halted(house.folder) is None
+        assert len(house.gunbot.trades) == 1
+        key = house.run("passkey", "--list").stdout.split("SHA-256 ")[1].strip()
+        shown = house.run("ledger", "--verify", "--key", key)
+        assert [f"gunbot-mcp/{name}/v1" in shown.stdout for name in ("approve", "resume", "mandate")] == [True] * 3
+        assert shown.returncode == 0, shown

@@ -233,6 +233,7 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_passkey_of_this_machine_opens_nothing_at_the_public_url(
     make_public: Callable[..., Any], new_page: NewPage
 ) -> None:
