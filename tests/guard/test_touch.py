@@ -13,7 +13,7 @@ from support.mandates import grant, mandate
 
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import set_pin
-from gunbot_mcp.config import Settings
+from gunbot_mcp.config import Settings, load
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError, TicketClosed
 from gunbot_mcp.files import private_folder
@@ -23,6 +23,7 @@ from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.passkey import BadTouch, Deed, Passkey, Touch, challenge_of, parse_touch, settling
 from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.ways import human_channels
 
 if TYPE_CHECKING:
     from support.live import LiveGunbot
@@ -253,3 +254,20 @@ def test_every_way_of_the_config_is_known_to_the_channels() -> None:
 
     said: Any = Approval.model_fields["live_needs"].annotation
     assert set(said.__args__) == set(NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("needs", "names"),
+    [
+        ("any", ["form", "page", "terminal", "card", "passkey"]),
+        ("pin", ["page", "terminal", "passkey"]),
+        ("passkey", ["passkey"]),
+    ],
+)
+def test_what_does_not_count_on_a_live_instance_is_not_offered_either(
+    live_settings: MakeSettings, needs: str, names: list[str]
+) -> None:
+    settings = live_settings(approval={"live_needs": needs, "card_buttons": "always"})
+    assert [row.name for row in human_channels(settings)] == names
+    paper = load(approval={"live_needs": needs})
+    assert [row.name for row in human_channels(paper)] == ["form", "page", "terminal", "card", "passkey"]
