@@ -88,6 +88,11 @@ class Registrar:
         self._any_live = any_live
         self._begun: dict[str, _Begun] = {}
 
+    @property
+    def address(self) -> str:
+        """The address of the page that registers them."""
+        return f"{self._origin()}/passkeys"
+
     async def needs(self) -> str:
         """Return what lets a new one in here: `touch`, `pin` or `none`.
 
@@ -139,7 +144,8 @@ class Registrar:
             UserVerificationRequirement,
         )
 
-        known = [one for one in await self._ledger.passkeys() if one.rp == self._rp]
+        # A device whose passkey was revoked may make another one.
+        known = [one for one in await self._ledger.passkeys() if one.rp == self._rp and one.revoked_at is None]
         options = generate_registration_options(
             rp_id=self._rp,
             rp_name="gunbot-mcp",
@@ -178,7 +184,7 @@ class Registrar:
             if not able:
                 raise NotAllowed(
                     "a further passkey needs a touch of one that counts, and none belongs to this address",
-                    "gunbot-mcp passkey --public registers one at the public url",
+                    'with live_needs = "pin", gunbot-mcp passkey --revoke ends the others; then the PIN lets one in',
                 )
             self._begun[ceremony] = replace(begun, made=passkey, response=response)
             return request_options(Deed.VOUCH, content_of(passkey, response), self._rp, able)

@@ -115,7 +115,7 @@ async def _serve(able: list[Settings], port: int) -> None:
         desks = [await runtime.desk() for runtime in runtimes]
         served = [serves(folder, instance=one.name, live=one.served.live, url=one.served.url) for one in able]
         house = _House(folder, runtimes, desks, served, bound)
-        app = house.inbox("", f"http://localhost:{bound}")
+        app = house.inbox()
         gate = PinGate(desks[0].ledger, folder, desks[0].clock, live=any(one.served.live for one in able))
         login = runtimes[0].rules
         door = Door(
@@ -147,7 +147,7 @@ class _House:
     served: list[Serves]
     port: int
 
-    def inbox(self, public: str, origin: str) -> Inbox:
+    def inbox(self, public: str = "") -> Inbox:
         """Return the inbox as it is on loopback, or with `public` behind the public side."""
         pages = {
             runtime.settings.name: ApprovalPage(
@@ -167,18 +167,7 @@ class _House:
             ledger=self.desks[0].ledger,
             folder=self.folder,
             port=lambda: self.port,
-            passkeys=self.registrar(origin),
             public=public,
-        )
-
-    def registrar(self, origin: str) -> Registrar:
-        return Registrar(
-            self.desks[0].ledger,
-            self.desks[0].clock,
-            self.folder,
-            rp=urlsplit(origin).hostname or "",
-            origin=lambda: origin,
-            any_live=self.any_live,
         )
 
     @property
@@ -187,9 +176,16 @@ class _House:
 
     def public_side(self, url: str) -> PublicSide:
         return PublicSide(
-            self.inbox(url, url),
+            self.inbox(url),
             url=url,
-            registrar=self.registrar(url),
+            registrar=Registrar(
+                self.desks[0].ledger,
+                self.desks[0].clock,
+                self.folder,
+                rp=urlsplit(url).hostname or "",
+                origin=lambda: url,
+                any_live=self.any_live,
+            ),
             ledger=self.desks[0].ledger,
             clock=self.desks[0].clock,
             halt=self._halt,

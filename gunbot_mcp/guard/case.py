@@ -182,8 +182,8 @@ class Cases:
 
     @property
     def live_needs(self) -> str:
-        """What counts as a human's word on live instances, by the config in force."""
-        return self._rules.require().approval.live_needs
+        """What counts as a human's word on live instances, by the config in force; who sends asks `require`, too."""
+        return self._rules.last.approval.live_needs
 
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""

@@ -4,7 +4,7 @@
     GET  /live          a word that changes when that list does
     GET  /inbox?nonce=  the proof that this is the inbox of this state folder, see `approval.inbox`
     …    /tickets/ID…   the page of the ticket's instance
-    …    /passkeys…     registering passkeys, see `passkeys`
+    …    /passkeys…     registering passkeys, see `passkeys`; not at the public url
 
 A ticket whose instance this process has no url or login for is shown in the list's words only: it cannot be sent here.
 """
@@ -18,12 +18,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp.approval.inbox import Serves, statement
-from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.web import gate
 from gunbot_mcp.web.page import ApprovalPage
-from gunbot_mcp.web.passkeys import PATH, PasskeyPages
 
 _TICKET = re.compile(r"/tickets/([0-9a-zA-Z_-]{1,40})(?:/(?:live|approve|reject))?")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -40,7 +38,6 @@ class Inbox:
         ledger: Ledger,
         folder: Path,
         port: Callable[[], int | None],
-        passkeys: Registrar,
         public: str = "",
     ) -> None:
         """`public` is the public url, where this is what stands behind `public.PublicSide`."""
@@ -50,7 +47,6 @@ class Inbox:
         self._ledger = ledger
         self._folder = folder
         self._port = port
-        self._passkeys = PasskeyPages(passkeys, ledger, served=self._first.served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,9 +71,6 @@ class Inbox:
         if path == "/inbox" and request.method == "GET" and not self._public:
             gate.check_visit(request)
             return self._prove(request)
-        if (path == PATH or path.startswith(f"{PATH}/")) and not self._public:
-            await self._first.refresh()
-            return await self._passkeys.answer(request)
         if path in {"/", "/live"} and request.method == "GET" and len(self._pages) > 1:
             gate.check_visit(request)
             await self._first.refresh()

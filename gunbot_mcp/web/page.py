@@ -29,7 +29,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
-from gunbot_mcp.approval.passkeys import news
+from gunbot_mcp.approval.passkeys import Registrar, news
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import (
     GunbotMcpError,
@@ -49,6 +49,7 @@ from gunbot_mcp.web.door import Door
 from gunbot_mcp.web.frame import Served, error_page
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
+from gunbot_mcp.web.passkeys import PATH, PasskeyPages
 from gunbot_mcp.web.ways import Gate, Ways
 
 LOOK_SECONDS = 4.0
@@ -105,6 +106,7 @@ class ApprovalPage:
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
                 Route("/tickets/{id}/reject", self._reject, methods=["POST"]),
+                *([] if public else [Route(PATH + "{rest:path}", self._passkeys, methods=["GET", "POST"])]),
             ],
             middleware=[Middleware(_Guarded, check=self._check_host, before=self.refresh)],
             exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
@@ -130,6 +132,15 @@ class ApprovalPage:
             public=public,
             ours=lambda: port is not None or self._background.both,
         )
+        registrar = Registrar(
+            desk.ledger,
+            desk.clock,
+            folder,
+            rp="localhost",
+            origin=self._ways.origin,
+            any_live=any(instance.live for instance in settings.instances.values()),
+        )
+        self._passkey_pages = PasskeyPages(registrar, desk.ledger, self.served)
 
     async def ensure_started(self) -> str:
         """Serve at the configured port, or at any free one where that is taken; return the base address.
@@ -214,6 +225,9 @@ class ApprovalPage:
         response = _html(render("open.html", frame, page), status)
         gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
         return response
+
+    async def _passkeys(self, request: Request) -> Response:
+        return await self._passkey_pages.answer(request)
 
     # Deciding
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gunbot_mcp.approval.passkeys import Registrar
-from gunbot_mcp.errors import GunbotMcpError, TicketNotFound, clean
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound, clean
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.tickets.passkey import MOST_REGISTRATION, Passkey
 from gunbot_mcp.web import gate
@@ -71,6 +71,8 @@ class PasskeyPages:
         obstacle, needs = None, "pin"
         try:
             needs = await self._registrar.needs()
+            if request.url.hostname != "localhost":
+                raise ConfigInvalid("passkeys belong to localhost, not to a number", f"open {self._registrar.address}")
         except GunbotMcpError as exc:
             obstacle = exc
         cookie, token = self._tokens.issue_for(request, _SUBJECT)
