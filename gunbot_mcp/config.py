@@ -94,6 +94,16 @@ class Approval(Section):
     public_port: Annotated[
         int, Field(ge=1, le=65_535, description="The port on loopback to which only that proxy forwards.")
     ] = 8718
+    open: Annotated[
+        Literal["no", "browser"], Field(description="Open the page in the browser when a first order waits.")
+    ] = "no"
+    notify: Annotated[
+        list[SecretStr], Field(max_length=20, description="Where to tell that an order waits: addresses for Apprise.")
+    ] = Field(default_factory=list[SecretStr])
+    notify_detail: Annotated[
+        Literal["short", "full"],
+        Field(description="short: only the desktop is told more than that an order waits; full: every address is."),
+    ] = "short"
 
     @field_validator("public_url")
     @classmethod
@@ -227,6 +237,7 @@ class Settings(BaseSettings):
             for instance in self.instances.values()
             for secret in (instance.token, instance.password, instance.wallet)
         ]
+        found += [address.get_secret_value() for address in self.approval.notify]
         with contextlib.suppress(ConfigInvalid):
             found.append(self.served.secret())  # the one that a file may hold
         return tuple(dict.fromkeys(secret for secret in found if secret))

@@ -70,6 +70,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
     "approval.card_buttons": ("paper", "never", "never"),
     "approval.live_needs": ("any", "passkey", "passkey"),
     "approval.page_login": (False, True, True),
+    "approval.notify_detail": ("full", "short", "short"),
     "capabilities": ({"kraken": ["oco", "close"]}, {"kraken": ["close"]}, {"kraken": ["close"]}),
     "instances.allow_insecure_http": (True, False, False),
     "instances.contracts": (BOTH, {**BOTH, "BTC": Decimal(2)}, {"USDT": Decimal(9)}),
@@ -93,7 +94,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {
     f"instances.{name}" for name in ("password", "wallet", "ca_file", "insecure_skip_verify")
 }
-LATER = {"approval.wait", "approval.page_port", "approval.public_url", "approval.public_port"} | {
+LATER = {f"approval.{name}" for name in ("wait", "page_port", "open", "notify", "public_url", "public_port")} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
 }
 

@@ -40,6 +40,7 @@ from gunbot_mcp.errors import (
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.reload import Rules
+from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
 from gunbot_mcp.tickets.passkey import parse_touch
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
@@ -194,6 +195,7 @@ class ApprovalPage:
     async def _ticket(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
+        await seen(self._desk.ledger, ticket.id)
         if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
             with anyio.move_on_after(LOOK_SECONDS):
                 ticket = await self._desk.get(ticket.id, look=True)

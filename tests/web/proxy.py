@@ -59,9 +59,12 @@ def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None
             inner, outer = await asyncio.open_connection("127.0.0.1", to)
             outer.write(kept + b"\r\n" + _ADDED + b"\r\n")
             sending = asyncio.create_task(_pipe(reader, outer))
-            await _pipe(inner, writer)
-            sending.cancel()
-            outer.close()
+            try:
+                await _pipe(inner, writer)
+            finally:
+                sending.cancel()
+                await asyncio.wait([sending])
+                outer.transport.abort()
         except (OSError, asyncio.IncompleteReadError):
             pass  # a browser opens connections that it does not use
         finally:
