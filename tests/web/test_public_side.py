@@ -154,6 +154,7 @@ def test_without_a_session_everything_is_the_same_sign_in_page(make_public: Call
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything", "Via")
 
 
+@pytest.mark.slow
 def test_the_loopback_port_refuses_whatever_came_through_a_proxy(make_public: Callable[..., Any]) -> None:
     at: Public
     with make_public() as at:
@@ -171,6 +172,7 @@ def test_the_loopback_port_refuses_whatever_came_through_a_proxy(make_public: Ca
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
     make_public: Callable[..., Any], new_page: NewPage
 ) -> None:
