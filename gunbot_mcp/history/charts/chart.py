@@ -50,7 +50,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A chart without its picture. `columns` and `rows` are the numbers that stand beside it, at most a few dozen."""
+    """A chart without its picture, of [first_ms, last_ms). `columns` and `rows` are the numbers that stand beside it, at most a few dozen."""
 
     title: str
     scope: str
@@ -69,8 +69,8 @@ class Chart:
 
     @property
     def span(self) -> str:
-        """`12 Oct 2026 - 1 Nov 2026, Europe/Berlin`."""
-        return f"{day_text(self.first_ms, self.zone)} - {day_text(self.last_ms, self.zone)}, {self.zone}"
+        """`12 Oct 2026 - 1 Nov 2026, Europe/Berlin`: the first and the last day."""
+        return f"{day_text(self.first_ms, self.zone)} - {day_text(self.last_ms - 1, self.zone)}, {self.zone}"
 
 
 def wall(ms: int, zone: str) -> datetime:

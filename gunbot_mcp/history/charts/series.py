@@ -112,7 +112,7 @@ def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         last_ms=scope.until_ms,
         panels=(
             Panel(mark=Mark.CURVE, unit=asset, points=[start, *curve] if curve else []),
-            Panel(mark=Mark.DROP, unit="drawdown", points=[start, *drop] if drop else [], share=0.4),
+            Panel(mark=Mark.DROP, unit=f"drawdown, {asset}", points=[start, *drop] if drop else [], share=0.4),
         ),
         spark=totals if rows else [],
         columns=["time", "pnl", "drawdown"],
@@ -231,7 +231,7 @@ def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         drawn = f", {len(rows)} of them drawn" if len(rows) < count else f", {bought} of them buys"
         facts = [f"{count} fills{drawn}", f"{most}, {least}"]
     return Chart(
-        title=f"Fills of {key}" if key else "Fills",
+        title=f"Fills on the price, {unit}",
         scope=key,
         zone=scope.zone,
         first_ms=scope.since_ms,

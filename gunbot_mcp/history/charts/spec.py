@@ -5,6 +5,7 @@ it does not know draws nothing, so each list of fonts ends with `sans-serif`, wh
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gunbot_mcp.history.charts.chart import Chart, Mark, Panel, Point, wall
@@ -76,10 +77,17 @@ def _panel(panel: Panel, chart: Chart, *, axis: bool) -> dict[str, Any]:
     return {
         "width": _PLOT,
         "height": round(_HEIGHT * panel.share),
-        "data": {"values": [_row(point, panel, chart) for point in panel.points]},
+        "data": {"values": [_row(point, panel, chart) for point in _to_the_end(panel, chart)]},
         "encoding": {"x": _time(chart, axis=axis), "y": _value(panel)},
         "layer": _LAYERS[panel.mark](panel),
     }
+
+
+def _to_the_end(panel: Panel, chart: Chart) -> Sequence[Point]:
+    """Return a panel's points; what a curve holds, it holds until the end of the range."""
+    if panel.mark not in {Mark.CURVE, Mark.DROP} or not panel.points:
+        return panel.points
+    return [*panel.points, replace(panel.points[-1], ms=chart.last_ms, about="")]
 
 
 def _row(point: Point, panel: Panel, chart: Chart) -> dict[str, Any]:
@@ -102,6 +110,7 @@ def _time(chart: Chart, *, axis: bool) -> dict[str, Any]:
     return {
         "field": "time",
         "type": "temporal",
+        "sort": None,  # an hour that a zone has twice goes back on its clock: the records' own order counts
         "scale": {"type": "utc", "domain": domain},
         "axis": {
             "title": None,
@@ -119,6 +128,7 @@ def _value(panel: Panel) -> dict[str, Any]:
     return {
         "field": "value",
         "type": "quantitative",
+        "stack": None,
         "scale": {"zero": panel.mark is not Mark.FILLS, "nice": True},
         "axis": {
             "title": panel.unit,
@@ -127,12 +137,12 @@ def _value(panel: Panel) -> dict[str, Any]:
             "maxExtent": 42,
             "labelLimit": 40,
             "titlePadding": 2,
-            "format": "~s" if _large(panel) else "~g",
+            "format": ".4~s" if _large(panel) else ",.8~f",
         },
     }
 
 
-_SMALL = 0.5
+_SMALL = 0.6
 
 
 def _large(panel: Panel) -> bool:
@@ -149,6 +159,7 @@ _ZERO: Mapping[str, Any] = {
 _SPOTS: Mapping[str, Any] = {
     # What a pointer finds: unseen, each with its words.
     "mark": {"type": "point", "size": 90, "opacity": 0, "filled": True},
+    "transform": [{"filter": "datum.about != ''"}],
     "encoding": {"description": {"field": "about"}},
 }
 
