@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.errands import noticed
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
     IN_FLIGHT_NOW,
@@ -162,6 +163,10 @@ class Ledger:
         """Return when PINs were tried since then, as recorded, without those that were right."""
         found = await self._read(PIN_EVENTS, since=instant_text(since))
         return wrong_pins([event_of(row, self._database.first) for row in found])
+
+    async def noticed(self, kind: str, ticket_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these tickets there was a notice of this kind about."""
+        return frozenset(row["ticket"] for row in await self._read(noticed(kind, ticket_ids)))
 
     async def verify(self) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; an empty list means sound.
