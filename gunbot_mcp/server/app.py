@@ -1,5 +1,6 @@
 """One low-level SDK server over the tables; it serves both protocol generations."""
 
+import base64
 import contextlib
 from collections.abc import Mapping
 from typing import Any
@@ -92,8 +93,12 @@ def _is_no_tool(answer: Answer) -> bool:
 
 
 def to_result(answer: Answer) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
+    if answer.picture is not None:
+        data = base64.b64encode(answer.picture.data).decode()
+        content.append(types.ImageContent(type="image", data=data, mime_type=answer.picture.mime))
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=answer.text)],
+        content=content,
         structured_content=None if answer.is_error else answer.structured,
         is_error=answer.is_error,
         _meta=answer.meta or None,

@@ -50,7 +50,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A chart without its picture, of [first_ms, last_ms). `columns` and `rows` are the numbers that stand beside it, at most a few dozen."""
+    """A chart without its picture, of [first_ms, last_ms). `columns` and `rows` are the few numbers beside it."""
 
     title: str
     scope: str

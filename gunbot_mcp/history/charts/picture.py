@@ -44,10 +44,11 @@ def _plain(made: str) -> str:
 
 
 def themed() -> str:
-    """Return the style sheet's lines that turn a chart's colours dark where the page is."""
-    rules = [
-        f'.chart [{kind}="{light}"] {{ {kind}: {dark}; }}'
-        for light, dark in DARK.items()
-        for kind in ("fill", "stroke")
-    ]
-    return "@media (prefers-color-scheme: dark) {\n  " + "\n  ".join(rules) + "\n}\n"
+    """Return the style sheet's lines that turn a chart's colours dark where the page is: its theme, else the system's."""
+
+    def rules(root: str) -> str:
+        kinds = ("fill", "stroke")
+        return "\n".join(f'{root} .chart [{k}="{old}"] {{ {k}: {new}; }}' for old, new in DARK.items() for k in kinds)
+
+    system = rules(':root:not([data-theme="light"])')
+    return f"@media (prefers-color-scheme: dark) {{\n{system}\n}}\n{rules(':root[data-theme=dark]')}\n"

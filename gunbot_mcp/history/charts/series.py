@@ -7,14 +7,13 @@ point stay, each with its exact value. Nothing is averaged.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.history.charts.chart import Chart, Kind, Mark, Panel, Point, day_text, time_text
 from gunbot_mcp.history.charts.numbers import amount_text
+from gunbot_mcp.history.zones import DAY_MS, Zone, bucket_days, date_of, day_start, label, sql_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,6 @@ _MOST_ROWS = 24
 _MOST_FILLS = 300
 _MOST_PANELS = 3
 _MOST_DAYS, _MOST_WEEKS = 92, 92 * 7
-_DAY_MS = 86_400_000
 # Among records of one time openings come first, and ids are compared as numbers where they are such.
 _ORDER = "time_ms, closes, key, TRY_CAST(id AS HUGEINT) NULLS LAST, id"
 _RANGE = "time_ms >= $since AND time_ms < $until"
@@ -147,17 +145,19 @@ _STEPS: Mapping[str, int] = {"day": 1, "week": 7, "month": 30}
 
 def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
     asset, note = _asset(connection, scope)
-    days = (scope.until_ms - scope.since_ms) / _DAY_MS
+    days = (scope.until_ms - scope.since_ms) / DAY_MS
     step = "day" if days <= _MOST_DAYS else "week" if days <= _MOST_WEEKS else "month"
+    zone = Zone(scope.zone, scope.since_ms, scope.until_ms)
     sql = f"""
-        SELECT date_trunc('{step}', timezone($zone, time))::DATE AS day,
-            coalesce(sum(pnl) FILTER (WHERE closes), 0), coalesce(sum(cost), 0), count(*)
+        SELECT {sql_bucket(step, zone)} AS bucket, coalesce(sum(pnl) FILTER (WHERE closes), 0), coalesce(sum(cost), 0),
+            count(*)
         FROM orders WHERE {_RANGE} AND coalesce(paying, '?') = $asset GROUP BY 1 ORDER BY 1
     """  # noqa: S608 - our own words
     rows = _found(connection, sql, scope, asset=asset)
-    money, zone = _money(asset), ZoneInfo(scope.zone)
-    starts = [int(datetime(row[0].year, row[0].month, row[0].day, tzinfo=zone).timestamp() * 1000) for row in rows]
-    named = [f"{row[0].day} {row[0]:%b}" if step != "month" else f"{row[0]:%b %Y}" for row in rows]
+    money = _money(asset)
+    spans = [bucket_days(step, row[0]) for row in rows]
+    starts = [max(scope.since_ms, day_start(scope.zone, date_of(first))) for first, _ in spans]
+    named = [label(step, row[0]) for row in rows]
     gains = [Point(ms, row[1], f"{name}: {money(row[1])}") for ms, name, row in zip(starts, named, rows, strict=True)]
     volume = [
         Point(ms, row[2], f"{name}: {amount_text(row[2], asset)}, {row[3]} orders")
@@ -167,8 +167,10 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
     made, moved = (sum((row[at] for row in rows), Decimal(0)) for at in (1, 2))
     facts = [f"sum {money(made)} as Gunbot recorded it, volume {amount_text(moved, asset)}"]
     if best is not None and worst is not None:
-        facts.append(f"best {step} {best[0]} {money(best[1])}, worst {worst[0]} {money(worst[1])}")
-    width = _STEPS[step] * _DAY_MS
+        facts.append(
+            f"best {step} {label(step, best[0])} {money(best[1])}, worst {label(step, worst[0])} {money(worst[1])}"
+        )
+    width = _STEPS[step] * DAY_MS
     return Chart(
         title=f"Pnl and volume per {step}, {asset}",
         scope=_names(connection, scope, asset),
@@ -181,7 +183,7 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         ),
         spark=[row[1] for row in rows],
         columns=[step, "pnl", "volume", "orders"],
-        rows=[[str(row[0]), *row[1:]] for row in rows[-_MOST_ROWS:]],
+        rows=[[label(step, row[0]), *row[1:]] for row in rows[-_MOST_ROWS:]],
         facts=[*facts, *_cut(len(rows), step), *filter(None, [note])] if rows else [],
     )
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gunbot_mcp.history.charts.chart import Chart, Mark, Panel, Point, wall
+from gunbot_mcp.history.zones import DAY_MS
 
 WIDTH = 400
 _PLOT = 322
@@ -105,7 +106,7 @@ def _clock(ms: int, chart: Chart) -> int:
 
 def _time(chart: Chart, *, axis: bool) -> dict[str, Any]:
     domain = [_clock(chart.first_ms, chart), _clock(chart.last_ms, chart)]
-    days = (chart.last_ms - chart.first_ms) / 86_400_000
+    days = (chart.last_ms - chart.first_ms) / DAY_MS
     shape = "%H:%M" if days <= 2 else "%-d %b" if days <= 400 else "%b %Y"  # noqa: PLR2004 - what tells most
     return {
         "field": "time",
@@ -158,7 +159,7 @@ _ZERO: Mapping[str, Any] = {
 }
 _SPOTS: Mapping[str, Any] = {
     # What a pointer finds: unseen, each with its words.
-    "mark": {"type": "point", "size": 90, "opacity": 0, "filled": True},
+    "mark": {"type": "point", "size": 60, "opacity": 0, "filled": True, "color": INK},
     "transform": [{"filter": "datum.about != ''"}],
     "encoding": {"description": {"field": "about"}},
 }

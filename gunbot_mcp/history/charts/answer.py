@@ -1,0 +1,46 @@
+"""A chart as an answer: a line of blocks, the numbers, and the picture where the extra `charts` is installed."""
+
+from decimal import Decimal
+
+from gunbot_mcp.domain import plain_text
+from gunbot_mcp.history.charts import picture
+from gunbot_mcp.history.charts.chart import Chart, sparkline
+from gunbot_mcp.render import Answer, Picture, number, text_table
+
+CHART_META = "gunbot-mcp/chart"
+"""The key of a chart's SVG in a result's `_meta`: for the view in a client, no client shows it to its model."""
+
+
+def chart_answer(chart: Chart, covers: str, *, pictures: bool) -> Answer:
+    """Return a chart in both forms, each with all numbers. `covers` is the first line; `pictures`: they can be made.
+
+    Takes a few tenths of a second for the picture: call it in a thread.
+    """
+    if chart.empty:
+        said = f"nothing to draw: no such orders from {chart.span}"
+        return Answer(structured={"about": covers, "chart": said, "columns": [], "rows": []}, text=f"{covers}\n{said}")
+    drawn = f"{chart.title}: {chart.scope}, {chart.span}"
+    line = sparkline(chart.spark)
+    how = [] if pictures else [picture.HOW_TO_GET]
+    cells = [[_cell(value) for value in row] for row in chart.rows]
+    return Answer(
+        structured={
+            "about": covers,
+            "chart": drawn,
+            "sparkline": line,
+            "facts": [*chart.facts, *how],
+            "columns": list(chart.columns),
+            "rows": [[_json(cell) for cell in row] for row in chart.rows],
+        },
+        text="\n".join([covers, drawn, line, *chart.facts, text_table(chart.columns, cells), *how]),
+        meta={CHART_META: {"svg": picture.svg(chart), "title": drawn}} if pictures else {},
+        picture=Picture(data=picture.png(chart), mime="image/png") if pictures else None,
+    )
+
+
+def _cell(value: object) -> object:
+    return plain_text(value) if isinstance(value, Decimal) else value
+
+
+def _json(value: object) -> object:
+    return number(value) if isinstance(value, Decimal) else value
