@@ -20,6 +20,7 @@ from gunbot_mcp.domain import EXACT, decimal_text, to_decimal
 from gunbot_mcp.exchanges import Amounts, amounts_of
 from gunbot_mcp.files import private_folder
 from gunbot_mcp.history.lots import UNIT, Matches, Method, match, shape_of
+from gunbot_mcp.history.metrics.sums import halves
 from gunbot_mcp.history.reader import orders_sql, quoted
 
 if TYPE_CHECKING:
@@ -132,13 +133,7 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
     return " UNION ALL ".join(found)
 
 
-def _halves(column: str) -> str:
-    """Return a decimal as two whole numbers, those before and behind the point: DuckDB hands them over ten times faster."""
-    behind = f"(({column} - floor({column}))::DECIMAL(19,18) * 1000000000000000000::DECIMAL(19,0))::BIGINT"
-    return f"floor({column})::BIGINT, {behind}"
-
-
-def _whole(before: str, behind: str, digits: int = 18) -> str:
+def _joined(before: str, behind: str, digits: int = 18) -> str:
     """Return the decimal that two lists of whole numbers are, as SQL."""
     unit = "0." + "0" * (digits - 1) + "1"
     kind = f"DECIMAL(38,{digits})"
@@ -167,10 +162,10 @@ def _compute(connection: DuckDBPyConnection, part: _Part, method: Method) -> Non
 
 
 def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method: Method) -> None:
-    halves = ", ".join(_halves(f"coalesce({column}, 0)") for column in ("amount", "cost", "fees"))
-    rate = _halves("price") if method is Method.HIFO else "0, 0"
+    columns = ", ".join(halves(f"coalesce({column}, 0)") for column in ("amount", "cost", "fees"))
+    rate = halves("price") if method is Method.HIFO else "0, 0"
     rows = connection.execute(
-        f"SELECT place, time_ms, side = 'buy', closes, {halves}, {rate} FROM ordered "  # noqa: S608 - our own names
+        f"SELECT place, time_ms, side = 'buy', closes, {columns}, {rate} FROM ordered "  # noqa: S608 - our own names
         "WHERE exchange = ? AND pair = ? ORDER BY place",
         [exchange, pair],
     ).fetchall()
@@ -264,7 +259,7 @@ def _fill_costs(connection: DuckDBPyConnection) -> None:
 
 
 _PLACES = EXACT.create_decimal("1e-18")
-_SHARE = _whole("l.proceeds", "l.proceeds_")
+_SHARE = _joined("l.proceeds", "l.proceeds_")
 _COMPUTED = f"""
 CREATE OR REPLACE TEMP TABLE computed AS
 WITH joined AS (
@@ -272,14 +267,14 @@ WITH joined AS (
         o.place, k.counted,
         -- Of contracts whose size nobody knows, rate times amount is no cost.
         CASE WHEN k.counted OR o.cost_given THEN o.cost END AS cost,
-        {_whole("l.matched", "l.matched_")} AS matched,
-        {_whole("l.basis", "l.basis_")} AS basis,
-        {_whole("l.opening", "l.opening_")} AS opening,
-        {_whole("l.waited", "l.waited_", 12)} AS waited,
+        {_joined("l.matched", "l.matched_")} AS matched,
+        {_joined("l.basis", "l.basis_")} AS basis,
+        {_joined("l.opening", "l.opening_")} AS opening,
+        {_joined("l.waited", "l.waited_", 12)} AS waited,
         l.longest,
-        {_whole("l.opened", "l.opened_")} AS opened,
+        {_joined("l.opened", "l.opened_")} AS opened,
         CASE WHEN l.place IS NULL THEN NULL WHEN l.proceeds IS NULL THEN o.cost ELSE {_SHARE} END AS proceeds,
-        CASE WHEN l.closing IS NULL THEN coalesce(o.fees, 0) ELSE {_whole("l.closing", "l.closing_")} END AS closing,
+        CASE WHEN l.closing IS NULL THEN coalesce(o.fees, 0) ELSE {_joined("l.closing", "l.closing_")} END AS closing,
         l.place IS NULL AND NOT o.closes AND o.amount > 0 AND o.side IS NOT NULL AS opens
     FROM ordered o JOIN kinds k USING (exchange, pair) LEFT JOIN lists l USING (place)
 )

@@ -124,7 +124,7 @@ def sql_hour(zone: Zone, column: str = "time_ms") -> str:
 def sql_bucket(by: str, zone: Zone) -> str:
     """Return the SQL of a bucket of time: `hour day week month weekday`, each as a whole number.
 
-    A day, and a week by its Monday, is days since 1970; a month is 12 · year + month − 1; Monday is 0.
+    A day, and a week by its Monday, is days since 1970; a month is 12 · year + month - 1; Monday is 0.
     """
     day = sql_day(zone)
     return {

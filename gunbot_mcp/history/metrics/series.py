@@ -137,7 +137,7 @@ class Days:
 
     @property
     def spread(self) -> int:
-        """Return n(n−1) times the variance of all days, exactly."""
+        """Return n(n-1) times the variance of all days, exactly."""
         return self.count * self.squares - self.total**2
 
     def best(self) -> tuple[int, int]:
@@ -148,7 +148,7 @@ class Days:
         return min(self.closed, key=lambda day: (day[1], day[0]))
 
     def sharpe(self) -> Decimal:
-        """Return mean over deviation (n−1) a year; `spread` must not be 0."""
+        """Return mean over deviation (n-1) a year; `spread` must not be 0."""
         n = self.count
         return times_root(Fraction(self.total, n), Fraction(YEAR_DAYS * n * (n - 1), self.spread))
 

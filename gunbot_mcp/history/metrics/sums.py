@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gunbot_mcp.errors import InvalidArguments
+from gunbot_mcp.history.lots import UNIT
 from gunbot_mcp.history.reader import quoted
 from gunbot_mcp.history.zones import sql_bucket
 
@@ -92,8 +93,11 @@ def group_sql(by: str, zone: Zone) -> str:
     return {"pair": PAIR, "exchange": "exchange", "side": "coalesce(side, '')"}.get(by) or sql_bucket(by, zone)
 
 
-def counted_sql(question: Question, zone: Zone, view: str, p: str) -> str:
-    """Return the SELECT of the records that count, with their `p`."""
+def counted_sql(question: Question, zone: Zone, view: str) -> str:
+    """Return the SELECT of the records that count, with their pnl `p` as it is asked for."""
+    p = "CASE WHEN closes THEN pnl END"
+    if question.method is not None:
+        p = "gross" if question.gross else "net"
     return f"(SELECT *, {p} AS p FROM {view} WHERE {where_sql(question.only, zone)})"  # noqa: S608 - our own words and numbers
 
 
@@ -161,3 +165,14 @@ def together(parts: Iterable[Sums]) -> Sums:
 def nothing(columns: Iterable[str]) -> Sums:
     """Return the sums of no records."""
     return {name: COLUMNS[name].empty for name in columns}
+
+
+def halves(sql: str) -> str:
+    """Return a decimal as two whole numbers, before and behind the point: DuckDB hands those over ten times faster."""
+    behind = f"(({sql} - floor({sql}))::DECIMAL(19,18) * 1000000000000000000::DECIMAL(19,0))::BIGINT"
+    return f"floor({sql})::BIGINT, {behind}"
+
+
+def whole(before: int, behind: int) -> int:
+    """Return what `halves` gave in units of 1e-18."""
+    return before * UNIT + behind

@@ -277,15 +277,15 @@ _TABLE = (
         "flat",
         Unit.COUNT,
         lambda f: Figure(f.sums["closes"] - f.sums["wins"] - f.sums["losses"]),
-        "N − W − L",
+        "N - W - L",
         ("closes", "wins", "losses"),
     ),
     _row("win_rate", Unit.SHARE, _win_rate, "W / N", ("closes", "wins")),
-    _row("average_win", Unit.PNL, _divided("won", "wins", Na.NO_WINS), "mean of W", ("won", "wins")),
-    _row("average_loss", Unit.PNL, _divided("lost", "losses", Na.NO_LOSSES), "mean of L", ("lost", "losses")),
-    _row("payoff_ratio", Unit.RATIO, _payoff, "average_win / −average_loss", ("won", "wins", "lost", "losses")),
+    _row("average_win", Unit.PAYING, _divided("won", "wins", Na.NO_WINS), "mean of W", ("won", "wins")),
+    _row("average_loss", Unit.PAYING, _divided("lost", "losses", Na.NO_LOSSES), "mean of L", ("lost", "losses")),
+    _row("payoff_ratio", Unit.RATIO, _payoff, "average_win / -average_loss", ("won", "wins", "lost", "losses")),
     _row(
-        "profit_factor", Unit.RATIO, _divided("won", "lost", Na.NO_LOSSES, negative=True), "ΣW / −ΣL", ("won", "lost")
+        "profit_factor", Unit.RATIO, _divided("won", "lost", Na.NO_LOSSES, negative=True), "ΣW / -ΣL", ("won", "lost")
     ),
     _row("expectancy", Unit.PNL, _divided("pnl", "closes", Na.NO_CLOSES), "ΣP / N", ("pnl", "closes")),
     _row("best", Unit.PNL, _extreme("best"), "highest P of a close", needs=_SERIES),
@@ -296,9 +296,9 @@ _TABLE = (
     _row("loss_streak", Unit.COUNT, _streak("loss_streak"), "longest run of L", needs=_SERIES),
     _row("current", Unit.COUNT, _streak("current"), "the run at the end, negative for L", needs=_SERIES),
     _row("max_drawdown", Unit.PAYING, _max_drawdown, "largest fall of cumulative P from its peak", needs=_SERIES),
-    _row("max_drawdown_pct", Unit.SHARE, _max_drawdown_pct, "max (peak − x) / peak of C + cumulative P", needs=_SERIES),
+    _row("max_drawdown_pct", Unit.SHARE, _max_drawdown_pct, "max (peak - x) / peak of C + cumulative P", needs=_SERIES),
     _row("recovery_factor", Unit.RATIO, _recovery_factor, "ΣP / max_drawdown", needs=_SERIES),
-    _row("sharpe", Unit.RATIO, sharpe, "mean / s · √365 of daily P, s with n−1, all days", needs=_DAYS),
+    _row("sharpe", Unit.RATIO, sharpe, "mean / s · √365 of daily P, s with n-1, all days", needs=_DAYS),
     _row("sharpe_error", Unit.RATIO, sharpe_error, "√((1 + q²/2) / n) · √365, q = mean / s", needs=_DAYS),
     _row("sortino", Unit.RATIO, sortino, "mean / d · √365, d = √(Σ min(x,0)² / n)", needs=_DAYS),
     _row("calmar", Unit.RATIO, calmar, "mean · 365 / max_drawdown", needs=_DAYS | _SERIES),
@@ -345,7 +345,7 @@ _TABLE = (
         "break_even",
         Unit.PRICE,
         _held("break_even"),
-        "(cost + fees) / (amount · (1 − f)), short (cost − fees) / (amount · (1 + f))",
+        "(cost + fees) / (amount · (1 - f)), short (cost - fees) / (amount · (1 + f))",
         _PAIR,
         _HELD,
     ),
@@ -370,6 +370,9 @@ SUMMARY = (
 """What an ungrouped question answers unless it names metrics."""
 PER_GROUP = ("closes", "wins", "pnl", "fifo_net", "volume", "fees", "win_rate", "profit_factor")
 """What each group shows unless metrics are named."""
+TOP = ("recorded", "fifo_net", "closes", "wins", "worst", "best")
+"""What is said of one pair that a sort puts first."""
+HELD = ("held", "held_cost", "average_price", "break_even")
 
 _ALIASES: Mapping[str, str] = {
     "drawdown": "max_drawdown",
