@@ -24,6 +24,7 @@ from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.deadline import answer_within
+from gunbot_mcp.history.charts.answer import CHART_META
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
@@ -117,7 +118,10 @@ class Dispatcher:
 
     async def _call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
         tool = self.tools.admit(name, self._access(caller))
-        return await tool.handler(self._context(caller), parse_arguments(tool.args, arguments))
+        answer = await tool.handler(self._context(caller), parse_arguments(tool.args, arguments))
+        # A drawing for a client's own view costs bytes that no other client has a use for.
+        drawn = isinstance(answer, Answer) and CHART_META in answer.meta and not caller.shows_card
+        return replace(answer, meta={}) if drawn else answer
 
     def listed(self, caller: Caller) -> list[AnyTool]:
         """Return the tools that this caller may call."""

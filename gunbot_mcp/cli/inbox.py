@@ -13,6 +13,7 @@ from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.loopback import GRACE_SECONDS, bind, serve_sockets
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.server.app import charts_of
 from gunbot_mcp.web.background import guarded
 from gunbot_mcp.web.inbox import Inbox
 from gunbot_mcp.web.page import ApprovalPage
@@ -63,7 +64,13 @@ async def _serve(able: list[Settings], port: int) -> None:
             settings, desk = runtime.settings, await runtime.desk()
             gate = PinGate(desk.ledger, folder, desk.clock, live=settings.served.live)
             pages[settings.name] = ApprovalPage(
-                desk=desk, settings=settings, folder=folder, pin_gate=gate, port=lambda: bound, rules=runtime.rules
+                desk=desk,
+                settings=settings,
+                folder=folder,
+                pin_gate=gate,
+                port=lambda: bound,
+                rules=runtime.rules,
+                charts=functools.partial(charts_of, runtime),
             )
             one = settings.served
             served.append(serves(folder, instance=settings.name, live=one.live, url=one.url))

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -177,4 +178,18 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)
-    return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate, rules=runtime.rules)
+    return ApprovalPage(
+        desk=desk,
+        settings=runtime.settings,
+        folder=folder,
+        pin_gate=gate,
+        rules=runtime.rules,
+        charts=functools.partial(charts_of, runtime),
+    )
+
+
+async def charts_of(runtime: Runtime, arguments: Mapping[str, object]) -> Answer:
+    """Answer `chart_orders` for the page `/history`, by the same path as every call."""
+    answer = await runtime.dispatcher.call("chart_orders", arguments, Caller(name="history page", shows_card=True))
+    assert isinstance(answer, Answer)  # noqa: S101 - only orders ask back
+    return answer

@@ -1,5 +1,6 @@
 """What besides tools a client can read: the ticket card, and two prompts for a person to start from."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mcp import types
@@ -7,7 +8,8 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from gunbot_mcp.errors import clean
-from gunbot_mcp.server.tools import CARD_URI, UI_MIME
+from gunbot_mcp.history.schema_text import SCHEMA_URI, schema_text
+from gunbot_mcp.server.tools import CARD_URI, CHART_URI, UI_MIME
 
 Context = ServerRequestContext[Any, Any]
 
@@ -50,7 +52,17 @@ async def list_resources(ctx: Context, params: types.PaginatedRequestParams | No
         description="An order and its approval.",
         mime_type=UI_MIME,
     )
-    return types.ListResourcesResult(resources=[card])
+    chart = types.Resource(
+        uri=CHART_URI, name="chart", title="Chart", description="A chart of the order history.", mime_type=UI_MIME
+    )
+    schema = types.Resource(
+        uri=SCHEMA_URI,
+        name="history-schema",
+        title="Columns for query_orders",
+        description="Tables, columns, rules and two examples for query_orders.",
+        mime_type="text/markdown",
+    )
+    return types.ListResourcesResult(resources=[card, chart, schema])
 
 
 async def list_resource_templates(
@@ -63,12 +75,31 @@ async def list_resource_templates(
 
 async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
     del ctx
-    if str(params.uri) != CARD_URI:
-        raise MCPError(types.INVALID_PARAMS, f"there is no resource {clean(params.uri, 80)}", {"uri": str(params.uri)})
+    uri = str(params.uri)
+    if uri not in _READS:
+        raise MCPError(types.INVALID_PARAMS, f"there is no resource {clean(uri, 80)}", {"uri": uri})
+    mime, read = _READS[uri]
+    content = types.TextResourceContents(uri=uri, mime_type=mime, text=read())
+    return types.ReadResourceResult(contents=[content])
+
+
+def _card() -> str:
     from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
 
-    content = types.TextResourceContents(uri=CARD_URI, mime_type=UI_MIME, text=card_html())
-    return types.ReadResourceResult(contents=[content])
+    return card_html()
+
+
+def _chart() -> str:
+    from gunbot_mcp.web.chart_view import chart_html  # noqa: PLC0415 - read when a client shows charts
+
+    return chart_html()
+
+
+_READS: dict[str, tuple[str, Callable[[], str]]] = {
+    CARD_URI: (UI_MIME, _card),
+    CHART_URI: (UI_MIME, _chart),
+    SCHEMA_URI: ("text/markdown", schema_text),
+}
 
 
 async def list_prompts(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:

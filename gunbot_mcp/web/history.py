@@ -9,8 +9,8 @@ import functools
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from gunbot_mcp.history.charts import picture
@@ -19,7 +19,7 @@ from gunbot_mcp.history.charts.chart import Kind
 from gunbot_mcp.render import Answer
 from gunbot_mcp.web.assets import asset, inline
 from gunbot_mcp.web.pages import environment, policy
-from gunbot_mcp.web.view_model import Frame, Served, frame_of
+from gunbot_mcp.web.view_model import Served, frame_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -84,7 +84,7 @@ def history_html(served: Served, arguments: Mapping[str, object], answer: Answer
         columns=found.get("columns", []),
         rows=[[served.shown("" if cell is None else cell, 100) for cell in row] for row in found.get("rows", [])],
     )
-    frame: Frame = replace(frame_of(served, "Order history"))
+    frame = frame_of(served, "Order history")
     return environment().get_template("history.html").render(frame=frame, page=page, **_inline())
 
 
@@ -106,7 +106,7 @@ def _link(text: str, arguments: Mapping[str, object], **change: str) -> Link:
     now = {**arguments, **change}
     pairs = [(key, str(now[key])) for key in _ASKED if now.get(key)]
     keys = now.get("keys")
-    listed = [("keys", str(key)) for key in keys] if isinstance(keys, list) else []
+    listed = [("keys", str(key)) for key in cast("list[object]", keys)] if isinstance(keys, list) else []
     return Link(text=text, href=f"/history?{urlencode([*pairs, *listed])}", current=arguments.get(name) == value)
 
 

@@ -2,6 +2,7 @@
 
     GET  /                     open tickets
     GET  /live                 a word that changes when that list does
+    GET  /history              a chart of the order history, see `history`; where this process can read it
     GET  /tickets/ID           one ticket: what, how much, where, PAPER or LIVE; what became of it
     GET  /tickets/ID/live      its state, the seconds left and the book, for the open page
     POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
@@ -35,6 +36,7 @@ from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClose
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.reload import Rules
+from gunbot_mcp.render import Answer
 from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, Actor
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
@@ -69,6 +71,10 @@ _HEADERS = {
 }
 
 
+Charts = Callable[[Mapping[str, object]], Awaitable[Answer]]
+"""Answers a call of `chart_orders`."""
+
+
 class Gate(Protocol):
     """What checks a PIN: `approval.pin.PinGate`."""
 
@@ -93,11 +99,13 @@ class ApprovalPage:
         patience: float = PATIENCE,
         port: Callable[[], int | None] | None = None,
         rules: Rules | None = None,
+        charts: Charts | None = None,
     ) -> None:
         """`port` is where somebody else serves `app`; None: this object does, once it is started.
 
-        `rules` are the settings in force (None: `settings`, for ever).
+        `rules` are the settings in force (None: `settings`, for ever); `charts` answers `chart_orders` for `/history`.
         """
+        self._charts = charts
         self._rules = rules or Rules(settings)
         self._desk = desk
         self._settings = settings
@@ -108,6 +116,7 @@ class ApprovalPage:
             routes=[
                 Route("/", self._tickets, methods=["GET"]),
                 Route("/live", self._tickets_live, methods=["GET"]),
+                Route("/history", self._history, methods=["GET"]),
                 Route("/tickets/{id}", self._ticket, methods=["GET"]),
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
@@ -144,6 +153,21 @@ class ApprovalPage:
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
         return self.front(*await self.lists(), live=True)
+
+    async def _history(self, request: Request) -> Response:
+        gate.check_visit(request)
+        from gunbot_mcp.web import history  # noqa: PLC0415 - charts are loaded when the first one is shown
+
+        if self._charts is None:
+            raise TicketNotFound("there is no order history at this address", "ask the assistant for a chart")
+        arguments = history.asked(request.query_params.multi_items())
+        answer = await self._charts(arguments)
+        if answer.is_error:
+            known, facts = errors.error_codes(), answer.error
+            raise known[facts["code"]](facts["message"], facts["hint"])
+        response = _html(history.history_html(self._served(), arguments, answer))
+        response.headers["Content-Security-Policy"] = history.history_policy()
+        return response
 
     def front(self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instance: str = "") -> Response:
         """Return the front page of these tickets, or with `live` only the word that changes when they do."""

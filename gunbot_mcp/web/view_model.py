@@ -269,6 +269,11 @@ def error_page(at: Served, exc: GunbotMcpError) -> tuple[Frame, Problem]:
     return _frame(at, at.shown(exc.message, 120), live=at.live), _problem(at, exc)
 
 
+def frame_of(at: Served, title: str) -> Frame:
+    """Return what is around a page that is about no ticket."""
+    return _frame(at, title, live=at.live)
+
+
 # Their parts
 
 

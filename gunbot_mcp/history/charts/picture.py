@@ -44,7 +44,7 @@ def _plain(made: str) -> str:
 
 
 def themed() -> str:
-    """Return the style sheet's lines that turn a chart's colours dark where the page is: its theme, else the system's."""
+    """Return the style sheet lines that turn a chart dark with its page: by its theme, else as the system is."""
 
     def rules(root: str) -> str:
         kinds = ("fill", "stroke")

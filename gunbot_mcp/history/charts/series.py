@@ -176,7 +176,7 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         scope=_names(connection, scope, asset),
         zone=scope.zone,
         first_ms=scope.since_ms,
-        last_ms=scope.until_ms,
+        last_ms=max([scope.until_ms, *(ms + width * 17 // 20 for ms in starts)]),
         panels=(
             Panel(mark=Mark.GAINS, unit=f"pnl, {asset}", points=gains, width_ms=width),
             Panel(mark=Mark.BARS, unit=f"volume, {asset}", points=volume, share=0.5, width_ms=width),
