@@ -62,6 +62,16 @@ class Approval(Section):
         Literal["paper", "always", "never"],
         Field(description="Where the ticket card in the client has its own approve and reject buttons."),
     ] = "paper"
+    open: Annotated[
+        Literal["no", "browser"], Field(description="Open the page in the browser when a first order waits.")
+    ] = "no"
+    notify: Annotated[
+        list[SecretStr], Field(max_length=20, description="Where to tell that an order waits: addresses for Apprise.")
+    ] = Field(default_factory=list[SecretStr])
+    notify_detail: Annotated[
+        Literal["short", "full"],
+        Field(description="short: only the desktop is told more than that an order waits; full: every address is."),
+    ] = "short"
 
 
 class LedgerSettings(Section):
@@ -190,6 +200,7 @@ class Settings(BaseSettings):
             for instance in self.instances.values()
             for secret in (instance.token, instance.password, instance.wallet)
         ]
+        found += [address.get_secret_value() for address in self.approval.notify]
         with contextlib.suppress(ConfigInvalid):
             found.append(self.served.secret())  # the one that a file may hold
         return tuple(dict.fromkeys(secret for secret in found if secret))

@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -18,7 +18,7 @@ from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_repl
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.command import typed
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, Internal, TicketNotFound, clean
+from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, HistoryUnavailable, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
@@ -33,6 +33,9 @@ from gunbot_mcp.tickets.view import TICKET_META, seconds_left, shown_quote, tick
 from gunbot_mcp.tickets.ways import is_open
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Context
+
+if TYPE_CHECKING:
+    from gunbot_mcp.history.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +77,8 @@ class Surroundings:
 
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
     `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
+    `waits` is told of a ticket that waits for a human, with the address of its page. `mirror` gives the mirror of the
+    order history.
     """
 
     settings: Settings
@@ -83,6 +88,8 @@ class Surroundings:
     page_url: Callable[[], Awaitable[str | None]]
     later: Callable[[Callable[[], Awaitable[None]]], None]
     rules: Rules | None = None
+    waits: Callable[[Ticket, str | None], None] | None = None
+    mirror: Callable[[], "Mirror"] | None = None
 
 
 class Dispatcher:
@@ -132,7 +139,13 @@ class Dispatcher:
             desk=self._around.desk,
             propose=lambda order: self._order(order, caller),
             ticket_answer=lambda ticket: self._answer(ticket, caller, None),
+            mirror=self._mirror,
         )
+
+    def _mirror(self) -> "Mirror":
+        if self._around.mirror is None:
+            raise HistoryUnavailable("this server keeps no order history", "list_orders_page reads Gunbot's own")
+        return self._around.mirror()
 
     def _card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""
@@ -153,9 +166,17 @@ class Dispatcher:
             return await self._answer(ticket, caller, proposal)
         if caller.asks_later and not self._is_blind(caller):
             self._asked[ticket.id] = caller.name
+            if self._around.waits is not None:
+                self._around.later(functools.partial(self._tell_unless_decided, desk, proposal, caller))
             form = form_for(ticket, proposal.nonce, self._rules.last.served.limits)
             return Question(form=form, state=f"{ticket.id}.{proposal.nonce}")
         return await self._ask_and_wait(desk, proposal, caller)
+
+    async def _tell_unless_decided(self, desk: Desk, proposal: Proposal, caller: Caller) -> None:
+        """Give the client's form as long as a call would wait for one; a human who did not see it is told then."""
+        with contextlib.suppress(GunbotMcpError):
+            ticket = await desk.wait(proposal.ticket.id, self._settings.approval.wait, fresh=True)
+            await self._answer(ticket, caller, proposal)
 
     def _is_blind(self, caller: Caller) -> bool:
         """Return whether this client shows no form, whatever it declares; or has a card that is better than one."""
@@ -265,7 +286,11 @@ class Dispatcher:
     # Answers
 
     async def _answer(self, ticket: Ticket, caller: Caller, proposal: Proposal | None, note: str = "") -> Answer:
-        answer = ticket_answer(ticket, approve=await self._how_to_approve(ticket), note=note)
+        approve = await self._how_to_approve(ticket)
+        if approve is not None and proposal is not None and self._around.waits is not None:
+            # Answered without a decision: nobody is looking at a form, so somebody must be told.
+            self._around.waits(ticket, approve["page"])
+        answer = ticket_answer(ticket, approve=approve, note=note)
         return self._with_card(answer, caller, proposal)
 
     async def _how_to_approve(self, ticket: Ticket) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
 from gunbot_mcp.gunbot.server_clock import elapsed_seconds
 from gunbot_mcp.reload import Rules
-from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tickets.ticket import State, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
     from gunbot_mcp.config import Settings
     from gunbot_mcp.guard.timing import Timing
+    from gunbot_mcp.history.mirror import Mirror
     from gunbot_mcp.ledger.database import Database
+    from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.paper.app import PaperGateway
+    from gunbot_mcp.telling.announcer import Announcer
     from gunbot_mcp.tickets.ids import Ids
 
 
@@ -151,6 +154,8 @@ class Runtime:
                 inbox_url=self.inbox_url,
                 page_url=self.page_url,
                 later=self._later.start,
+                waits=self._waits if settings.approval.open == "browser" or settings.approval.notify else None,
+                mirror=self.mirror,
             )
         )
         self._follows = follows
@@ -158,6 +163,8 @@ class Runtime:
         self._page: Page | None = None
         self._open = anyio.Lock()
         self._desk: Desk | None = None
+        self._mirror: Mirror | None = None
+        self._announcer: Announcer | None = None
         self._owner: Owner | None = None
         self._tasks = AsyncExitStack()
 
@@ -196,7 +203,9 @@ class Runtime:
             ids=self._seams.ids,
             keep=self._seams.keep,
             later=self._later.start,
+            told=self._changed,
         )
+        self._announcer = self._make_announcer(ledger, clock)
         await desk.recover()
         # What is not found now is found when somebody asks for it; a human must not wait for a Gunbot that hangs.
         with anyio.move_on_after(LOOK_SECONDS):
@@ -205,6 +214,43 @@ class Runtime:
         if self._follows:
             self._later.start(desk.watch)
         return desk
+
+    def _make_announcer(self, ledger: Ledger, clock: Clock) -> Announcer | None:
+        approval = self.settings.approval
+        if approval.open == "no" and not approval.notify:
+            return None
+        from gunbot_mcp.telling.announcer import Announcer, Told  # noqa: PLC0415 - only where somebody is to be told
+        from gunbot_mcp.telling.targets import Targets  # noqa: PLC0415 - likewise
+
+        targets = Targets(approval.notify, full=approval.notify_detail == "full")
+        later = self._later.start
+        return Announcer(Told(settings=self.settings, ledger=ledger, clock=clock, later=later, targets=targets))
+
+    def _waits(self, ticket: Ticket, page: str | None) -> None:
+        if self._announcer is not None:
+            self._announcer.waits(ticket, page)
+
+    def _changed(self, ticket: Ticket) -> None:
+        if self._announcer is not None:
+            self._announcer.changed(ticket)
+
+    def mirror(self) -> Mirror:
+        """Return the mirror of the order history, which opens its files, and the ledger, when they are first needed."""
+        if self._mirror is None:
+            from gunbot_mcp.history.opening import open_mirror  # noqa: PLC0415 - with the ledger's libraries
+
+            self._mirror = open_mirror(
+                self.settings,
+                state_folder(self.settings),
+                self.gunbot,
+                self._ledger,
+                later=self._later.start,
+                clock=self._seams.clock,
+            )
+        return self._mirror
+
+    async def _ledger(self) -> Ledger:
+        return (await self.desk()).ledger
 
     async def inbox_url(self) -> str | None:
         """Return the address of an inbox that runs now and can send for this instance; None where there is none."""
@@ -238,6 +284,8 @@ class Runtime:
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._later.aclose()
+            if self._mirror is not None:
+                self._mirror.close()
             await self._tasks.aclose()
             await self.gunbot.aclose()
             if self._owner is not None:

@@ -459,7 +459,7 @@ REFUSED_FOR_ITS_TYPE = re.compile(
 
 
 @pytest.mark.parametrize(("tool", "name"), EVERY)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_what_the_published_schema_accepts_is_never_refused_for_its_type(
     tool: str, name: str, data: st.DataObject

@@ -68,6 +68,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
     "approval.elicitation": (True, False, False),
     "approval.page": (True, False, False),
     "approval.card_buttons": ("paper", "never", "never"),
+    "approval.notify_detail": ("full", "short", "short"),
     "approval.approver": ("any", "passkey", "passkey"),
     "capabilities": ({"kraken": ["oco", "close"]}, {"kraken": ["close"]}, {"kraken": ["close"]}),
     "instances.allow_insecure_http": (True, False, False),
@@ -92,7 +93,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {
     f"instances.{name}" for name in ("password", "wallet", "ca_file", "insecure_skip_verify")
 }
-LATER = {"approval.wait", "approval.page_port"} | {
+LATER = {"approval.wait", "approval.page_port", "approval.open", "approval.notify"} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
 }
 

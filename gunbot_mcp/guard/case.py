@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from gunbot_mcp.tickets.ticket import Ticket
 
 _CLOCK_SLACK = timedelta(seconds=5)
+MOST_UNDECIDED = 5
+UNDECIDED_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the worst case is kept once it is computed
@@ -40,7 +42,8 @@ class Case:
 
     `seen` is the book that the human saw; None before a ticket is made. `day_notional` adds up the day's orders of the
     same purpose. `pairs` are the names that the exchange has; None where that is not known. `contract_size` is what the
-    user says that one contract of the pair holds.
+    user says that one contract of the pair holds. `undecided` counts the client's newest tickets that nobody decided,
+    where a human is told of each.
     """
 
     tool: str
@@ -58,6 +61,7 @@ class Case:
     twin: str | None = None
     repeat_of: str | None = None
     lock: str | None = None
+    undecided: int = 0
     seen: Book | None = None
     pairs: Sequence[str] | None = None
     contract_size: Decimal | None = None
@@ -137,6 +141,7 @@ class Cases:
         mark: str | None = None,
         repeat_of: str | None = None,
         exclude: str | None = None,
+        client: str | None = None,
     ) -> Case:
         """Return the case as it stands inside this transaction, in which nobody else can change it."""
         intent = order.intent
@@ -144,6 +149,10 @@ class Cases:
         minute = now - timedelta(minutes=1)
         static = self.static(order)
         static = replace(static, halted=static.halted or await write.halted(name))
+        approval = self._settings.approval
+        if client is not None and (approval.notify or approval.open == "browser"):
+            count = await write.undecided(name, client, now - UNDECIDED_FOR, MOST_UNDECIDED)
+            static = replace(static, undecided=count)
         if isinstance(intent, Cancel):
             count = await write.count_since(name, minute, cancels=True) if new else 0
             return replace(static, minute_count=count, pairs=pairs)

@@ -23,7 +23,7 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
-from gunbot_mcp.guard.case import Case
+from gunbot_mcp.guard.case import MOST_UNDECIDED, Case
 from gunbot_mcp.guard.halt import refusal
 from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
@@ -192,6 +192,16 @@ def too_many(most: int, what: str) -> LimitExceeded:
     return LimitExceeded(f"at most {most} {what} may be proposed within a minute", "wait a minute")
 
 
+def check_patience(case: Case) -> tuple[str, ...]:
+    """Whoever is told of every order must not be told of ever more that he leaves alone."""
+    if case.undecided >= MOST_UNDECIDED:
+        raise LimitExceeded(
+            f"the last {MOST_UNDECIDED} orders of this client were left undecided, and a human is told of each",
+            "stop proposing; ask the human to decide one of them, or wait 15 minutes",
+        )
+    return ()
+
+
 def check_duplicate(case: Case) -> tuple[str, ...]:
     if case.twin is not None and case.repeat_of != case.twin:
         raise DuplicateOrder(
@@ -342,6 +352,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "duplicate", "the same order again", check_duplicate, Facts.FULL, cancels=False, limits=("duplicate_seconds",)
     ),
+    Check("patience", "orders left undecided", check_patience, Facts.FULL, cancels=True, limits=()),
     Check("pair lock", "an order of unknown fate", check_lock, Facts.FULL, cancels=False, limits=()),
     Check("market moved", "a market that moved", check_moved, Facts.SEEN, cancels=False, limits=("slippage_percent",)),
 )

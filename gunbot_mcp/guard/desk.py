@@ -84,11 +84,13 @@ class Desk:
         ids: Ids | None = None,
         timing: Timing | None = None,
         later: Later | None = None,
+        told: Callable[[Ticket], None] = lambda _: None,
         keep: Callable[[Path, str], None] = write_private,
     ) -> None:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
 
         `rules` are the settings in force (None: `settings`, for ever).
+        `told` hears of what became of orders; it must not raise.
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
         self._settings = settings
@@ -104,8 +106,9 @@ class Desk:
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
+        self._told = told
         self._follower = Follower(
-            settings=settings, rules=rules, ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing
+            settings=settings, rules=rules, ledger=ledger, gunbot=gunbot, clock=clock, timing=self._timing, told=told
         )
         ids = ids or Ids()
         self._watcher = Watcher(
@@ -181,6 +184,7 @@ class Desk:
         try:
             with anyio.CancelScope(shield=True), answer_within(self._instance.answer_seconds):
                 ticket = await self._sender.approve(ticket, by)
+                self._told(ticket)
         finally:
             self._under_way.discard(ticket_id)
             self._tell(ticket_id)

@@ -50,8 +50,18 @@ class Follower:
     """Looks for one instance's orders."""
 
     def __init__(
-        self, *, settings: Settings, rules: Rules, ledger: Ledger, gunbot: Gunbot, clock: Clock, timing: Timing
+        self,
+        *,
+        settings: Settings,
+        rules: Rules,
+        ledger: Ledger,
+        gunbot: Gunbot,
+        clock: Clock,
+        timing: Timing,
+        told: Callable[[Ticket], None] = lambda _: None,
     ) -> None:
+        """`told` hears of every ticket that a look has settled."""
+        self._told = told
         self._settings = settings
         self._rules = rules
         self._ledger = ledger
@@ -160,6 +170,12 @@ class Follower:
         Raises:
             LedgerUnavailable: nothing was recorded.
         """
+        after = await self._record(ticket, seen)
+        if not unfinished(after):
+            self._told(after)
+        return after
+
+    async def _record(self, ticket: Ticket, seen: Look) -> Ticket:
         async with self._ledger.write() as write:
             now = await write.get(ticket.id) or ticket
             if now.state not in {State.UNKNOWN, State.ACCEPTED}:

@@ -138,7 +138,9 @@ class Proposer:
 
     async def _ticket(self, write: Transaction, order: Order, shown: Survey, client: str, nonce: str) -> Ticket:
         mark = fingerprint(self._settings.name, self._instance.url, order)
-        case = await self._cases.full(write, order, shown.book, pairs=shown.pairs, mark=mark, repeat_of=order.repeat_of)
+        case = await self._cases.full(
+            write, order, shown.book, pairs=shown.pairs, mark=mark, repeat_of=order.repeat_of, client=client
+        )
         verdict = check_all(case)
         now, ttl = self._clock.now(), self._rules.last.approval.ttl
         worst = verdict.notional

@@ -12,17 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.ledger.database import Database
+from gunbot_mcp.ledger.errands import noticed
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
     IN_FLIGHT_NOW,
+    KEYS,
     ORDERS_SINCE,
     PIN_EVENTS,
+    PLACED,
     SENT_SINCE,
     TICKET,
     UNFINISHED,
+    Placed,
     Totals,
     events_of,
     mandates_of,
+    placed_of,
     sent_of,
     tickets_in,
     wrong_pins,
@@ -144,6 +149,14 @@ class Ledger:
         found = await self._read(events_of(ticket, limit))
         return [event_of(row, self._database.first) for row in reversed(found)]
 
+    async def placed(self, instance: str) -> list[Placed]:
+        """Return the orders at the exchange that are for sure this instance's tickets', the oldest ticket's first."""
+        return [placed_of(row) for row in await self._read(PLACED, instance=instance)]
+
+    async def keys(self, instance: str) -> list[str]:
+        """Return every `exchange/pair` that the instance has tickets of."""
+        return sorted(f"{row['exchange']}/{row['pair']}" for row in await self._read(KEYS, instance=instance))
+
     async def mandates(self, instance: str | None) -> list[Mandate]:
         """Return all mandates of the instance (None: of all), oldest first, the expired and revoked ones too."""
         return [mandate_of(row) for row in await self._read(mandates_of(instance))]
@@ -162,6 +175,10 @@ class Ledger:
         """Return when PINs were tried since then, as recorded, without those that were right."""
         found = await self._read(PIN_EVENTS, since=instant_text(since))
         return wrong_pins([event_of(row, self._database.first) for row in found])
+
+    async def noticed(self, kind: str, ticket_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these tickets there was a notice of this kind about."""
+        return frozenset(row["ticket"] for row in await self._read(noticed(kind, ticket_ids)))
 
     async def verify(self) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; an empty list means sound.

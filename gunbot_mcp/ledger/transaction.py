@@ -4,18 +4,19 @@ import json
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Unpack, cast
 
-from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, select, update
+from sqlalchemy import CursorResult, Executable, bindparam, delete, insert, update
 
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable, clean
 from gunbot_mcp.ledger import version_1
 from gunbot_mcp.ledger.database import Database, Head
+from gunbot_mcp.ledger.errands import Errands
 from gunbot_mcp.ledger.port import Link, Parameters
-from gunbot_mcp.ledger.reads import MADE, MANDATE, TICKET, Reads
+from gunbot_mcp.ledger.reads import MADE, MANDATE, TICKET
 from gunbot_mcp.ledger.rows import (
     OUTCOME_COLUMNS,
     Changes,
@@ -33,7 +34,7 @@ from gunbot_mcp.ledger.rows import (
     ticket_of,
     ticket_row,
 )
-from gunbot_mcp.ledger.tables import events, halts, head, leases, mandates, sightings, tickets
+from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
 from gunbot_mcp.tickets import content, mandate
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.content import canonical, instant_text, money_text
@@ -60,14 +61,9 @@ _FORGET_SIGHTINGS = delete(sightings).where(sightings.c.ticket == bindparam("tic
 _ADD_SIGHTING = insert(sightings)
 _ADD_HALT = insert(halts)
 _LIFT_HALTS = update(halts).where(halts.c.lifted_at.is_(None)).returning(halts.c.id)
-_LEASE = select(leases).where(leases.c.name == bindparam("name"), leases.c.instance == bindparam("instance"))
-_ADD_LEASE = insert(leases)
-_SET_LEASE = update(leases).where(
-    leases.c.name == bindparam("the_name"), leases.c.instance == bindparam("the_instance")
-)
 
 
-class Transaction(Reads):
+class Transaction(Errands):
     """One write transaction. From its first line to its end nobody else changes anything.
 
     After any failure inside it, also one that the caller caught, the transaction is not committed: `Ledger.write`
@@ -284,25 +280,6 @@ class Transaction(Reads):
                 await self._append("halt_lifted", actor, facts, ticket=None, instance=None)
         return len(lifted)
 
-    # Leases
-
-    async def lease(self, name: str, instance: str, owner: str, lasts: timedelta) -> bool:
-        """Take or renew the lease on some work of an instance; False: another owner has it.
-
-        One that ends further in the future than it may last was made by a clock that was set back since: it is over.
-        """
-        now = self._clock.now()
-        until = instant_text(now + lasts)
-        found = await self._rows(_LEASE, name=name, instance=instance)
-        if not found:
-            await self._run(_ADD_LEASE, {"name": name, "instance": instance, "owner": owner, "until": until})
-            return True
-        if found[0]["owner"] != owner and instant_text(now) < found[0]["until"] <= until:
-            return False
-        values = {"the_name": name, "the_instance": instance, "owner": owner, "until": until}
-        await self._run(_SET_LEASE, values)
-        return True
-
     # Events
 
     async def event(
@@ -331,6 +308,10 @@ class Transaction(Reads):
         return event_of(row, self.first)
 
     # The transaction itself
+
+    @property
+    def _now(self) -> datetime:
+        return self._clock.now()
 
     async def finish(self) -> None:
         """Write the chain's new end; for `Ledger.write` only.

@@ -60,6 +60,14 @@ def news_of(ticket: Ticket) -> str:
     return f"{reason or _sentence(ticket.state.value)}{again.get(ticket.state, '')}"
 
 
+def brief_of(ticket: Ticket) -> str:
+    """Return what became of an order in a few words that strangers may read: no market, no amount."""
+    seen = ticket.observed
+    if seen is not None and seen.sure and seen.state == "filled":
+        return "An order that was to be cancelled filled" if ticket.cancels else "An order filled"
+    return _BRIEF.get(ticket.state, "Something became known of an order")
+
+
 def reason_text(ticket: Ticket) -> str | None:
     """Return why the ticket is in its state, or None where nothing was recorded."""
     return None if ticket.reason is None else _REASONS[ticket.reason.code](ticket, ticket.reason)
@@ -374,6 +382,11 @@ def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
+_BRIEF: Mapping[State, str] = {
+    State.REJECTED: "Gunbot rejected an order",
+    State.UNKNOWN: "The fate of an order is unknown",
+    State.VOID: "An order did not happen",
+}
 _HANDED_OVER = "Accepted is not filled: the order was handed over."
 _NO_ANSWER = "There is no answer yet that can be trusted."
 

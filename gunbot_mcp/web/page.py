@@ -35,6 +35,7 @@ from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, TicketClose
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.reload import Rules
+from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, Actor
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
 from gunbot_mcp.tickets.ways import needs_pin
@@ -172,6 +173,7 @@ class ApprovalPage:
     async def _ticket(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
+        await seen(self._desk.ledger, ticket.id)
         if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
             with anyio.move_on_after(LOOK_SECONDS):
                 ticket = await self._desk.get(ticket.id, look=True)

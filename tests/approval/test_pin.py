@@ -151,6 +151,7 @@ async def test_after_three_wrong_pins_each_further_one_waits_twice_as_long_up_to
     assert await ledger.verify() == []
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_somebody_who_guesses_whenever_he_may_gets_some_tens_of_guesses_a_day(
     ledger: Ledger, clock: ManualClock, tmp_path: Path

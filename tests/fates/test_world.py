@@ -33,7 +33,7 @@ def _judge(played: Played, tell: Tell) -> None:
 
 
 def test_nothing_false_is_said_of_an_order_in_a_few_schedules(tell: Tell) -> None:
-    _judge(play(range(150)), tell)
+    _judge(play(range(60)), tell)
 
 
 @pytest.mark.slow
@@ -115,6 +115,7 @@ def _settled_by_a_candidate(ticket: Ticket, gunbot: FakeGunbot) -> Ticket:
     return _seen(found, gunbot, certainty=Certainty.CANDIDATE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "heard"),
     [

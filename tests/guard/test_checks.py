@@ -40,6 +40,7 @@ def test_a_50_usdt_order_passes_every_check_by_default() -> None:
         "wrong side",
         "rate",
         "duplicate",
+        "patience",
         "pair lock",
     )
     assert verdict.warnings == ()
@@ -242,7 +243,7 @@ def test_a_cancel_passes_what_is_not_about_money_and_is_counted_apart() -> None:
     cancel = Cancel(exchange="binance", pair="USDT-BTC", order_id="1", price=Decimal(1), order_type="limit")
     found = case(cancel, tool="cancel_order", book=None, day_count=10**6, lock="x", twin="y")
     verdict = check_all(found)
-    assert verdict.checks == ("mode", "halt", "exchange", "pair", "capability", "pair known", "rate")
+    assert verdict.checks == ("mode", "halt", "exchange", "pair", "capability", "pair known", "rate", "patience")
     assert verdict.notional is None
     assert refusal(replace(found, minute_count=30)) == "limit_exceeded"
     assert refusal(replace(found, halted="")) == "halted"

@@ -165,7 +165,7 @@ def test_a_newer_version_of_a_record_takes_the_place_of_the_older(tmp_path: Path
         write_rows(connection, [row(), row(id="x", time=1731617890000)], older)
         counted = write_rows(connection, [row(fees=1)], newer, older=[older])
 
-    assert counted == (2, 1731617890000, 1731617894238, 0)
+    assert counted == (2, 1731617890000, 1731617894238, 0, 0)
     with Reader([newer]).connect() as connection:
         assert connection.sql("SELECT id, fees FROM orders ORDER BY time").fetchall() == [
             ("x", Decimal("43.8700525")),

@@ -11,7 +11,6 @@ import pytest
 from ledger.old_ledgers import facts
 from ledger.stores import contents, fails, path_of, restore, url_of
 from sqlalchemy import CursorResult, Executable
-from support.postgres import THOROUGH
 
 from gunbot_mcp.clock import Clock, ManualClock
 from gunbot_mcp.ledger.database import Database
@@ -239,7 +238,6 @@ class Stopping(Database):
         await super().commit(connection)
 
 
-@THOROUGH
 async def test_one_that_is_stopped_before_any_statement_leaves_the_old_ledger(url: str, clock: ManualClock) -> None:
     before = await contents(url)
     number = 0
@@ -291,7 +289,6 @@ asyncio.run(main())
 """
 
 
-@THOROUGH
 @pytest.mark.parametrize("number", [1, 12, 25, 40, 43])
 async def test_a_process_that_dies_in_the_middle_leaves_the_old_ledger_and_the_next_one_goes_on(
     number: int, url: str, clock: ManualClock

@@ -39,13 +39,14 @@ async def open_desk(
     clock: Clock | None = None,
     patience: float = 5,
     database: Database | None = None,
+    approval: Approval | None = None,
     **instance: Any,  # noqa: ANN401 - any field of an instance
 ) -> AsyncGenerator[Desk]:
     """Open a desk as a process of its own would: its own engine, its own owner. `database` replaces the ledger's."""
     clock = clock or Clock()
     limits = Limits(duplicate_seconds=0)
     made = Instance.model_validate({"url": "http://gunbot.invalid", "token": "hush-hush", "limits": limits, **instance})
-    settings = Settings.model_construct(instance="live", instances={"live": made}, approval=Approval())
+    settings = Settings.model_construct(instance="live", instances={"live": made}, approval=approval or Approval())
     owner = Owner.start(folder)
     opened = await Ledger.open(url, clock=clock, patience=patience, database=database)
     async with opened as ledger, Gunbot(made, transport=transport, elapsed=clock.monotonic) as gunbot:

@@ -21,13 +21,6 @@ from sqlalchemy.pool import NullPool
 
 from gunbot_mcp.ledger.database import parse_url
 
-THOROUGH = pytest.mark.parametrize(
-    "new_ledger_url",
-    ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])],
-    indirect=True,
-)
-"""For a test of many steps: every run takes them on SQLite, the slow tests on PostgreSQL too."""
-
 
 class Cluster:
     """A private PostgreSQL server on loopback, of the installed binaries; data and socket in a folder of its own."""
@@ -152,7 +145,8 @@ def execute_sql() -> Callable[..., None]:
     return _execute
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+# Every run takes them on SQLite, the slow tests on PostgreSQL too.
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def new_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Callable[[], str]]:
     """Make the URL of an empty store: each call another, on both kinds of store."""
     if request.param == "sqlite":

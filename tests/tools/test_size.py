@@ -161,7 +161,7 @@ async def test_the_calls_obeyed_one_after_the_other_give_every_record_once(tool:
     }
     seen: list[Any] = []
     # What Gunbot only has whole is asked for whole each time.
-    many = MANY if "page" in CALLS[tool] else 2_000
+    many = 4_000 if "page" in CALLS[tool] else 2_000
     async with _runtime(many) as runtime:
         while call:
             answer = await _ask(runtime, call["tool"], call["arguments"])
@@ -249,7 +249,7 @@ async def test_a_long_word_of_gunbots_about_an_order_fits() -> None:
 async def test_a_cut_answer_fits_its_output_schema(tool: str) -> None:
     schema = next(dict(found.output) for found in inventory() if found.name == tool)
     validator: Any = Draft202012Validator(schema)
-    async with _runtime() as runtime:
+    async with _runtime(3_000) as runtime:
         validator.validate((await _ask(runtime, tool, CALLS[tool])).structured)
 
 

@@ -1,0 +1,1 @@
+"""How a human is told that something waits, and what became of it."""
