@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -18,7 +18,7 @@ from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_repl
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.command import typed
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, Internal, TicketNotFound, clean
+from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, HistoryUnavailable, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
@@ -34,6 +34,9 @@ from gunbot_mcp.tickets.view import TICKET_META, seconds_left, shown_quote, tick
 from gunbot_mcp.tickets.ways import is_open
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Context
+
+if TYPE_CHECKING:
+    from gunbot_mcp.history.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,8 @@ class Surroundings:
 
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
     `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
-    `waits` is told of a ticket that waits for a human, with the address of its page.
+    `waits` is told of a ticket that waits for a human, with the address of its page. `mirror` gives the mirror of the
+    order history.
     """
 
     settings: Settings
@@ -86,6 +90,7 @@ class Surroundings:
     later: Callable[[Callable[[], Awaitable[None]]], None]
     rules: Rules | None = None
     waits: Callable[[Ticket, str | None], None] | None = None
+    mirror: Callable[[], "Mirror"] | None = None
 
 
 class Dispatcher:
@@ -138,7 +143,13 @@ class Dispatcher:
             desk=self._around.desk,
             propose=lambda order: self._order(order, caller),
             ticket_answer=lambda ticket: self._answer(ticket, caller, None),
+            mirror=self._mirror,
         )
+
+    def _mirror(self) -> "Mirror":
+        if self._around.mirror is None:
+            raise HistoryUnavailable("this server keeps no order history", "list_orders_page reads Gunbot's own")
+        return self._around.mirror()
 
     def _card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""

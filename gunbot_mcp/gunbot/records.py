@@ -236,11 +236,15 @@ def memory_of(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resting:
-    """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all."""
+    """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all.
+
+    `keys`: every `exchange/pair` that the memory or its config has.
+    """
 
     orders: tuple[OpenOrder, ...]
     unknown: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 def all_open_orders(body: Mapping[str, Any]) -> Resting:
@@ -265,7 +269,9 @@ def all_open_orders(body: Mapping[str, Any]) -> Resting:
         orders += [_open_order(item, exchange, pair) for item in good]
         if len(good) < len(items):
             unreadable.append(key)
-    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable))
+    configured = _members(body.get("config")).items()
+    keys = {*pairs, *(f"{exchange}/{pair}" for exchange, theirs in configured for pair in _members(theirs))}
+    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable), keys=tuple(sorted(keys)))
 
 
 def _items(found: object) -> list[Any] | None:

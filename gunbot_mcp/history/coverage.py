@@ -9,8 +9,9 @@ The codes of notes, each with the key that it is about and how many:
     reset       records that Gunbot removed, set aside: they do not count
     damaged     files of the mirror that were set aside and are fetched again
     ahead       seconds by which the newest record is later than this machine's clock
-    away        Gunbot could not be asked; what is here is as old as `fetched_ms` says
-    stale       seconds since the key was last read, where that is more than was asked for
+    away        the key could not be read now (`error_code` says why); what is here is as old as `fetched_ms` says
+    stale       seconds since the key was last read, where it could not be read now, or is still being read
+    unproven    the ledger could not be asked which orders are our own tickets'
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class NoteCode(StrEnum):
     AHEAD = "ahead"
     AWAY = "away"
     STALE = "stale"
+    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The pages of Gunbot's order lists, through the adapter."""
 
+from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.domain import to_decimal
 from gunbot_mcp.endpoints import BY_NAME, OrdersPageArgs
 from gunbot_mcp.gunbot.client import Gunbot
@@ -17,9 +18,10 @@ class GunbotPages:
         """Return one page, newest first.
 
         Raises:
+            InvalidArguments: no key looks like this.
             GatewayError: Gunbot cannot be asked, or says no.
         """
-        arguments = OrdersPageArgs(key=key, page=page, page_size=size)
+        arguments = parse_arguments(OrdersPageArgs, {"key": key, "page": page, "page_size": size})
         answer = await self._gunbot.read(BY_NAME["list_orders_page"], arguments)
         total = to_decimal(answer.get("total"))
         whole = total is not None and total >= 0 and total == total.to_integral_value()

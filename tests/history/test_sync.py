@@ -282,7 +282,7 @@ def test_any_interleaving_of_pages_gives_the_same_records(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 400), most=st.integers(5, 120))
 def test_any_interleaving_of_pages_gives_the_same_records_however_often_it_is_tried(
     tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, most: int
