@@ -205,7 +205,7 @@ def test_a_chart_says_everything_in_words_in_few_bytes(tmp_path: Path) -> None:
         f"Cumulative pnl and drawdown, USDT: {BTC}, {SHORT}, 12 Oct 2026 - 1 Nov 2026, Europe/Berlin",
         answer.structured["sparkline"],
     ]
-    assert "1 Nov 06:30,18.1368,21.1612" in answer.text
+    assert "1 Nov 06:30,18.14,21.16" in answer.text
     assert answer.structured["rows"][-1] == ["1 Nov 06:30", 18.1368, 21.1612]
     assert picture.HOW_TO_GET in answer.text
     assert picture.HOW_TO_GET in answer.structured["facts"]

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from gunbot_mcp.domain import plain_text
 from gunbot_mcp.history.charts import picture
 from gunbot_mcp.history.charts.chart import Chart, sparkline
+from gunbot_mcp.history.charts.numbers import amount_text
 from gunbot_mcp.render import Answer, Picture, number, text_table
 
 CHART_META = "gunbot-mcp/chart"
@@ -22,7 +22,7 @@ def chart_answer(chart: Chart, covers: str, *, pictures: bool) -> Answer:
     drawn = f"{chart.title}: {chart.scope}, {chart.span}"
     line = sparkline(chart.spark)
     how = [] if pictures else [picture.HOW_TO_GET]
-    cells = [[_cell(value) for value in row] for row in chart.rows]
+    cells = [[_cell(value, chart.asset) for value in row] for row in chart.rows]
     return Answer(
         structured={
             "about": covers,
@@ -38,8 +38,9 @@ def chart_answer(chart: Chart, covers: str, *, pictures: bool) -> Answer:
     )
 
 
-def _cell(value: object) -> object:
-    return plain_text(value) if isinstance(value, Decimal) else value
+def _cell(value: object, asset: str) -> object:
+    """Return what a person reads; the structured form has every digit."""
+    return amount_text(value, asset) if isinstance(value, Decimal) else value
 
 
 def _json(value: object) -> object:

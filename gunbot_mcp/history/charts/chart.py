@@ -61,6 +61,8 @@ class Chart:
     spark: Sequence[Decimal]
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+    asset: str = ""
+    """In which asset the numbers of the rows are, where all are in one."""
     facts: Sequence[str] = field(default=())
 
     @property
@@ -69,8 +71,9 @@ class Chart:
 
     @property
     def span(self) -> str:
-        """`12 Oct 2026 - 1 Nov 2026, Europe/Berlin`: the first and the last day."""
-        return f"{day_text(self.first_ms, self.zone)} - {day_text(self.last_ms - 1, self.zone)}, {self.zone}"
+        """`12 Oct 2026 - 1 Nov 2026, Europe/Berlin`: the first and the last day, or the one."""
+        first, last = day_text(self.first_ms, self.zone), day_text(max(self.first_ms, self.last_ms - 1), self.zone)
+        return f"{first}, {self.zone}" if first == last else f"{first} - {last}, {self.zone}"
 
 
 def wall(ms: int, zone: str) -> datetime:

@@ -114,6 +114,7 @@ def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         ),
         spark=totals if rows else [],
         columns=["time", "pnl", "drawdown"],
+        asset=asset,
         rows=[[time_text(row[0], at), row[1], row[2]] for row in _few(rows)],
         facts=[*_pnl_facts(rows, scope, money), *filter(None, [note])],
     )
@@ -183,6 +184,7 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         ),
         spark=[row[1] for row in rows],
         columns=[step, "pnl", "volume", "orders"],
+        asset=asset,
         rows=[[label(step, row[0]), *row[1:]] for row in rows[-_MOST_ROWS:]],
         facts=[*facts, *_cut(len(rows), step), *filter(None, [note])] if rows else [],
     )
