@@ -289,8 +289,8 @@ class _Run:
         if not self._methods and self._question.method is None and Need.LOTS not in self._needs:
             return []
         rows = self._connection.execute(
-            f"SELECT {PAIR} AS name, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - our own words
-            f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted GROUP BY name, side ORDER BY ALL"
+            f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - our own words
+            f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted GROUP BY {PAIR}, side ORDER BY ALL"
         ).fetchall()
         return [
             Unmatched(pair, traded, side or "", exactly(units(amount)), exactly(units(cost)), asset)
