@@ -169,13 +169,14 @@ def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method
         "WHERE exchange = ? AND pair = ? ORDER BY place",
         [exchange, pair],
     ).fetchall()
-    fills = [
+    fills: list[tuple[int, bool | None, bool, int, int, int, int]] = [
         (at, buys, closes, a * UNIT + a_, c * UNIT + c_, f * UNIT + f_, r * UNIT + r_)
         for _, at, buys, closes, a, a_, c, c_, f, f_, r, r_ in rows
     ]
-    found = match(cast("list[Fill]", fills), shape_of(exchange, pair), method)
+    plain = cast("list[Fill]", fills)  # a million named tuples would take a second more
+    found = match(plain, shape_of(exchange, pair), method)
     if found:
-        _insert(connection, [row[0] for row in rows], fills, found)
+        _insert(connection, [row[0] for row in rows], plain, found)
 
 
 _WAIT_UNIT = 10**12
@@ -184,25 +185,26 @@ _WAIT_CUT = UNIT // _WAIT_UNIT
 
 
 def _insert(
-    connection: DuckDBPyConnection, places: Sequence[int], fills: Sequence[tuple[int, ...]], found: Sequence[Match]
+    connection: DuckDBPyConnection, places: Sequence[int], fills: Sequence[Fill], found: Sequence[Match]
 ) -> None:
     """Hand over what was matched, as lists of whole numbers; what found only a share of its lots, or none, apart."""
-    at, matched, basis, opening, waited, longest, opened = zip(*found, strict=True)
-    lists = [[places[index] for index in at], *_split(basis), *_split(opening)]
+    columns: list[list[int]] = [list(column) for column in zip(*found, strict=True)]
+    at, matched, basis, opening, waited, longest, opened = columns
+    lists: list[Sequence[int]] = [[places[index] for index in at], *_split(basis), *_split(opening)]
     waits = [value // _WAIT_CUT for value in waited]
     lists += [[value // _WAIT_UNIT for value in waits], [value % _WAIT_UNIT for value in waits], longest]
-    connection.execute(f"INSERT INTO lists SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)  # noqa: S608 - question marks
-    parts: list[tuple[int, ...]] = []
+    connection.execute(f"INSERT INTO lists SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
+    parts: list[tuple[int, int, int, int, int]] = []
     for index, share, more in zip(at, matched, opened, strict=True):
-        amount = fills[index][3]
+        _, _, _, amount, cost, fees, _ = fills[index]
         if share != amount:
             # Only a share of it found lots: the same share of what it brought, and of its fee.
-            proceeds, closing = (fills[index][column] * share // amount for column in (4, 5))
+            proceeds, closing = cost * share // amount, fees * share // amount
             parts.append((places[index], share, more, proceeds, closing))
     if parts:
-        place, *columns = zip(*parts, strict=True)
-        lists = [place, *(half for column in columns for half in _split(column))]
-        connection.execute(f"INSERT INTO parts SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)  # noqa: S608 - question marks
+        place, *shares = [list(column) for column in zip(*parts, strict=True)]
+        lists = [place, *(half for column in shares for half in _split(column))]
+        connection.execute(f"INSERT INTO parts SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
 
 
 _LISTS = ("place", "basis", "basis_", "opening", "opening_", "waited", "waited_", "longest")
@@ -240,8 +242,8 @@ WITH joined AS (
         o.place, k.counted,
         -- Of contracts whose size nobody knows, rate times amount is no cost.
         CASE WHEN k.counted OR o.cost_given THEN o.cost END AS cost,
-        CASE WHEN l.place IS NULL THEN NULL WHEN s.place IS NULL THEN o.amount ELSE {_joined("s.matched", "s.matched_")} END
-            AS matched,
+        CASE WHEN l.place IS NULL THEN NULL WHEN s.place IS NULL THEN o.amount
+            ELSE {_joined("s.matched", "s.matched_")} END AS matched,
         {_joined("l.basis", "l.basis_")} AS basis,
         {_joined("l.opening", "l.opening_")} AS opening,
         {_joined("l.waited", "l.waited_", 12)} AS waited,

@@ -6,7 +6,6 @@ where a record closes nothing or its pnl is not known. Sums of money are decimal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,8 @@ from gunbot_mcp.history.reader import quoted
 from gunbot_mcp.history.zones import sql_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from duckdb import DuckDBPyConnection
 
     from gunbot_mcp.history.question import Only, Question
