@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +29,9 @@ from gunbot_mcp.history.metrics.table import HELD, METRICS, PER_GROUP, SUMMARY, 
 from gunbot_mcp.history.zones import bucket_days, label, sql_day, start_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
+
     from duckdb import DuckDBPyConnection
 
     from gunbot_mcp.history.question import Question
@@ -139,22 +140,30 @@ class _Run:
         self._zone = question.range_from(self._first)
         self._view = view_of(question.method or Method.FIFO)
         self._records = self._counted(self._view)
+        self._of_lots: Mapping[Method, Mapping[Labels, Sums]] = {}
+        self._of_days: Mapping[Labels, Sequence[tuple[int, int]]] = {}
+        self._of_series: Mapping[Labels, Series] = {}
+        self._of_time: Mapping[Labels, Timeline] = {}
+        self._of_held: Mapping[Labels, Mapping[int | None, Held]] = {}
 
     def _counted(self, view: str) -> str:
         return counted_sql(self._question, self._zone, view)
 
     def result(self) -> Analysis:
         found = self._sums(self._records, {*_EVERY, *self._columns, *self._own_lots()})
-        lots = self._lots(found)
-        days, series = self._days(), self._series()
-        invested, held = self._timelines(), self._held()
+        self._look(found)
         blocks: list[Block] = []
         for asset in sorted({labels[0] for labels in found}, key=str):
             cells = {labels: part for labels, part in found.items() if labels[0] == asset}
-            total = self._cell((asset,), together(cells.values()), lots, days, series, invested, held)
-            groups = [self._cell(at, part, lots, days, series, invested, held) for at, part in cells.items()]
+            total = self._cell((asset,), together(cells.values()))
+            groups = [self._cell(at, part) for at, part in cells.items()]
             blocks.append(Block(str(asset), total, self._sorted(groups) if self._groups else []))
         return Analysis(self._question, self._zone, self._names, self._groups, blocks, self._first, self._unmatched())
+
+    def _look(self, found: dict[Labels, Sums]) -> None:
+        """Look at what the metrics need beyond the sums."""
+        self._of_lots, self._of_days, self._of_series = self._lots(found), self._days(), self._series()
+        self._of_time, self._of_held = self._timelines(), self._held()
 
     # Sums
 
@@ -289,8 +298,9 @@ class _Run:
         if not self._methods and self._question.method is None and Need.LOTS not in self._needs:
             return []
         rows = self._connection.execute(
-            f"SELECT {PAIR} AS name, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - our own words
-            f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted GROUP BY name, side ORDER BY ALL"
+            f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - our own words
+            f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted "
+            f"GROUP BY {PAIR}, side ORDER BY ALL"
         ).fetchall()
         return [
             Unmatched(pair, traded, side or "", exactly(units(amount)), exactly(units(cost)), asset)
@@ -309,34 +319,25 @@ class _Run:
                 since, until = max(since, start_of(spans, first)), min(until, start_of(spans, after))
         return since, until
 
-    def _cell(
-        self,
-        labels: Labels,
-        found: Sums,
-        lots: Mapping[Method, Mapping[Labels, Sums]],
-        days: Mapping[Labels, Sequence[tuple[int, int]]],
-        series: Mapping[Labels, Series],
-        timelines: Mapping[Labels, Timeline],
-        held: Mapping[Labels, Mapping[int | None, Held]],
-    ) -> Cell:
+    def _cell(self, labels: Labels, found: Sums) -> Cell:
         since, until = self._bounds(labels)
         total = len(labels) == 1 and bool(self._groups)
         pair = found.get("first_pair") if found.get("first_pair") == found.get("last_pair") else None
         of_lots = {
             method: (_of_block(every, labels[0]) if total else every.get(labels, nothing(self._lot_columns(method))))
-            for method, every in lots.items()
+            for method, every in self._of_lots.items()
         }
         in_time = [by in TIME for by in self._groups] if not total else []
         no_time = (labels[0], *(at for at, timed in zip(labels[1:], in_time, strict=False) if not timed))
-        timeline = timelines.get(no_time)
+        timeline = self._of_time.get(no_time)
         facts = Facts(
             asset=str(labels[0]),
             sums=found,
             lots=of_lots,
-            series=series.get(labels),
-            days=self._days_of(labels, days) if Need.DAYS in self._needs else None,
+            series=self._of_series.get(labels),
+            days=self._days_of(labels) if Need.DAYS in self._needs else None,
             invested=None if timeline is None else timeline.over(since, until),
-            held=self._held_at(held, pair, labels),
+            held=self._held_at(pair, labels),
             is_series=total or not _NO_SERIES & set(self._groups),
             until_ms=until,
             capital=self._question.capital,
@@ -346,15 +347,13 @@ class _Run:
         figures = {name: METRICS[name].value(facts) for name in self._names}
         return Cell(labels[1:], figures, found, facts.days)
 
-    def _days_of(self, labels: Labels, days: Mapping[Labels, Sequence[tuple[int, int]]]) -> Days:
+    def _days_of(self, labels: Labels) -> Days:
         since, until = self._bounds(labels)
         count = len(replace(self._zone, since_ms=since, until_ms=until).dates())
-        return Days(count, days.get(labels, ()))
+        return Days(count, self._of_days.get(labels, ()))
 
-    def _held_at(
-        self, held: Mapping[Labels, Mapping[int | None, Held]], pair: str | None, labels: Labels
-    ) -> Held | None:
-        found = held.get((pair,)) if pair is not None else None
+    def _held_at(self, pair: str | None, labels: Labels) -> Held | None:
+        found = self._of_held.get((pair,)) if pair is not None else None
         if not found:
             return None
         time = next((int(at) for by, at in zip(self._groups, labels[1:], strict=False) if by in TIME), None)

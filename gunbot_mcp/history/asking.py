@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import to_decimal
@@ -13,12 +12,13 @@ from gunbot_mcp.history.analysis import Analysis, analyse, methods_of, view_of
 from gunbot_mcp.history.lots import Method
 from gunbot_mcp.history.matched import Kept
 from gunbot_mcp.history.metrics.exact import exactly
-from gunbot_mcp.history.metrics.sums import PAIR, counted_sql, halves, whole
+from gunbot_mcp.history.metrics.sums import counted_sql, halves, whole
 from gunbot_mcp.history.metrics.table import HELD
 from gunbot_mcp.history.shapes import DayClose, Extras, Shape, shape_of_answer
 from gunbot_mcp.history.zones import sql_day
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -83,10 +83,11 @@ _OWN = ("inventory_cost", "ABP")
 
 def _own(connection: DuckDBPyConnection, found: Analysis) -> dict[str, Decimal]:
     row = connection.execute(
-        f"SELECT extra FROM orders WHERE {PAIR} = ? ORDER BY time_ms DESC, closes DESC, id DESC LIMIT 1",  # noqa: S608 - our own words
+        "SELECT extra FROM orders WHERE exchange || '/' || pair = ? "
+        "ORDER BY time_ms DESC, closes DESC, id DESC LIMIT 1",
         [found.blocks[0].total.sums["first_pair"]],
     ).fetchone()
-    extra = json.loads(row[0], parse_float=str, parse_int=str) if row and row[0] else {}
+    extra: dict[str, object] = json.loads(row[0], parse_float=str, parse_int=str) if row and row[0] else {}
     read = {name: to_decimal(extra.get(name)) for name in _OWN}
     return {name: value for name, value in read.items() if value}
 

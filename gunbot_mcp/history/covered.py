@@ -69,8 +69,9 @@ _NOTES: dict[NoteCode, str] = {
     NoteCode.RESET: "{count} that Gunbot removed, not counted",
     NoteCode.DAMAGED: "{count} damaged files of the mirror set aside and read again",
     NoteCode.AHEAD: "the newest record is {count} s later than this machine's clock",
-    NoteCode.AWAY: "Gunbot could not be asked: this is what was known before",
+    NoteCode.AWAY: "Gunbot did not answer for it: what was known before counts",
     NoteCode.STALE: "last read {count} s ago",
+    NoteCode.UNPROVEN: "the ledger could not be read: which orders are this server's own is not known",
 }
 
 

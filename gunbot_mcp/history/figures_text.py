@@ -22,7 +22,7 @@ def places(number: Decimal, count: int) -> str:
     if number:
         count = max(count, -number.adjusted())
     shown = _WIDE.quantize(number, Decimal(1).scaleb(-count))
-    return format(abs(shown) if not shown else shown, "f")
+    return format(shown or abs(shown), "f")
 
 
 def money(number: Decimal, asset: str) -> str:

@@ -7,10 +7,9 @@ to a unit. What is closed beyond the known lots is in no `matched`, and opens no
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from gunbot_mcp.domain import Pair
 from gunbot_mcp.exchanges import EXCHANGES, base_name
@@ -56,35 +55,29 @@ class Fill(NamedTuple):
     rate: int = 0
 
 
-@dataclass(slots=True)
-class Matches:
-    """What became of each fill, column by column, in the order of the fills that did more than open a lot.
+class Match(NamedTuple):
+    """What became of a fill that did more than open a lot.
 
     `at` is the fill's place; `matched` the amount that found lots; `basis`, `opening` the cost and the fees of what it
     took; `waited` the sum of cost · milliseconds, `longest` the milliseconds of its oldest lot (both 0 for averages);
     `opened` the amount that opened a lot (of a fill that crossed zero, or of a signed position).
     """
 
-    at: list[int] = field(default_factory=list[int])
-    matched: list[int] = field(default_factory=list[int])
-    basis: list[int] = field(default_factory=list[int])
-    opening: list[int] = field(default_factory=list[int])
-    waited: list[int] = field(default_factory=list[int])
-    longest: list[int] = field(default_factory=list[int])
-    opened: list[int] = field(default_factory=list[int])
-
-    def add(self, at: int, taken: "Taken", opened: int = 0) -> None:
-        self.at.append(at)
-        self.matched.append(taken[0])
-        self.basis.append(taken[1])
-        self.opening.append(taken[2])
-        self.waited.append(taken[3])
-        self.longest.append(taken[4])
-        self.opened.append(opened)
+    at: int
+    matched: int
+    basis: int
+    opening: int
+    waited: int
+    longest: int
+    opened: int
 
 
 Taken = tuple[int, int, int, int, int]
 """Amount, cost, fees, cost · milliseconds, and the longest wait of what a close took."""
+
+
+_Lot = tuple[int, int, int, int]
+"""When it was opened, its amount, its cost, its fees."""
 
 
 class Stock(Protocol):
@@ -99,37 +92,35 @@ class _Queue:
     """Lots in the order in which they are taken: the oldest first, or the newest."""
 
     def __init__(self, *, newest: bool) -> None:
-        self._lots: deque[list[int]] = deque()
+        self.lots: deque[_Lot] = deque()
         self._at = -1 if newest else 0
-        self._drop = self._lots.pop if newest else self._lots.popleft
+        self._drop = self.lots.pop if newest else self.lots.popleft
 
     def add(self, time_ms: int, amount: int, cost: int, fees: int, rate: int) -> None:
         del rate
-        self._lots.append([time_ms, amount, cost, fees])
+        self.lots.append((time_ms, amount, cost, fees))
 
     def empty(self) -> bool:
-        return not self._lots
+        return not self.lots
 
     def take(self, time_ms: int, amount: int) -> Taken:
-        lots, at = self._lots, self._at
+        lots, at = self.lots, self._at
         left, basis, opening, waited, longest = amount, 0, 0, 0, 0
         while left and lots:
-            lot = lots[at]
-            opened, held, cost, fees = lot
+            opened, held, cost, fees = lots[at]
             if held <= left:
                 self._drop()
                 left -= held
             else:
-                cost, fees = cost * left // held, fees * left // held
-                lot[1] = held - left
-                lot[2] -= cost
-                lot[3] -= fees
-                left = 0
+                share, of_fees = cost * left // held, fees * left // held
+                lots[at] = (opened, held - left, cost - share, fees - of_fees)
+                cost, fees, left = share, of_fees, 0
             wait = time_ms - opened
             basis += cost
             opening += fees
             waited += cost * wait
-            longest = max(longest, wait)
+            if wait > longest:  # noqa: PLR1730 - max() costs as much as all else here
+                longest = wait
         return amount - left, basis, opening, waited, longest
 
 
@@ -137,12 +128,12 @@ class _Heap:
     """Lots of the highest rate first; of equal rates the older."""
 
     def __init__(self) -> None:
-        self._lots: list[tuple[int, int, list[int]]] = []
+        self._lots: list[tuple[int, int, _Lot]] = []
         self._count = 0
 
     def add(self, time_ms: int, amount: int, cost: int, fees: int, rate: int) -> None:
         self._count += 1
-        heapq.heappush(self._lots, (-rate, self._count, [time_ms, amount, cost, fees]))
+        heapq.heappush(self._lots, (-rate, self._count, (time_ms, amount, cost, fees)))
 
     def empty(self) -> bool:
         return not self._lots
@@ -150,15 +141,14 @@ class _Heap:
     def take(self, time_ms: int, amount: int) -> Taken:
         left, basis, opening, waited, longest = amount, 0, 0, 0, 0
         while left and self._lots:
-            lot = self._lots[0][2]
-            opened, held, cost, fees = lot
+            rate, count, (opened, held, cost, fees) = self._lots[0]
             if held <= left:
                 heapq.heappop(self._lots)
                 left -= held
             else:
-                cost, fees = cost * left // held, fees * left // held
-                lot[1:] = held - left, lot[2] - cost, lot[3] - fees
-                left = 0
+                share, of_fees = cost * left // held, fees * left // held
+                self._lots[0] = (rate, count, (opened, held - left, cost - share, fees - of_fees))
+                cost, fees, left = share, of_fees, 0
             wait = time_ms - opened
             basis += cost
             opening += fees
@@ -204,44 +194,40 @@ def _stock(method: Method) -> Stock:
     return _Queue(newest=method is Method.LIFO)
 
 
-def match(fills: Iterable[Sequence[int | bool | None]], shape: Shape, method: Method) -> Matches:
-    """Return what each fill of one pair closed. The fills (`Fill`, or its fields) stand in the order of records."""
-    return _signed(fills, method) if shape is Shape.SIGNED else _one_way(fills, shape, method)
+def match(fills: Iterable[Fill], shape: Shape, method: Method) -> list[Match]:
+    """Return what the fills of one pair closed. They stand in the order of records; plain tuples will do."""
+    found = _signed(fills, method) if shape is Shape.SIGNED else _one_way(fills, shape, method)
+    return cast("list[Match]", found)  # a million named tuples would take a second more
 
 
-def _one_way(fills: Iterable[Sequence[int | bool | None]], shape: Shape, method: Method) -> Matches:
-    stock, found = _stock(method), Matches()
-    add, take, note = stock.add, stock.take, found.add
+def _one_way(fills: Iterable[Fill], shape: Shape, method: Method) -> list[tuple[int, ...]]:
+    stock, found = _stock(method), list[tuple[int, ...]]()
+    add, take, note = stock.add, stock.take, found.append
     opens = shape is Shape.LONG
     for at, (time_ms, buys, closes, amount, cost, fees, rate) in enumerate(fills):
-        if not amount or buys is None:
+        if amount <= 0 or buys is None:
             continue
-        if not closes:
-            if buys is opens:
-                add(time_ms, amount, cost, fees, rate)  # pyright: ignore[reportArgumentType] - a Fill's fields, unpacked
+        if closes:
+            # On the side that opens, its pnl says that it closes something: but no lot here is that.
+            note((at, 0, 0, 0, 0, 0, 0) if buys is opens else (at, *take(time_ms, amount), 0))
         elif buys is opens:
-            # Its pnl says that it closes something, but it is on the side that opens: no lot here is that.
-            note(at, (0, 0, 0, 0, 0))
-        else:
-            note(at, take(time_ms, amount))  # pyright: ignore[reportArgumentType] - as above
+            add(time_ms, amount, cost, fees, rate)
     return found
 
 
-def _signed(fills: Iterable[Sequence[int | bool | None]], method: Method) -> Matches:
-    stock, found, long = _stock(method), Matches(), True
-    for at, row in enumerate(fills):
-        fill = Fill(*row)  # pyright: ignore[reportArgumentType] - a Fill's fields
-        if not fill.amount or fill.buys is None:
+def _signed(fills: Iterable[Fill], method: Method) -> list[tuple[int, ...]]:
+    stock, found, long = _stock(method), list[tuple[int, ...]](), True
+    for at, (time_ms, buys, _, amount, cost, fees, rate) in enumerate(fills):
+        if amount <= 0 or buys is None:
             continue
         taken: Taken = (0, 0, 0, 0, 0)
-        if not stock.empty() and fill.buys is not long:
-            taken = stock.take(fill.time_ms, fill.amount)
-        opened = fill.amount - taken[0]
+        if not stock.empty() and buys is not long:
+            taken = stock.take(time_ms, amount)
+        opened = amount - taken[0]
         if opened:
             # What crosses zero closes first, and opens with its share of the rest.
-            cost = fill.cost - fill.cost * taken[0] // fill.amount
-            fees = fill.fees - fill.fees * taken[0] // fill.amount
-            stock.add(fill.time_ms, opened, cost, fees, fill.rate)
-            long = fill.buys
-        found.add(at, taken, opened)
+            matched = taken[0]
+            stock.add(time_ms, opened, cost - cost * matched // amount, fees - fees * matched // amount, rate)
+            long = buys
+        found.append((at, *taken, opened))
     return found

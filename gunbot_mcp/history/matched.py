@@ -1,7 +1,7 @@
 """The history with what each record closed beside it: computed once a key and method, kept in a file for the next time.
 
 A file holds one key's records in the order of records, with the columns of `orders` that metrics need and those of
-`lots.Matches`. Its name carries the names of the mirror's files that it was made from: those are written once and never
+`lots.Match`. Its name carries the names of the mirror's files that it was made from: those are written once and never
 again, so it is right as long as it is found. Where no file can be kept, the same rows are made for this question alone.
 """
 
@@ -14,12 +14,12 @@ import os
 import secrets
 import time
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gunbot_mcp.domain import EXACT, decimal_text, to_decimal
 from gunbot_mcp.exchanges import Amounts, amounts_of
 from gunbot_mcp.files import private_folder
-from gunbot_mcp.history.lots import UNIT, Matches, Method, match, shape_of
+from gunbot_mcp.history.lots import UNIT, Fill, Match, Method, match, shape_of
 from gunbot_mcp.history.metrics.sums import halves
 from gunbot_mcp.history.reader import orders_sql, quoted
 
@@ -36,9 +36,9 @@ VERSION = 1
 _OLD_SECONDS = 60.0
 """When a file of an older generation is removed: nobody who lists files reads for longer."""
 
-_DIGITS = "regexp_full_match(id, '[0-9]+')"
-_BY_ID = f"NOT {_DIGITS}, CASE WHEN {_DIGITS} THEN length(ltrim(id, '0')) END, ltrim(id, '0'), id"
-"""Digits by value, and before text. The order of ids that differ in leading zeros only is that of their text."""
+_NUMBER = "TRY_CAST(CASE WHEN regexp_full_match(id, '[0-9]{1,38}') THEN id END AS HUGEINT)"
+_BY_ID = f"{_NUMBER} NULLS LAST, id"
+"""Digits by value, and before text."""
 
 
 class _Part(NamedTuple):
@@ -151,7 +151,7 @@ def _compute(connection: DuckDBPyConnection, part: _Part, method: Method) -> Non
         f"FROM ({orders_sql(part.files, shared=part.shared)})"
     )
     _fill_costs(connection)
-    _Lists.make(connection)
+    _make_lists(connection)
     pairs = connection.execute("SELECT DISTINCT exchange, pair FROM ordered ORDER BY ALL").fetchall()
     connection.execute("CREATE OR REPLACE TEMP TABLE kinds (exchange VARCHAR, pair VARCHAR, counted BOOLEAN)")
     for exchange, pair in pairs:
@@ -169,77 +169,51 @@ def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method
         "WHERE exchange = ? AND pair = ? ORDER BY place",
         [exchange, pair],
     ).fetchall()
-    fills = [
+    fills: list[tuple[int, bool | None, bool, int, int, int, int]] = [
         (at, buys, closes, a * UNIT + a_, c * UNIT + c_, f * UNIT + f_, r * UNIT + r_)
         for _, at, buys, closes, a, a_, c, c_, f, f_, r, r_ in rows
     ]
-    found = match(fills, shape_of(exchange, pair), method)
-    if found.at:
-        _Lists.of([row[0] for row in rows], fills, found).insert(connection)
-
-
-class _Lists(NamedTuple):
-    """`Matches` as lists of whole numbers that fit 64 bits, for DuckDB."""
-
-    place: list[int]
-    matched: list[int]
-    matched_: list[int]
-    basis: list[int]
-    basis_: list[int]
-    opening: list[int]
-    opening_: list[int]
-    waited: list[int]
-    waited_: list[int]
-    longest: list[int]
-    opened: list[int]
-    opened_: list[int]
-    proceeds: list[int | None]
-    proceeds_: list[int | None]
-    closing: list[int | None]
-    closing_: list[int | None]
-
-    @classmethod
-    def of(cls, places: Sequence[int], fills: Sequence[tuple[int, ...]], found: Matches) -> _Lists:
-        proceeds: list[int | None] = []
-        closing: list[int | None] = []
-        for at, matched in zip(found.at, found.matched, strict=True):
-            amount = fills[at][3]
-            if matched == amount:
-                proceeds.append(None)
-                closing.append(None)
-            else:
-                # Only a share of it found lots: the same share of what it brought, and of its fee.
-                proceeds.append(fills[at][4] * matched // amount)
-                closing.append(fills[at][5] * matched // amount)
-        waits = [value // _WAIT_CUT for value in found.waited]
-        return cls(
-            [places[at] for at in found.at],
-            *_split(found.matched),
-            *_split(found.basis),
-            *_split(found.opening),
-            [value // _WAIT_UNIT for value in waits],
-            [value % _WAIT_UNIT for value in waits],
-            found.longest,
-            *_split(found.opened),
-            [None if value is None else value // UNIT for value in proceeds],
-            [None if value is None else value % UNIT for value in proceeds],
-            [None if value is None else value // UNIT for value in closing],
-            [None if value is None else value % UNIT for value in closing],
-        )
-
-    @classmethod
-    def make(cls, connection: DuckDBPyConnection) -> None:
-        columns = ", ".join(f"{name} BIGINT" for name in cls._fields)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE lists ({columns})")
-
-    def insert(self, connection: DuckDBPyConnection) -> None:
-        lists = ", ".join("unnest(?::BIGINT[])" for _ in self)
-        connection.execute(f"INSERT INTO lists SELECT {lists}", list(self))  # noqa: S608 - question marks
+    plain = cast("list[Fill]", fills)  # a million named tuples would take a second more
+    found = match(plain, shape_of(exchange, pair), method)
+    if found:
+        _insert(connection, [row[0] for row in rows], plain, found)
 
 
 _WAIT_UNIT = 10**12
 _WAIT_CUT = UNIT // _WAIT_UNIT
 """Cost · milliseconds is kept with twelve decimals: with eighteen, a sum of years would not fit."""
+
+
+def _insert(
+    connection: DuckDBPyConnection, places: Sequence[int], fills: Sequence[Fill], found: Sequence[Match]
+) -> None:
+    """Hand over what was matched, as lists of whole numbers; what found only a share of its lots, or none, apart."""
+    columns: list[list[int]] = [list(column) for column in zip(*found, strict=True)]
+    at, matched, basis, opening, waited, longest, opened = columns
+    lists: list[Sequence[int]] = [[places[index] for index in at], *_split(basis), *_split(opening)]
+    waits = [value // _WAIT_CUT for value in waited]
+    lists += [[value // _WAIT_UNIT for value in waits], [value % _WAIT_UNIT for value in waits], longest]
+    connection.execute(f"INSERT INTO lists SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
+    parts: list[tuple[int, int, int, int, int]] = []
+    for index, share, more in zip(at, matched, opened, strict=True):
+        _, _, _, amount, cost, fees, _ = fills[index]
+        if share != amount:
+            # Only a share of it found lots: the same share of what it brought, and of its fee.
+            proceeds, closing = cost * share // amount, fees * share // amount
+            parts.append((places[index], share, more, proceeds, closing))
+    if parts:
+        place, *shares = [list(column) for column in zip(*parts, strict=True)]
+        lists = [place, *(half for column in shares for half in _split(column))]
+        connection.execute(f"INSERT INTO parts SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
+
+
+_LISTS = ("place", "basis", "basis_", "opening", "opening_", "waited", "waited_", "longest")
+_PARTS = ("place", "matched", "matched_", "opened", "opened_", "proceeds", "proceeds_", "closing", "closing_")
+
+
+def _make_lists(connection: DuckDBPyConnection) -> None:
+    for table, names in (("lists", _LISTS), ("parts", _PARTS)):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({', '.join(f'{name} BIGINT' for name in names)})")
 
 
 def _split(values: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -259,24 +233,26 @@ def _fill_costs(connection: DuckDBPyConnection) -> None:
 
 
 _PLACES = EXACT.create_decimal("1e-18")
-_SHARE = _joined("l.proceeds", "l.proceeds_")
+_SHARE = _joined("s.proceeds", "s.proceeds_")
 _COMPUTED = f"""
 CREATE OR REPLACE TEMP TABLE computed AS
 WITH joined AS (
     SELECT {", ".join(f"o.{name.strip()}" for name in _COLUMNS.split(",") if name.strip() != "cost")},
+        o.exchange || '/' || o.pair AS name, coalesce(o.paying, o.exchange || '/' || o.pair) AS asset,
         o.place, k.counted,
         -- Of contracts whose size nobody knows, rate times amount is no cost.
         CASE WHEN k.counted OR o.cost_given THEN o.cost END AS cost,
-        {_joined("l.matched", "l.matched_")} AS matched,
+        CASE WHEN l.place IS NULL THEN NULL WHEN s.place IS NULL THEN o.amount
+            ELSE {_joined("s.matched", "s.matched_")} END AS matched,
         {_joined("l.basis", "l.basis_")} AS basis,
         {_joined("l.opening", "l.opening_")} AS opening,
         {_joined("l.waited", "l.waited_", 12)} AS waited,
         l.longest,
-        {_joined("l.opened", "l.opened_")} AS opened,
-        CASE WHEN l.place IS NULL THEN NULL WHEN l.proceeds IS NULL THEN o.cost ELSE {_SHARE} END AS proceeds,
-        CASE WHEN l.closing IS NULL THEN coalesce(o.fees, 0) ELSE {_joined("l.closing", "l.closing_")} END AS closing,
+        CASE WHEN s.place IS NULL THEN 0 ELSE {_joined("s.opened", "s.opened_")} END AS opened,
+        CASE WHEN l.place IS NULL THEN NULL WHEN s.place IS NULL THEN o.cost ELSE {_SHARE} END AS proceeds,
+        CASE WHEN s.place IS NULL THEN coalesce(o.fees, 0) ELSE {_joined("s.closing", "s.closing_")} END AS closing,
         l.place IS NULL AND NOT o.closes AND o.amount > 0 AND o.side IS NOT NULL AS opens
-    FROM ordered o JOIN kinds k USING (exchange, pair) LEFT JOIN lists l USING (place)
+    FROM ordered o JOIN kinds k USING (exchange, pair) LEFT JOIN lists l USING (place) LEFT JOIN parts s USING (place)
 )
 SELECT * EXCLUDE (matched, opened, opens, proceeds, closing),
     CASE WHEN matched > 0 THEN matched END AS matched,

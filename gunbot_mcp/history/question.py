@@ -6,12 +6,11 @@ an ISO time     2026-10-12T08:00 (on the asked zone's clock), …Z or …+02:00 
 words           today, yesterday, this or last week, month, year; all
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.history.lots import Method
@@ -188,12 +187,3 @@ def _read(name: str, text: str, zone: str, now: datetime) -> tuple[int | None, i
         raise InvalidArguments(
             f"{name} {clean(text, 40)!r} is no time that is known here", f"{name}: {EXAMPLES}"
         ) from exc
-
-
-def near_zones(name: str) -> list[str]:
-    """Return real zones that somebody may have meant, nearest first: also by the place alone."""
-    zones = sorted(available_timezones())
-    place = name.strip().rpartition("/")[2].replace(" ", "_").casefold()
-    found = [zone for zone in zones if zone.rpartition("/")[2].casefold() == place and zone[:1].isupper()]
-    found += difflib.get_close_matches(name.strip(), [zone for zone in zones if zone[:1].isupper()], n=3, cutoff=0.6)
-    return list(dict.fromkeys(found))[:3]

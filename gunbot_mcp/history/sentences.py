@@ -1,4 +1,4 @@
-"""The sentences for what people ask most: how did I do, which pair lost most, what do I hold, what was the worst day."""
+"""The sentences for what people ask most: how did I do, which pair lost most, what is held, what was the worst day."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

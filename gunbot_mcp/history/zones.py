@@ -72,7 +72,7 @@ class Zone:
         return (time_ms + _offset_at(self.day_spans(), time_ms)) // DAY_MS
 
     def days(self) -> range:
-        """Return the numbers of all days that have an instant in the range. See `missing` for dates that do not exist."""
+        """Return the numbers of all days from the range's first to its last. See `dates` for those that exist."""
         if self.until_ms <= self.since_ms:
             return range(0)
         return range(self.day_of(self.since_ms), self.day_of(self.until_ms - 1) + 1)

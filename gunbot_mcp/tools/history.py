@@ -61,6 +61,10 @@ def _text(about: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "description": about, "examples": [example]})
 
 
+def _choice(about: str, *values: str) -> WithJsonSchema:
+    return WithJsonSchema({"enum": list(values), "type": "string", "description": about})
+
+
 def _list(about: str, example: str, **items: object) -> WithJsonSchema:
     described = {"description": about} if about else {}
     return WithJsonSchema({"type": "array", **described, "items": {"type": "string", **items}, "examples": [[example]]})
@@ -110,7 +114,7 @@ class AnalyzeArgs(Args):
     timezone: Annotated[Timezone | None, Field(description="IANA; default UTC")] = None
     group_by: _GroupBy | None = None
     metrics: _Metrics | None = None
-    side: Annotated[Literal["buy", "sell"] | None, WithJsonSchema({"enum": ["buy", "sell"], "type": "string"})] = None
+    side: Annotated[Literal["buy", "sell"] | None, _choice("of the order", "buy", "sell")] = None
     min_price: Annotated[Number | None, Field(description="> 0")] = None
     max_price: Annotated[Number | None, Field(description="> 0")] = None
     min_amount: Annotated[Number | None, Field(description="> 0")] = None
@@ -271,7 +275,7 @@ HISTORY_TOOLS = (
     Tool(
         name="analyze_orders",
         title="Analyze orders",
-        about="How filled orders did: pnl, fees, win rate, drawdown, ratios, open lots; exact, and says what it covers.",
+        about="How filled orders did: pnl, fees, win rate, drawdown, ratios, open lots; exact, says what it covers.",
         args=AnalyzeArgs,
         output=ANALYSIS_OUTPUT,
         effect=Effect.READ,

@@ -6,7 +6,6 @@ where a record closes nothing or its pnl is not known. Sums of money are decimal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,8 @@ from gunbot_mcp.history.reader import quoted
 from gunbot_mcp.history.zones import sql_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from duckdb import DuckDBPyConnection
 
     from gunbot_mcp.history.question import Only, Question
@@ -79,13 +80,14 @@ COLUMNS: Mapping[str, _Column] = {
     "uncounted": _Column("count(*) FILTER (NOT counted)"),
     "first_ms": _Column("min(time_ms)", _known(min), None),
     "last_ms": _Column("max(time_ms)", _known(max), None),
-    "first_pair": _Column("min(exchange || '/' || pair)", _known(min), None),
-    "last_pair": _Column("max(exchange || '/' || pair)", _known(max), None),
+    "first_pair": _Column("min(name)", _known(min), None),
+    "last_pair": _Column("max(name)", _known(max), None),
 }
 
-BLOCK = "coalesce(paying, exchange || '/' || pair)"
+BLOCK = "asset"
 """One block of figures for each paying asset; where a name does not tell it, for each pair."""
-PAIR = "exchange || '/' || pair"
+PAIR = "name"
+"""`exchange/pair`, as a view of matched records calls it."""
 
 
 def group_sql(by: str, zone: Zone) -> str:
