@@ -44,6 +44,8 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
     "get_ticket": {"ticket_id": "abc123"},
     "list_tickets": {"open_only": True, "count": 5},
     "withdraw_ticket": {"ticket_id": "abc123"},
+    "query_orders": {"sql": "SELECT * FROM orders ORDER BY time DESC"},
+    "chart_orders": {"chart": "pnl"},
 }
 TOOLS = {tool.name: tool for tool in inventory() if tool.audience is Audience.MODEL}
 """The card's own tool has its tests beside the card's."""

@@ -6,7 +6,7 @@ import re
 
 from gunbot_mcp.history.charts.chart import Chart
 from gunbot_mcp.history.charts.png import with_fewer_colours
-from gunbot_mcp.history.charts.spec import DARK, spec
+from gunbot_mcp.history.charts.spec import DARK, PAPER, spec
 
 HOW_TO_GET = "pictures need the extra charts: pip install 'gunbot-mcp[charts]'"
 _SCALE = 2
@@ -40,6 +40,8 @@ def _plain(made: str) -> str:
     """Take out what a page's policy forbids, and what only costs bytes."""
     text = re.sub(r'\s(?:style|xmlns:xlink|class|role|aria-roledescription)="[^"]*"', "", made)
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
+    # The page's own ground is behind it.
+    text = re.sub(rf'<rect [^>]*fill="{PAPER}"/>', "", text, count=1)
     return re.sub(r"<g>\s*</g>|<path>\s*</path>", "", text)
 
 

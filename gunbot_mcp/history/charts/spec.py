@@ -12,7 +12,7 @@ from gunbot_mcp.history.charts.chart import Chart, Mark, Panel, Point, wall
 from gunbot_mcp.history.zones import DAY_MS
 
 WIDTH = 400
-_PLOT = 322
+_PLOT = 314
 _HEIGHT = 170
 _FONT = "Helvetica, Arial, sans-serif"
 
@@ -22,13 +22,12 @@ DARK: Mapping[str, str] = {
     INK: "#e6eaee",
     QUIET: "#a3adb8",
     GRID: "#343b43",
-    PAPER: "#14181c",
     LINE: "#6ea8ff",
     GAIN: "#4cc38a",
     LOSS: "#ff8078",
     BAR: "#7d8a99",
 }
-"""What each colour is on a dark page."""
+"""What each colour of a mark or a word is on a dark page."""
 
 
 def spec(chart: Chart) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def _value(panel: Panel) -> dict[str, Any]:
             "tickCount": 5 if panel.share > _SMALL else 3,
             "minExtent": 42,
             "maxExtent": 42,
-            "labelLimit": 40,
+            "labelLimit": 48,
             "titlePadding": 2,
             "format": ".4~s" if _large(panel) else ",.8~f",
         },
