@@ -24,6 +24,9 @@ ROOM_BY_DEFAULT = 2_000
 """How many bytes of text an answer has unless more rows are asked for."""
 
 
+_BESIDE = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """All that an answer is made from. `unknown` are words about keys whose pair does not exist."""
@@ -51,9 +54,9 @@ def history_answer(told: Told) -> Answer:
         else:
             high = middle - 1
     shown = low if low or not most else min(1, most)
-    return Answer(
-        structured=_structured(told, rows[:shown], len(rows)), text=_text(told, shape, rows[:shown], len(rows))
-    )
+    # The sentence about one pair names the next three, too.
+    beside = rows[: shown + _BESIDE] if shape is Shape.TOP_PAIR else rows[:shown]
+    return Answer(structured=_structured(told, beside, len(rows)), text=_text(told, shape, rows[:shown], len(rows)))
 
 
 def counted_of(found: Analysis) -> Counted:
