@@ -171,6 +171,9 @@ BAD: dict[str, tuple[Any, ...]] = {
     "limit": (*WHOLE, 0, 1001),
     "value_in": ("US DT", "USDT-BTC", "../x", "\u202e", "x" * 21, 5, True, [], {}),
     "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
+    "sql": ("", "x" * 8_001, "x" * 1_000_000, None, 5, True, [], {}),
+    "chart": (*HOSTILE_TEXTS, "pie", "PNL", "pnl "),
+    "asset": ("US DT", "USDT-BTC", "../x", "\u202e", "x" * 21, 5, True, [], {}),
 }
 NOTHING: tuple[Any, ...] = (None, "", [])
 """What clients send for an argument that they leave out."""
@@ -518,7 +521,8 @@ def test_what_the_published_schema_accepts_is_never_refused_for_its_type(
 ) -> None:
     schema = input_schema(MODELS[tool])["properties"][name]
     validator: Any = Draft202012Validator(schema)
-    value = data.draw(OF_TYPE[schema["type"]].filter(validator.is_valid))
+    of_type = st.sampled_from(schema["enum"]) if "enum" in schema else OF_TYPE[schema["type"]]
+    value = data.draw(of_type.filter(validator.is_valid))
 
     try:
         parse_arguments(MODELS[tool], {**GOOD[tool], name: value})

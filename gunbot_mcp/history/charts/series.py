@@ -56,7 +56,7 @@ def _found(connection: DuckDBPyConnection, sql: str, scope: Scope, **more: objec
 
 def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
     """Return the paying asset that is drawn, and a word about the others: two assets are never added up."""
-    sql = f"SELECT coalesce(paying, '?'), count(*) FROM orders WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+    sql = f"SELECT coalesce(paying, '?'), count(*) FROM orders WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - our own words
     assets = [str(row[0]) for row in _found(connection, sql, scope)]
     if scope.asset is None:
         chosen = assets[0] if assets else "?"
@@ -72,7 +72,7 @@ def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
 
 def _names(connection: DuckDBPyConnection, scope: Scope, asset: str | None) -> str:
     """Say which keys are in a chart: by name, or how many."""
-    sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608
+    sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608 - our own words
     keys = sorted(str(row[0]) for row in _found(connection, sql, scope, asset=asset))
     return ", ".join(keys) if len(keys) <= 2 else f"{len(keys)} pairs"  # noqa: PLR2004 - two fit a line
 
