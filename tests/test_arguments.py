@@ -504,7 +504,7 @@ def test_an_id_that_may_have_lost_digits_is_refused_with_the_way_to_give_it(numb
 OF_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     "integer": st.integers(-2, 1200) | st.integers(-(2**60), 2**60).map(float) | st.integers(0, 9).map(float),
-    "string": st.text() | st.sampled_from(["binance", "USDT-BTC", "limit", "market", "1", "true"]),
+    "string": st.text() | st.sampled_from(["binance", "USDT-BTC", "limit", "market", "buy", "fifo", "1", "true"]),
     "boolean": st.booleans(),
     "array": st.lists(st.text(max_size=8) | st.sampled_from(["binance/USDT-BTC", "time"]), max_size=20),
 }

@@ -159,7 +159,7 @@ class KeySync:
             else:
                 # Doubles among the new ones are positions, not records; while the list moves, nobody can tell.
                 doubles = read.total - before - len(fresh)
-                agreed = 0 <= doubles <= (positions - len(fresh) if read.total == first_total else 0)
+                agreed = doubles == (positions - len(fresh) if read.total == first_total else 0)
                 over = doubles < 0
             if agreed and (met_known or read.last):
                 await self._settle(total=read.total, duplicates=manifest.duplicates + doubles)
@@ -200,30 +200,46 @@ class KeySync:
 
     async def _whole(self) -> None:
         """Read the whole list until what was read is what Gunbot says, and settle what it lists no more."""
-        found, union = _Pass(), set[int]()
+        for _ in range(_PASSES):
+            found = await self._passes()
+            listed = found.totals[0] if found.totals else None
+            doubles = 0 if listed is None else max(0, listed - len(found.seen))
+            total = None if listed is None else max(listed, len(found.seen))
+            # What came meanwhile is at the top; only with it do the numbers prove that nothing was missed.
+            moved = bool(found.totals) and found.totals[-1] != total and len(found.seen) <= found.totals[-1]
+            await self._settle_gone(found, total=total, duplicates=doubles, complete=not moved)
+            if not moved or await self._top():
+                return
+        raise self._restless()
+
+    async def _passes(self) -> _Pass:
+        """Read the list once, or again until it was read without a gap."""
+        union, lengths, before = set[int](), set[int](), 0
         for turn in range(_PASSES):
-            before = len(union)
             found = await self._pass()
-            union |= found.seen
             if found.accounted:
-                break
-            if not found.shrinking and turn and len(union) == before:
+                return found
+            union |= found.seen
+            lengths |= set(found.totals)
+            if lengths == {len(union)}:
+                # Of records with the same time, each pass may see others: together they are all.
                 found.seen = union
-                break
-        else:
-            raise GatewayInvalidResponse(
-                f"Gunbot's list of orders of {self._files.key} changes faster than it can be read", "ask again later"
-            )
-        if found.repeats and not found.accounted:
-            raise GatewayInvalidResponse(
-                f"Gunbot gives the same page of {self._files.key} again and again", "this version answers differently"
-            )
-        listed = found.totals[0] if found.totals else None
-        doubles = 0 if listed is None else max(0, listed - len(found.seen))
-        total = None if listed is None else max(listed, len(found.seen))
-        await self._settle_gone(found, total=total, duplicates=doubles)
-        if found.totals and found.totals[-1] != total:
-            await self._top()
+                return found
+            missing = found.totals[0] - len(found.seen)
+            if turn and missing == before and not found.shrinking and found.seen == union:
+                if found.repeats:
+                    raise GatewayInvalidResponse(
+                        f"Gunbot gives the same page of {self._files.key} again and again",
+                        "this version answers differently",
+                    )
+                return found
+            before = missing
+        raise self._restless()
+
+    def _restless(self) -> GatewayInvalidResponse:
+        return GatewayInvalidResponse(
+            f"Gunbot's list of orders of {self._files.key} changes faster than it can be read", "ask again later"
+        )
 
     async def _pass(self) -> _Pass:
         found, batch, at = _Pass(), list[Row](), 0
@@ -309,8 +325,8 @@ class KeySync:
         return absorbed
 
     async def _settle(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
-        settled = {"complete": True, "read": 0, "damaged": 0, "fetched_ms": self._now}
-        await _in_thread(functools.partial(self._files.publish, **settled, **facts))
+        settled = {"complete": True, "read": 0, "damaged": 0, "fetched_ms": self._now, **facts}
+        await _in_thread(functools.partial(self._files.publish, **settled))
 
 
 def _older(identity: Identity, than_ms: int | None) -> bool:

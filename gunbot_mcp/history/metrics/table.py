@@ -191,7 +191,7 @@ def _holding(facts: Facts) -> Figure:
         return no(Na.CONTRACTS)
     if not found["basis"]:
         return no(Na.NOTHING_MATCHED)
-    hours = Fraction(found["waited"]) / Fraction(found["basis"]) / 3_600_000
+    hours = Fraction(found["waited"]) / Fraction(found["basis"]) / Fraction(36, 10)  # of thousands of seconds
     return Figure(quotient(hours))
 
 
