@@ -24,9 +24,8 @@ from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.deadline import answer_within
-from gunbot_mcp.history.charts.answer import CHART_META
 from gunbot_mcp.reload import Rules
-from gunbot_mcp.render import Answer, error_answer
+from gunbot_mcp.render import CHART_META, Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket

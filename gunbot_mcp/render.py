@@ -23,6 +23,10 @@ ERROR_META = "gunbot-mcp/error"
 """The key of an error's code, message, hint and `retryable` in a result's `_meta`."""
 
 
+CHART_META = "gunbot-mcp/chart"
+"""The key of a chart's drawing in a result's `_meta`: for the view in a client."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """An image that stands beside an answer's text, for clients that show images; the text says it all, too."""

@@ -22,9 +22,8 @@ from gunbot_mcp.errors import HistoryUnavailable, InvalidArguments, clean
 from gunbot_mcp.history.child import DECIMAL, MEMORY_BYTES
 from gunbot_mcp.history.reader import FILL_COLUMNS, Reader, orders_sql
 from gunbot_mcp.history.schema_text import COLUMNS_HINT
+from gunbot_mcp.history.sql import MOST_SQL
 
-MOST_SQL = 8_000
-"""Characters of a query: what people and models write is far shorter; a longer one is refused before it is parsed."""
 SECONDS = 10.0
 """How long a query's process may take, its start and reading the files included."""
 _MOST_ANSWER = 4_000_000

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from gunbot_mcp.history.sql_names import FUNCTIONS, NODES, SHAPES, TABLE_FUNCTIONS
 
+MOST_SQL = 8_000
+"""Characters of a query: what people and models write is far shorter; a longer one is refused before it is parsed."""
 TABLES = frozenset({"orders", "fills_by_ticket"})
 _NOWHERE = 2**63
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")

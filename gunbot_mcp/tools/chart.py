@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import anyio.to_thread
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -11,18 +11,16 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from gunbot_mcp.arguments import Args, Keys, Timezone
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.gunbot.deadline import seconds_left
-from gunbot_mcp.history.charts import picture
-from gunbot_mcp.history.charts.answer import chart_answer
-from gunbot_mcp.history.charts.chart import Kind
-from gunbot_mcp.history.charts.series import Scope, series
-from gunbot_mcp.history.coverage import Coverage
-from gunbot_mcp.history.covered import Counted, covers_facts, covers_line, notes_line
-from gunbot_mcp.history.question import EXAMPLES, Question, asked_range, is_period
-from gunbot_mcp.history.reader import Reader
-from gunbot_mcp.history.zones import Zone
 from gunbot_mcp.render import Answer
 from gunbot_mcp.tools.pairs import not_there
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
+
+if TYPE_CHECKING:
+    from gunbot_mcp.history.coverage import Coverage
+    from gunbot_mcp.history.covered import Counted
+    from gunbot_mcp.history.question import Question
+    from gunbot_mcp.history.reader import Reader
+    from gunbot_mcp.history.zones import Zone
 
 LONGEST_READ = 20.0
 """Seconds that a call waits for Gunbot's pages; what takes longer goes on in the background."""
@@ -30,7 +28,12 @@ _SHARE = 0.6
 _SINCE = "30d"
 
 
+_KINDS = Literal["pnl", "days", "fills", "holdings"]
+
+
 def _period(text: str) -> str:
+    from gunbot_mcp.history.question import EXAMPLES, is_period  # noqa: PLC0415 - for the first chart
+
     if not is_period(text):
         raise ValueError(f"is no time that is known here: {EXAMPLES}")
     return text
@@ -41,12 +44,12 @@ def _text(about: str, example: str) -> WithJsonSchema:
 
 
 _Chart = Annotated[
-    Literal["pnl", "days", "fills", "holdings"],
+    _KINDS,
     WithJsonSchema(
         {
             "type": "string",
             "description": "pnl: cumulative, with drawdown; days: pnl and volume; fills: on one pair's price",
-            "enum": [kind.value for kind in Kind],
+            "enum": list(get_args(_KINDS)),
             "examples": ["pnl"],
         }
     ),
@@ -68,12 +71,14 @@ class ChartArgs(Args):
     asset: _Asset | None = None
 
 
-def question_of(args: ChartArgs, now: datetime) -> Question:
+def question_of(args: ChartArgs, now: datetime) -> "Question":
     """Return which records these arguments ask for.
 
     Raises:
         InvalidArguments: the range is empty, or in the future.
     """
+    from gunbot_mcp.history.question import Question, asked_range  # noqa: PLC0415 - likewise
+
     zone = args.timezone or "UTC"
     # Of two ends only the later one given: thirty days back from now may lie after it.
     since = args.since or (_SINCE if args.until is None else "all")
@@ -82,6 +87,8 @@ def question_of(args: ChartArgs, now: datetime) -> Question:
 
 
 async def _chart(context: Context, args: ChartArgs) -> Answer:
+    from gunbot_mcp.history.charts import picture  # noqa: PLC0415 - likewise
+
     question_of(args, datetime.now(UTC))  # an impossible range is refused before anything is read
     mirror = context.mirror()
     coverage = await mirror.ready(args.keys, within=min(LONGEST_READ, seconds_left() * _SHARE))
@@ -93,13 +100,18 @@ async def _chart(context: Context, args: ChartArgs) -> Answer:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def draw(reader: Reader, args: ChartArgs, coverage: Coverage, unknown: list[str], *, pictures: bool) -> Answer:
+def draw(reader: "Reader", args: ChartArgs, coverage: "Coverage", unknown: list[str], *, pictures: bool) -> Answer:
     """Return the answer over what the mirror holds now. Blocks: run it in a thread.
 
     Raises:
         InvalidArguments: see `charts.series`.
         HistoryUnavailable: a file of the mirror cannot be read.
     """
+    from gunbot_mcp.history.charts.answer import chart_answer  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history.charts.chart import Kind  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history.charts.series import Scope, series  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history.covered import covers_facts, covers_line, notes_line  # noqa: PLC0415 - likewise
+
     question = question_of(args, coverage.read_at)
     known = min((key.first_ms for key in coverage.keys if key.first_ms is not None), default=None)
     zone = question.range_from(known)
@@ -118,7 +130,9 @@ def draw(reader: Reader, args: ChartArgs, coverage: Coverage, unknown: list[str]
 _COUNTED = "SELECT count(*), min(time_ms), max(time_ms) FROM orders WHERE time_ms >= ? AND time_ms < ?"
 
 
-def _counted(found: tuple[Any, ...] | None, zone: Zone, question: Question, known: int | None) -> Counted:
+def _counted(found: tuple[Any, ...] | None, zone: "Zone", question: "Question", known: int | None) -> "Counted":
+    from gunbot_mcp.history.covered import Counted  # noqa: PLC0415 - likewise
+
     records, first, last = found or (0, None, None)
     since = question.asked[0]
     start = known is not None and (since is None or since <= known)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from pydantic import Field, WithJsonSchema
@@ -10,13 +10,15 @@ from pydantic import Field, WithJsonSchema
 from gunbot_mcp.arguments import Args, Keys, MaxRows, Timezone
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.gunbot.deadline import seconds_left
-from gunbot_mcp.history.coverage import Coverage
-from gunbot_mcp.history.covered import Counted, covers_facts, covers_line, notes_line
-from gunbot_mcp.history.query import MOST_SQL, SECONDS, Found, Request, ask
-from gunbot_mcp.history.zones import Zone, millis
+from gunbot_mcp.history.sql import MOST_SQL
 from gunbot_mcp.render import Answer, Window, table_answer
 from gunbot_mcp.tools.pairs import not_there
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
+
+if TYPE_CHECKING:
+    from gunbot_mcp.history.coverage import Coverage
+    from gunbot_mcp.history.covered import Counted
+    from gunbot_mcp.history.query import Found
 
 LONGEST_READ = 15.0
 """Seconds that a call waits for Gunbot's pages: the query has its own time after them."""
@@ -47,6 +49,8 @@ class QueryArgs(Args):
 
 
 async def _query(context: Context, args: QueryArgs) -> Answer:
+    from gunbot_mcp.history.query import SECONDS, Request, ask  # noqa: PLC0415 - for the first query
+
     mirror, zone = context.mirror(), args.timezone or "UTC"
     coverage = await mirror.ready(args.keys, within=min(LONGEST_READ, seconds_left() * _SHARE))
     keys = [key.key for key in coverage.keys]
@@ -59,8 +63,10 @@ async def _query(context: Context, args: QueryArgs) -> Answer:
     return query_answer(found, coverage, args, unknown)
 
 
-def query_answer(found: Found, coverage: Coverage, args: QueryArgs, unknown: list[str]) -> Answer:
+def query_answer(found: "Found", coverage: "Coverage", args: QueryArgs, unknown: list[str]) -> Answer:
     """Return a query's table in both forms, its coverage first; rows are cut like those of other tables."""
+    from gunbot_mcp.history.covered import covers_facts, covers_line, notes_line  # noqa: PLC0415 - likewise
+
     counted = all_counted(coverage, args.timezone or "UTC")
     count = f"{len(found.rows)} {'row' if len(found.rows) == 1 else 'rows'}"
     more = ", and there are more: aggregate, or use LIMIT and OFFSET" if found.more else ""
@@ -74,8 +80,11 @@ def query_answer(found: Found, coverage: Coverage, args: QueryArgs, unknown: lis
     )
 
 
-def all_counted(coverage: Coverage, zone: str) -> Counted:
+def all_counted(coverage: "Coverage", zone: str) -> "Counted":
     """Return what an answer over all records of its keys is made from."""
+    from gunbot_mcp.history.covered import Counted  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history.zones import Zone, millis  # noqa: PLC0415 - likewise
+
     first, last = (
         pick((at for key in coverage.keys if (at := getattr(key, name)) is not None), default=None)
         for pick, name in ((min, "first_ms"), (max, "last_ms"))

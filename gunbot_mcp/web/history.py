@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from gunbot_mcp.history.charts import picture
-from gunbot_mcp.history.charts.answer import CHART_META
 from gunbot_mcp.history.charts.chart import Kind
-from gunbot_mcp.render import Answer
+from gunbot_mcp.render import CHART_META, Answer
 from gunbot_mcp.web.assets import asset, inline
 from gunbot_mcp.web.pages import environment, policy
 from gunbot_mcp.web.view_model import Served, frame_of

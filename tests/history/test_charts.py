@@ -19,12 +19,13 @@ from history.made_orders import BTC, SHORT, sample, written
 
 from gunbot_mcp.errors import InvalidArguments
 from gunbot_mcp.history.charts import picture
-from gunbot_mcp.history.charts.answer import CHART_META, chart_answer
+from gunbot_mcp.history.charts.answer import chart_answer
 from gunbot_mcp.history.charts.chart import Chart, Kind, sparkline
 from gunbot_mcp.history.charts.numbers import amount_text
 from gunbot_mcp.history.charts.png import with_fewer_colours
 from gunbot_mcp.history.charts.series import Scope, series
 from gunbot_mcp.history.charts.spec import DARK, spec
+from gunbot_mcp.render import CHART_META
 
 BERLIN = "Europe/Berlin"
 

@@ -11,10 +11,11 @@ import pytest
 from history.made_orders import BTC, SHORT, sample, written
 
 from gunbot_mcp.errors import HistoryUnavailable, InvalidArguments
-from gunbot_mcp.history.query import MOST_SQL, Found, Request, ask
+from gunbot_mcp.history.query import Found, Request, ask
 from gunbot_mcp.history.reader import FILL_COLUMNS, Fill, Reader
 from gunbot_mcp.history.record import COLUMNS
 from gunbot_mcp.history.schema_text import ABOUT_FILLS, ABOUT_ORDERS, EXAMPLES, schema_text
+from gunbot_mcp.history.sql import MOST_SQL
 
 
 def asked(reader: Reader, sql: str, *, zone: str = "UTC", rows: int = 100, seconds: float = 30) -> Found:
@@ -39,7 +40,10 @@ def test_sums_are_exact_and_groups_are_those_of_the_asked_zone(tmp_path: Path) -
 
 
 def test_what_json_cannot_hold_comes_as_text(tmp_path: Path) -> None:
-    sql = "SELECT 'nan'::DOUBLE, 'inf'::DOUBLE, 9007199254740993, 'infinity'::TIMESTAMPTZ, [1.5, 2], '2026-01-02'::DATE, NULL"
+    sql = (
+        "SELECT 'nan'::DOUBLE, 'inf'::DOUBLE, 9007199254740993, 'infinity'::TIMESTAMPTZ, [1.5, 2], "
+        "'2026-01-02'::DATE, NULL"
+    )
 
     (row,) = asked(written(tmp_path), sql).rows
 

@@ -10,9 +10,8 @@ from mcp import Client
 
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
-from gunbot_mcp.history.charts.answer import CHART_META
 from gunbot_mcp.history.schema_text import SCHEMA_URI, schema_text
-from gunbot_mcp.render import Answer
+from gunbot_mcp.render import CHART_META, Answer
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.tools import CHART_URI

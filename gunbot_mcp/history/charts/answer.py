@@ -5,10 +5,7 @@ from decimal import Decimal
 from gunbot_mcp.history.charts import picture
 from gunbot_mcp.history.charts.chart import Chart, sparkline
 from gunbot_mcp.history.charts.numbers import amount_text
-from gunbot_mcp.render import Answer, Picture, number, text_table
-
-CHART_META = "gunbot-mcp/chart"
-"""The key of a chart's SVG in a result's `_meta`: for the view in a client, no client shows it to its model."""
+from gunbot_mcp.render import CHART_META, Answer, Picture, number, text_table
 
 
 def chart_answer(chart: Chart, covers: str, *, pictures: bool) -> Answer:
