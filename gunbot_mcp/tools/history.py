@@ -21,7 +21,8 @@ from gunbot_mcp.history.answer import Told, history_answer
 from gunbot_mcp.history.asking import look
 from gunbot_mcp.history.coverage import Coverage
 from gunbot_mcp.history.lots import Method
-from gunbot_mcp.history.metrics.table import METRICS, near_metrics
+from gunbot_mcp.history.metrics.names import near_metrics
+from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.history.question import EXAMPLES, GROUPS, Only, Question, asked_range, is_period
 from gunbot_mcp.history.value import Rate, Valued, valued
 from gunbot_mcp.render import Answer

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from history.sample import B, LATER, Past, record, values
+from history.sample import LATER, B, Past, record, values
 
 
 @pytest.mark.slow

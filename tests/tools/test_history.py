@@ -10,8 +10,8 @@ from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import InvalidArguments
-from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.hints import LONGEST
+from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.schema import input_schema
 from gunbot_mcp.tools.history import ALL, AnalyzeArgs, question_of
