@@ -1,8 +1,9 @@
 """The history with what each record closed beside it: computed once a key and method, kept in a file for the next time.
 
 A file holds one key's records in the order of records, with the columns of `orders` that metrics need and those of
-`lots.Match` (`waited` as cost times thousands of seconds). Its name carries the names of the mirror's files that it was made from: those are written once and never
-again, so it is right as long as it is found. Where no file can be kept, the same rows are made for this question alone.
+`lots.Match` (`waited` as cost times thousands of seconds). Its name carries the names of the mirror's files that it was
+made from: those are written once and never again, so it is right as long as it is found. Where no file can be kept, the
+same rows are made for this question alone.
 """
 
 from __future__ import annotations

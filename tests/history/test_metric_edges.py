@@ -10,7 +10,8 @@ from history.sample import B, Past, Record, figures, record, values
 from gunbot_mcp.errors import InvalidArguments
 from gunbot_mcp.history.analysis import group_label
 from gunbot_mcp.history.lots import Method
-from gunbot_mcp.history.metrics.table import METRICS, near_metrics
+from gunbot_mcp.history.metrics.names import near_metrics
+from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.history.question import Only
 from gunbot_mcp.history.reader import Fill
 
