@@ -4,6 +4,7 @@ Commands are imported when they are called: `serve` must be listening before any
 """
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from gunbot_mcp import __version__
-from gunbot_mcp.cli.lazy import Lazy
 from gunbot_mcp.cli.output import clean_output
 from gunbot_mcp.errors import GunbotMcpError, clean
 
@@ -37,11 +37,11 @@ _COMMANDS: Mapping[str, str] = {
     "resume": "gunbot_mcp.cli.switch:resume",
     "mandate": "gunbot_mcp.cli.guard:mandate",
     "ledger": "gunbot_mcp.cli.guard:ledger",
+    "history": "gunbot_mcp.cli.history:history",
     "doctor": "gunbot_mcp.cli.doctor:doctor",
     "install": "gunbot_mcp.cli.install:install",
     "uninstall": "gunbot_mcp.cli.install:uninstall",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
-    "history": "gunbot_mcp.cli.history:history",
 }
 
 
@@ -49,7 +49,22 @@ _CLEAR = (GunbotMcpError, KeyboardInterrupt, BrokenPipeError, SystemExit)
 """Exceptions that say by themselves why a command ended."""
 
 
-@click.group(cls=Lazy, where=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        target = _COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gunbot-mcp")
 def cli() -> None:
     """Let an assistant work with Gunbot: it proposes, a human approves, Gunbot trades."""
