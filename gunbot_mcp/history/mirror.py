@@ -8,10 +8,11 @@ It lies in `history/INSTANCE/BINDING/` of the state folder, where BINDING stands
 was fetched from another Gunbot is never read.
 """
 
+import functools
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,6 +118,20 @@ class Mirror:
         held = await anyio.to_thread.run_sync(held_keys, self.place)
         return tuple(sorted({*held, *await self._known()}))
 
+    def progress(self) -> Mapping[str, Progress]:
+        """Return how far the syncs of this process are that run now, by key."""
+        return {key: job.told for key, job in self._running.items()}
+
+    async def forget(self, keys: Iterable[str]) -> None:
+        """Remove what is held of these keys. What Gunbot still lists can be fetched again.
+
+        Raises:
+            HistoryUnavailable: it cannot be removed.
+        """
+        for key in keys:
+            async with self._locks.of(key):
+                await anyio.to_thread.run_sync(KeyFiles(self.place, self._engine, key).forget)
+
     def reader(self, keys: Iterable[str] | None = None) -> Reader:
         """Return the files of these keys (None: of all that are held) as they are now, with our own fills."""
         wanted = held_keys(self.place) if keys is None else list(dict.fromkeys(keys))
@@ -208,7 +223,7 @@ class Mirror:
         async with self._locks.of(job.key):
             files = KeyFiles(self.place, self._engine, job.key)
             await anyio.to_thread.run_sync(self._bind)
-            job.told.damaged = await anyio.to_thread.run_sync(files.open)
+            job.told.damaged = await anyio.to_thread.run_sync(functools.partial(files.open, thorough=whole))
             manifest = files.manifest
             if not whole and manifest.complete and (manifest.fetched_ms or 0) > asked_ms:
                 return  # another process did it while this one waited for its turn

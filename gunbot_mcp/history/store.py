@@ -118,6 +118,13 @@ class KeyFiles:
             if name not in counted and (self._place.age(name) or 0) > GRACE_SECONDS:
                 self._place.delete(name)
 
+    def forget(self) -> None:
+        """Remove all of it: the manifest first, so that nothing is left half named."""
+        with _writing():
+            names = self._place.names(self._folder)
+            for name in sorted(names, key=lambda one: not one.endswith(f"/{MANIFEST}")):
+                self._place.delete(name)
+
     def publish(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
         """Make the next manifest count.
 

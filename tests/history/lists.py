@@ -51,8 +51,8 @@ class List:
 class Mirrored:
     """One key's mirror in a folder; `sync` is one sync by a process that has just started."""
 
-    def __init__(self, folder: Path, *, size: int = 1000) -> None:
-        self.place = Folder(folder)
+    def __init__(self, folder: Path, *, size: int = 1000, place: Folder | None = None) -> None:
+        self.place = place or Folder(folder)
         self.size = size
         self.engine = Engine()
         self.now_ms = START + 10_000_000_000
