@@ -34,7 +34,7 @@ def test_the_lists_of_tickets_and_of_the_ledger_s_steps_name_every_market(capsys
     [
         (MARKETS[0], "You have 1,000,000 USDT available on bybit."),
         (MARKETS[1], None),
-        (MARKETS[2], "You have 1,000,000 USDT available on binance; at least 999,949 USDT after this order."),
+        (MARKETS[2], "You have 1,000,000 USDT available on binance; at least 999,949.95 USDT after this order."),
     ],
 )
 def test_whoever_approves_in_a_terminal_reads_the_side_and_what_one_has(
