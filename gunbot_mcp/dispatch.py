@@ -18,12 +18,14 @@ from gunbot_mcp.approval.forms import Form, Question, Reply, form_for, read_repl
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.command import typed
 from gunbot_mcp.config import Settings
+from gunbot_mcp.domain import Effect
 from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, HistoryUnavailable, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.deadline import answer_within
+from gunbot_mcp.gunbot.telling import BEAT_SECONDS, Tell, telling
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.render import Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
@@ -59,7 +61,8 @@ class Caller:
 
     `known` is False where anybody could be the client: on a port, unlike a pipe of the user's own client, a program
     can answer its own forms. Then neither forms nor a card's buttons speak for a human on a live instance.
-    `waiting` is told how a human can decide before the call waits for the form.
+    `waiting` is told how a human can decide before the call waits for the form; `hears` is told, a sentence at a time,
+    while a read keeps it waiting.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Caller:
     reply: LaterReply | None = None
     shows_card: bool = False
     waiting: Callable[[str], Awaitable[None]] | None = None
+    hears: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Surroundings:
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
     `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
     `waits` is told of a ticket that waits for a human, with the address of its page. `mirror` gives the mirror of the
-    order history.
+    order history. Every `beat` seconds, whoever waits for a read is told that it goes on.
     """
 
     settings: Settings
@@ -90,6 +94,7 @@ class Surroundings:
     rules: Rules | None = None
     waits: Callable[[Ticket, str | None], None] | None = None
     mirror: Callable[[], "Mirror"] | None = None
+    beat: float = BEAT_SECONDS
 
 
 class Dispatcher:
@@ -122,7 +127,10 @@ class Dispatcher:
 
     async def _call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
         tool = self.tools.admit(name, self._access(caller))
-        return await tool.handler(self._context(caller), parse_arguments(tool.args, arguments))
+        args, context = parse_arguments(tool.args, arguments), self._context(caller)
+        if tool.effect is not Effect.READ or caller.hears is None:
+            return await tool.handler(context, args)
+        return await telling(caller.hears, lambda: tool.handler(context, args), every=self._around.beat)
 
     def listed(self, caller: Caller) -> list[AnyTool]:
         """Return the tools that this caller may call."""

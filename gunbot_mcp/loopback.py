@@ -52,9 +52,17 @@ def url_of(listener: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """Announces itself when it can be called and stopped; a signal ends it like any other end, with all clean-up."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], ending: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams that end by themselves need no grace.
+        self._ending()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -83,8 +91,18 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[str], None]) -> None:  # noqa: ANN401 - any ASGI application
-    """Serve until SIGINT, SIGTERM or cancellation; `announce` gets the address once connections are accepted."""
+async def serve_loopback(
+    app: Any,  # noqa: ANN401 - any ASGI application
+    host: str,
+    port: int,
+    *,
+    announce: Callable[[str], None],
+    ending: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGINT, SIGTERM or cancellation; `announce` gets the address once connections are accepted.
+
+    `ending` is called first when it stops: whoever keeps answers open lets them end.
+    """
     listener = bind(host, port)
     try:
         config = uvicorn.Config(
@@ -96,14 +114,18 @@ async def serve_loopback(app: Any, host: str, port: int, *, announce: Callable[[
             lifespan="on",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        await serve_sockets(config, [listener], announce=announce)
+        await serve_sockets(config, [listener], announce=announce, ending=ending)
     finally:
         listener.close()
 
 
 async def serve_sockets(
-    config: uvicorn.Config, listeners: list[socket.socket], *, announce: Callable[[str], None]
+    config: uvicorn.Config,
+    listeners: list[socket.socket],
+    *,
+    announce: Callable[[str], None],
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """As `serve_loopback`, on sockets that listen already and that the caller closes; the first one is announced."""
-    server = _Server(config, functools.partial(announce, url_of(listeners[0])))
+    server = _Server(config, functools.partial(announce, url_of(listeners[0])), ending)
     await server.serve(sockets=listeners)

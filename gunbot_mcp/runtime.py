@@ -21,6 +21,7 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.recovery import Owner
 from gunbot_mcp.gunbot.client import BACKOFF_SECONDS, Gunbot
 from gunbot_mcp.gunbot.server_clock import elapsed_seconds
+from gunbot_mcp.gunbot.telling import BEAT_SECONDS
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.ticket import State, Ticket
 
@@ -87,6 +88,7 @@ class Seams:
     database: Callable[[str], Database] | None = None
     keep: Callable[[Path, str], None] = write_private
     backoff: float = BACKOFF_SECONDS
+    beat: float = BEAT_SECONDS
 
 
 class Later:
@@ -156,6 +158,7 @@ class Runtime:
                 later=self._later.start,
                 waits=self._waits if settings.approval.open == "browser" or settings.approval.notify else None,
                 mirror=self.mirror,
+                beat=self._seams.beat,
             )
         )
         self._follows = follows
@@ -167,6 +170,10 @@ class Runtime:
         self._announcer: Announcer | None = None
         self._owner: Owner | None = None
         self._tasks = AsyncExitStack()
+
+    def in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin work that may outlive the call that asks for it; it ends with this runtime at the latest."""
+        self._later.start(work)
 
     async def desk(self) -> Desk:
         """Return the desk, opening the ledger and settling what an earlier process left behind.

@@ -41,6 +41,7 @@ from gunbot_mcp.gunbot.patience import Patience
 from gunbot_mcp.gunbot.quiet import keep_headers_out_of_logs
 from gunbot_mcp.gunbot.remembered import Remembered
 from gunbot_mcp.gunbot.server_clock import ServerClock, elapsed_seconds
+from gunbot_mcp.gunbot.telling import say
 from gunbot_mcp.gunbot.wire import json_text, query_text
 from gunbot_mcp.tokens import is_token
 
@@ -273,6 +274,7 @@ class Gunbot:
                     if attempt >= attempts or not exc.retryable or pause >= seconds_left():
                         raise
                     logger.info("%s %s: %s; trying again", method, path, exc.code)
+                    await say(f"Gunbot failed ({exc.code}); trying again, attempt {attempt + 1} of {attempts}.")
                 await self._sleep(pause)
                 attempt += 1
 

@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from mcp import types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
@@ -18,14 +18,14 @@ from gunbot_mcp.errors import UnknownTool, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Page, Runtime, state_folder
+from gunbot_mcp.server.changes import LOOK_EVERY, Changes, ChangingServer, Lists
 from gunbot_mcp.server.clients import ClientFacts, remember
-from gunbot_mcp.server.resources import (
-    get_prompt,
-    list_prompts,
-    list_resource_templates,
-    list_resources,
-    read_resource,
-)
+from gunbot_mcp.server.completion import COMPLETE_WITHIN, Completions
+from gunbot_mcp.server.edge import kept, protocol_error
+from gunbot_mcp.server.icon import icons
+from gunbot_mcp.server.prompts import get_prompt, list_prompts
+from gunbot_mcp.server.resources import Resources
+from gunbot_mcp.server.skills.skills import SKILLS_EXTENSION, Skills
 from gunbot_mcp.server.tools import UI_EXTENSION, UI_MIME, mcp_tool
 from gunbot_mcp.tickets.ways import is_open
 
@@ -38,14 +38,31 @@ If an answer says "unknown", never send the order again: look with get_ticket, o
 _FORM_KEY = "approval"
 _FIRST_STATELESS = "2026-07-28"
 _LISTED_FOR = 300_000
-"""Milliseconds for which a client may keep the list of tools; a call that is no longer allowed is refused anyway."""
+"""Milliseconds for which a client may keep the list of tools. When the mode changes, those who listen are told at once;
+who does not listen is refused what is no longer allowed."""
 
 Context = ServerRequestContext[Any, Any]
 
 
-def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
-    """Return the server of one running instance; `known` is False where anybody could be its client, see `Caller`."""
-    settings = runtime.settings
+class SkillParams(types.RequestParams):
+    uri: str
+
+
+class GunbotServer(ChangingServer):
+    """The server of one running instance. `changes` tells its clients what comes and goes."""
+
+    changes: Changes
+
+
+def build_server(
+    runtime: Runtime, *, known: bool = True, look_every: float = LOOK_EVERY, complete_within: float = COMPLETE_WITHIN
+) -> GunbotServer:
+    """Return the server of one running instance; `known` is False where anybody could be its client, see `Caller`.
+
+    Seams, in seconds: `look_every` passes between two looks at whether the config file has changed, `complete_within`
+    is the most that a completion waits for Gunbot.
+    """
+    settings, secrets = runtime.settings, runtime.settings.secrets()
     mode = settings.effective_mode
     dispatcher = runtime.dispatcher
     kind = "LIVE" if settings.served.live else "PAPER"
@@ -66,24 +83,51 @@ def build_server(runtime: Runtime, *, known: bool = True) -> Server[Any]:
         answer = await dispatcher.call(params.name, params.arguments or {}, caller)
         if isinstance(answer, Answer) and _is_no_tool(answer) and ctx.protocol_version >= _FIRST_STATELESS:
             # In the handshake era, clients keep a protocol error's text from their models: there it is an answer.
-            raise MCPError(types.INVALID_PARAMS, answer.text, dict(answer.error))
+            raise protocol_error(answer)
         return to_input_required(answer) if isinstance(answer, Question) else to_result(answer)
 
-    server: Server[Any] = Server(
+    def reader(ctx: Context) -> Caller:
+        facts = client_facts(ctx, known=known)
+        return Caller(name=facts.name, known=known, shows_card=facts.shows_card)
+
+    def lists() -> Lists:
+        anybody = Caller(name="", known=known, shows_card=True)
+        return [tool.name for tool in dispatcher.listed(anybody)], skills.names(anybody)
+
+    async def list_skills(ctx: Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        del params
+        return skills.listed(reader(ctx))
+
+    async def get_skill(ctx: Context, params: SkillParams) -> dict[str, Any]:
+        return skills.got(params.uri, reader(ctx))
+
+    skills = Skills(dispatcher)
+    resources, completions = Resources(dispatcher, skills, reader), Completions(runtime, within=complete_within)
+    changes = Changes(lists, runtime.in_background, watched=settings.source is not None, every=look_every)
+    server = GunbotServer(
         "gunbot-mcp",
         version=__version__,
         title=f"Gunbot ({settings.name}, {kind})",
         instructions=f"{INSTRUCTIONS} This instance is {settings.name}: {kind}, mode {mode.value}.",
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-        on_list_resources=list_resources,
-        on_list_resource_templates=list_resource_templates,
-        on_read_resource=read_resource,
-        on_list_prompts=list_prompts,
-        on_get_prompt=get_prompt,
+        icons=icons(),
+        lifespan=changes.watching,
+        on_list_tools=kept(list_tools, secrets),
+        on_call_tool=kept(call_tool, secrets),
+        on_list_resources=kept(resources.list, secrets),
+        on_list_resource_templates=kept(resources.templates, secrets),
+        on_read_resource=kept(resources.read, secrets),
+        on_subscriptions_listen=kept(changes.listen, secrets),
+        on_list_prompts=kept(list_prompts, secrets),
+        on_get_prompt=kept(get_prompt, secrets),
+        on_completion=kept(completions.complete, secrets),
         cache_hints={"tools/list": CacheHint(ttl_ms=_LISTED_FOR)},
     )
+    server.changes = changes
     server.extensions[UI_EXTENSION] = {"mimeTypes": [UI_MIME]}
+    server.extensions[SKILLS_EXTENSION] = {}
+    server.add_request_handler("skills/list", types.PaginatedRequestParams, kept(list_skills, secrets))
+    server.add_request_handler("skills/get", SkillParams, kept(get_skill, secrets))
+    server.add_notification_handler("notifications/initialized", types.NotificationParams, kept(changes.joined))
     return server
 
 
@@ -142,15 +186,18 @@ def _caller(ctx: Context, params: types.CallToolRequestParams, *, known: bool, m
             return "cancel", None
         return result.action, result.content
 
-    async def tell(how: str) -> None:
-        # Nothing comes of it where the client sent no progress token.
+    told = count(1)
+
+    async def tell(sentence: str) -> None:
+        # Nothing comes of it where the client sent no progress token. Each number must be larger than the one before.
         with contextlib.suppress(MCPError):
-            await ctx.session.report_progress(0, None, how)
+            await ctx.session.report_progress(next(told), None, sentence)
 
     return Caller(
         name=facts.name,
         known=known,
         waiting=tell,
+        hears=tell,
         ask=ask if forms and not stateless and ctx.session.can_send_request else None,
         asks_later=forms and stateless,
         reply=reply,

@@ -37,11 +37,18 @@ def parse_address(address: str) -> tuple[str, int]:
 async def serve_http(settings: Settings, host: str, port: int, *, announce: Callable[[str], None]) -> None:
     """Serve at `http://HOST:PORT/mcp` until SIGINT or SIGTERM; foreign Host and Origin headers are refused."""
     async with Runtime(settings, page=approval_page, follows=True) as runtime:
-        app = build_server(runtime, known=False).streamable_http_app(
+        server = build_server(runtime, known=False)
+        app = server.streamable_http_app(
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
                 allowed_hosts=["127.0.0.1:*", "localhost:*", "[::1]:*"],
                 allowed_origins=["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"],
             )
         )
-        await serve_loopback(app, host, port, announce=lambda url: announce(f"listening on {url}/mcp"))
+        await serve_loopback(
+            app,
+            host,
+            port,
+            announce=lambda url: announce(f"listening on {url}/mcp"),
+            ending=server.changes.listen.close,
+        )

@@ -1,91 +1,149 @@
-"""What besides tools a client can read: the ticket card, and two prompts for a person to start from."""
+"""What a client can read besides calling tools: the same facts and words as three of them, the card, the skills."""
 
-from typing import Any
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from mcp import types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
+from gunbot_mcp.approval.forms import Question
+from gunbot_mcp.dispatch import Caller, Dispatcher
 from gunbot_mcp.errors import clean
+from gunbot_mcp.render import Answer
+from gunbot_mcp.server.edge import Context, protocol_error
+from gunbot_mcp.server.skills.skills import MARKDOWN, Skills
 from gunbot_mcp.server.tools import CARD_URI, UI_MIME
 
-Context = ServerRequestContext[Any, Any]
+STRUCTURED_META = "gunbot-mcp/structured"
+"""The key of an answer's structured form in the `_meta` of what is read, for programs."""
 
-_PAIR_ARGUMENTS = [
-    types.PromptArgument(name="exchange", description="e.g. binance", required=True),
-    types.PromptArgument(name="pair", description="e.g. USDT-BTC", required=True),
-]
-_PROMPTS: dict[str, tuple[types.Prompt, str]] = {
-    "prepare_order": (
-        types.Prompt(
-            name="prepare_order",
-            title="Prepare an order",
-            description="Look at the market and your balance, then propose one order for you to approve.",
-            arguments=_PAIR_ARGUMENTS,
-        ),
-        """\
-Look at get_quote, get_balances and list_open_orders for {pair} on {exchange}. Tell me in three lines what you see. \
-Then ask me what I want to do, and propose exactly one order. Do not propose it twice.""",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A tool's answer that can be read at an address. `{id}` in the address is the tool's argument `argument`."""
+
+    uri: str
+    name: str
+    title: str
+    about: str
+    tool: str
+    argument: str | None = None
+
+
+READINGS = (
+    Reading(
+        uri="gunbot://capabilities",
+        name="capabilities",
+        title="What each exchange can do",
+        about="The answer of list_exchanges.",
+        tool="list_exchanges",
     ),
-    "review_pair": (
-        types.Prompt(
-            name="review_pair",
-            title="Review a pair",
-            description="What is open, what filled lately, what it cost.",
-            arguments=_PAIR_ARGUMENTS,
-        ),
-        """\
-Look at list_open_orders and the newest page of list_orders_page for {exchange}/{pair}. Say what is open, what filled \
-lately at which prices, the fees, and the profit or loss as recorded. Say what you do not know.""",
+    Reading(
+        uri="gunbot://limits",
+        name="limits",
+        title="Limits, and what is left of them",
+        about="The answer of get_limits, as of now.",
+        tool="get_limits",
     ),
-}
+    Reading(
+        uri="gunbot://tickets/{id}",
+        name="ticket",
+        title="A ticket",
+        about="The answer of get_ticket: what became of one order.",
+        tool="get_ticket",
+        argument="ticket_id",
+    ),
+)
+_ID = re.compile(r"[a-z0-9]{1,32}")
 
 
-async def list_resources(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-    del ctx, params
-    card = types.Resource(
-        uri=CARD_URI,
-        name="ticket-card",
-        title="Ticket card",
-        description="An order and its approval.",
-        mime_type=UI_MIME,
-    )
-    return types.ListResourcesResult(resources=[card])
+def reading_at(uri: str) -> tuple[Reading, dict[str, str]] | None:
+    """Return what is read at an address, and the arguments for its tool; None where nothing is."""
+    for reading in READINGS:
+        start, brace, _ = reading.uri.partition("{id}")
+        if not brace and uri == reading.uri:
+            return reading, {}
+        if brace and reading.argument and uri.startswith(start) and _ID.fullmatch(uri[len(start) :]):
+            return reading, {reading.argument: uri[len(start) :]}
+    return None
 
 
-async def list_resource_templates(
-    ctx: Context, params: types.PaginatedRequestParams | None
-) -> types.ListResourceTemplatesResult:
-    """Return none: there are no resources by parameter, and a server with resources must say so."""
-    del ctx, params
-    return types.ListResourceTemplatesResult(resource_templates=[])
+class Resources:
+    """Answers what clients list and read. `caller` says who asks."""
 
+    def __init__(self, dispatcher: Dispatcher, skills: Skills, caller: Callable[[Context], Caller]) -> None:
+        self._dispatcher = dispatcher
+        self._skills = skills
+        self._caller = caller
 
-async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-    del ctx
-    if str(params.uri) != CARD_URI:
-        raise MCPError(types.INVALID_PARAMS, f"there is no resource {clean(params.uri, 80)}", {"uri": str(params.uri)})
-    from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
+    async def list(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+        del params
+        card = types.Resource(
+            uri=CARD_URI,
+            name="ticket-card",
+            title="Ticket card",
+            description="An order and its approval.",
+            mime_type=UI_MIME,
+        )
+        readings = [
+            types.Resource(
+                uri=reading.uri,
+                name=reading.name,
+                title=reading.title,
+                description=reading.about,
+                mime_type="text/plain",
+            )
+            for reading in READINGS
+            if reading.argument is None
+        ]
+        skills = self._skills.as_resources(self._caller(ctx))
+        return types.ListResourcesResult(resources=[card, *readings, *skills])
 
-    content = types.TextResourceContents(uri=CARD_URI, mime_type=UI_MIME, text=card_html())
-    return types.ReadResourceResult(contents=[content])
+    async def templates(
+        self, ctx: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        del ctx, params
+        found = [
+            types.ResourceTemplate(
+                uri_template=reading.uri,
+                name=reading.name,
+                title=reading.title,
+                description=reading.about,
+                mime_type="text/plain",
+            )
+            for reading in READINGS
+            if reading.argument is not None
+        ]
+        return types.ListResourceTemplatesResult(resource_templates=found)
 
+    async def read(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        """Return what is at an address.
 
-async def list_prompts(ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
-    del ctx, params
-    return types.ListPromptsResult(prompts=[prompt for prompt, _ in _PROMPTS.values()])
+        Raises:
+            MCPError: nothing is there (-32602 with the address in its data), or it cannot be read now.
+        """
+        uri = str(params.uri)
+        if uri == CARD_URI:
+            from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
 
+            content = types.TextResourceContents(uri=CARD_URI, mime_type=UI_MIME, text=card_html())
+        elif (skill := self._skills.at(uri, self._caller(ctx))) is not None:
+            content = types.TextResourceContents(uri=uri, mime_type=MARKDOWN, text=skill.text)
+        else:
+            content = await self._reading(uri, self._caller(ctx))
+        return types.ReadResourceResult(contents=[content])
 
-async def get_prompt(ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-    del ctx
-    found = _PROMPTS.get(params.name)
-    if found is None:
-        raise MCPError(types.INVALID_PARAMS, f"there is no prompt {clean(params.name, 64)!r}")
-    prompt, text = found
-    given = params.arguments or {}
-    missing = [argument.name for argument in prompt.arguments or [] if not given.get(argument.name)]
-    if missing:
-        raise MCPError(types.INVALID_PARAMS, f"{params.name} needs {', '.join(missing)}")
-    filled = text.format(exchange=clean(given["exchange"], 64), pair=clean(given["pair"], 64))
-    message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=filled))
-    return types.GetPromptResult(description=prompt.description, messages=[message])
+    async def _reading(self, uri: str, caller: Caller) -> types.TextResourceContents:
+        found = reading_at(uri)
+        if found is None:
+            raise MCPError(types.INVALID_PARAMS, f"there is no resource {clean(uri, 80)}", {"uri": uri})
+        reading, arguments = found
+        answer = await self._dispatcher.call(reading.tool, arguments, caller)
+        if not isinstance(answer, Answer):
+            raise TypeError(f"{reading.tool} asks {Question.__name__.lower()}s, so it is no resource")
+        if answer.is_error:
+            raise protocol_error(answer, uri=uri)
+        return types.TextResourceContents(
+            uri=uri, mime_type="text/plain", text=answer.text, _meta={STRUCTURED_META: answer.structured}
+        )

@@ -206,13 +206,6 @@ async def test_the_server_says_what_it_is(runtime: "Runtime", mode: str) -> None
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_client_that_asks_for_templates_of_resources_gets_an_empty_list(runtime: "Runtime", mode: str) -> None:
-    async with Client(build_server(runtime), mode=mode) as client:
-        assert (await client.list_resource_templates()).resource_templates == []
-
-
-@pytest.mark.anyio
 async def test_from_2026_07_28_on_the_list_of_tools_says_how_long_it_may_be_kept(runtime: "Runtime") -> None:
     async with Client(build_server(runtime), mode="auto") as client:
         assert (await client.list_tools()).ttl_ms == 300_000

@@ -1,0 +1,1 @@
+"""The Skills extension: one folder with a SKILL.md for each skill, and what serves them."""
