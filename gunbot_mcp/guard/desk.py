@@ -22,6 +22,7 @@ from gunbot_mcp.files import write_private
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
 from gunbot_mcp.guard.following import Follower, unfinished, was_found
+from gunbot_mcp.guard.losses import Losses, not_known
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
@@ -86,10 +87,12 @@ class Desk:
         later: Later | None = None,
         told: Callable[[Ticket], None] = lambda _: None,
         keep: Callable[[Path, str], None] = write_private,
+        losses: Losses = not_known,
     ) -> None:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
 
         `rules` are the settings in force (None: `settings`, for ever).
+        `losses` says at once what was last read of the day's history.
         `told` hears of what became of orders; it must not raise.
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
@@ -102,7 +105,8 @@ class Desk:
         self._timing = timing or Timing()
         rules = rules or Rules(settings)
         self._rules = rules
-        self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder)
+        self._losses = losses
+        self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder, losses=losses)
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
@@ -264,8 +268,10 @@ class Desk:
         Raises:
             LedgerUnavailable: what is used cannot be counted.
         """
-        used = await usage(self._ledger, self._settings.name, self._clock.now())
-        return list(lines(self._rules.last.served.limits, self._rules.last.served.contracts, used))
+        served = self._rules.last.served
+        day = self._losses() if served.limits.max_day_loss else None
+        used = await usage(self._ledger, self._settings.name, self._clock.now(), day)
+        return list(lines(served.limits, served.contracts, used))
 
     # Looking
 

@@ -17,7 +17,9 @@ from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
     IN_FLIGHT_NOW,
     KEYS,
+    LOSS_RESUMED,
     ORDERS_SINCE,
+    OUTCOMES_SINCE,
     PIN_EVENTS,
     PLACED,
     SENT_SINCE,
@@ -36,9 +38,9 @@ from gunbot_mcp.ledger.rows import Changes, Event, Row, event_of, mandate_of, ro
 from gunbot_mcp.ledger.tables import tickets
 from gunbot_mcp.ledger.transaction import Transaction
 from gunbot_mcp.ledger.verify import problems
-from gunbot_mcp.tickets.content import instant_text
+from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.spent import Sent
+from gunbot_mcp.tickets.spent import Sent, longest_row
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 __all__ = ["Changes", "Database", "Event", "Ledger", "Totals", "Transaction"]
@@ -164,6 +166,17 @@ class Ledger:
     async def sent_since(self, instance: str, since: datetime) -> list[Sent]:
         """Return the instance's orders that were, or may be, sent since then; cancels are none."""
         return sent_of(await self._read(SENT_SINCE, instance=instance, since=instant_text(since)))
+
+    async def rejections(self, instance: str, since: datetime) -> int:
+        """Return how many orders that were sent since then Gunbot rejected one after the other, at most."""
+        found = await self._read(OUTCOMES_SINCE, instance=instance, since=instant_text(since))
+        return longest_row(row["state"] for row in found)
+
+    async def loss_resumed(self, instance: str, since: datetime) -> datetime | None:
+        """Return when a human last took back the limits of losses and rejections, if that was since then."""
+        [row] = await self._read(LOSS_RESUMED, instance=instance, since=instant_text(since))
+        [at] = row.values()
+        return None if at is None else instant_of(at)
 
     async def proposed_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
         """Return how many order tickets (or cancels) were made since then, whatever became of them."""

@@ -203,7 +203,10 @@ async def test_counts_that_can_be_nothing_else_are_said_in_words(runtime: "Runti
     answer = await _ask(runtime, "list_orders_today", TODAY)
 
     assert answer.structured == {**body, "keys": TODAY["keys"]}
-    assert answer.text == "binance/USDT-BTC: 2025-06-19: 3 orders, 1 of them closing; 2025-06-20: 1 order, 0 of them closing"
+    assert (
+        answer.text
+        == "binance/USDT-BTC: 2025-06-19: 3 orders, 1 of them closing; 2025-06-20: 1 order, 0 of them closing"
+    )
 
 
 @pytest.mark.parametrize(
