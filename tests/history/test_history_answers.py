@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from history.sample import LATER, B, Past, record, sample, sample_records
+from history.sample import B, LATER, Past, record, sample, sample_records
 from jsonschema import Draft202012Validator
 
 from gunbot_mcp.history.answer import ROOM_BY_DEFAULT

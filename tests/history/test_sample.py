@@ -1,6 +1,7 @@
 """The worked sample, whole: every value was computed twice elsewhere, with plain decimals and with other programs."""
 
 from decimal import Context, Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
