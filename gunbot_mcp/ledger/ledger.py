@@ -15,6 +15,7 @@ from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.errands import noticed
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
+    DECIDED,
     IN_FLIGHT_NOW,
     KEYS,
     LOSS_RESUMED,
@@ -166,6 +167,11 @@ class Ledger:
     async def sent_since(self, instance: str, since: datetime) -> list[Sent]:
         """Return the instance's orders that were, or may be, sent since then; cancels are none."""
         return sent_of(await self._read(SENT_SINCE, instance=instance, since=instant_text(since)))
+
+    async def decided(self, ticket_ids: Collection[str]) -> dict[str, datetime]:
+        """Return when each of these tickets was approved, declined or taken back; version 0.1 did not write it down."""
+        found = await self._read(DECIDED, ids=sorted(ticket_ids))
+        return {row["ticket"]: instant_of(row["at"]) for row in found}
 
     async def rejections(self, instance: str, since: datetime) -> int:
         """Return how many orders that were sent since then Gunbot rejected one after the other, at most."""

@@ -66,6 +66,13 @@ OUTCOMES_SINCE = (
 LOSS_RESUMED = select(func.max(events.c.at)).where(
     events.c.kind == "loss_resumed", events.c.at >= _since, events.c.instance == bindparam("instance")
 )
+DECIDED = (
+    select(events.c.ticket, func.max(events.c.at).label("at"))
+    .where(events.c.ticket.in_(bindparam("ids", expanding=True)))
+    .where(events.c.kind.in_([state.value for state in (State.APPROVED, State.DECLINED, State.WITHDRAWN)]))
+    .group_by(events.c.ticket)
+)
+"""When somebody decided about these tickets."""
 SENT_ON = select(tickets).where(_instance, *_of_pair, tickets.c.sent_at >= _since)
 UNSEEN = SENT_ON.where(tickets.c.observed.is_(None))
 UNSURE = SENT_ON.where(tickets.c.observed.like('%"certainty":"candidate"%'))

@@ -19,6 +19,7 @@ from gunbot_mcp.tools.limits import LIMIT_TOOLS
 from gunbot_mcp.tools.market import MARKET_TOOLS
 from gunbot_mcp.tools.orders import ORDERS_OUTPUT, keys_of, keys_without_orders, orders_answer
 from gunbot_mcp.tools.pairs import PAIR_TOOLS, rightly_named, with_names
+from gunbot_mcp.tools.positions import POSITION_TOOLS
 from gunbot_mcp.tools.tickets import TICKET_TOOLS
 from gunbot_mcp.tools.tool import AnyTool, Audience, Context, Tool
 
@@ -96,7 +97,7 @@ class Inventory:
 
 def inventory() -> Inventory:
     """Return the product's tools: one for each row that the table of endpoints has now, then the companions."""
-    companions = (*MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS, *HISTORY_TOOLS)
+    companions = (*MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS, *HISTORY_TOOLS, *POSITION_TOOLS)
     return Inventory((*map(endpoint_tool, BY_NAME.values()), *companions))
 
 

@@ -139,7 +139,8 @@ def test_every_tool_that_reads_is_tried_here() -> None:
     reads = {tool.name for tool in inventory() if tool.effect is Effect.READ}
 
     # What became of one ticket is bounded by what this server writes about it.
-    assert reads - {"get_ticket"} == set(CALLS)
+    # What the history says, and what is held, is bounded in tests of their own.
+    assert reads - {"get_ticket", "analyze_orders", "get_positions"} == set(CALLS)
 
 
 @pytest.mark.parametrize("tool", LISTS)
