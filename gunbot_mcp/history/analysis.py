@@ -122,7 +122,7 @@ def analyse(connection: DuckDBPyConnection, question: Question) -> Analysis:
     """Return what the matched views of a connection say (`methods_of` names those that must be there).
 
     Raises:
-        InvalidArguments: a sum is too large to be exact.
+        duckdb.Error: a sum is too large to be exact.
     """
     return _Run(connection, question).result()
 

@@ -37,14 +37,25 @@ def look(reader: Reader, question: Question, kept: Path | None) -> tuple[Analysi
         HistoryUnavailable: a file of the mirror cannot be read.
         InvalidArguments: nobody of the name in `only.by` is known, or a sum is too large.
     """
+    import duckdb  # noqa: PLC0415 - loaded when the history is first read
+
     with reader.connect(memory=MEMORY) as connection:
         _require_known(connection, question.only.by)
-        _attach(connection, reader, question, Kept(kept))
-        found = analyse(connection, question)
-        shape = shape_of_answer(found)
-        if shape is Shape.HELD:
-            return found, _held(connection, reader, found, Kept(kept))
-        return found, _closes_of_day(connection, found) if shape is Shape.EXTREME_DAY else Extras()
+        try:
+            return _looked(connection, reader, question, Kept(kept))
+        except (duckdb.OutOfRangeException, duckdb.ConversionException) as exc:
+            raise InvalidArguments(
+                "a number or a sum is too large to be added exactly (about 1e19)", "name other keys, or a shorter range"
+            ) from exc
+
+
+def _looked(connection: DuckDBPyConnection, reader: Reader, question: Question, kept: Kept) -> tuple[Analysis, Extras]:
+    _attach(connection, reader, question, kept)
+    found = analyse(connection, question)
+    shape = shape_of_answer(found)
+    if shape is Shape.HELD:
+        return found, _held(connection, reader, found, kept)
+    return found, _closes_of_day(connection, found) if shape is Shape.EXTREME_DAY else Extras()
 
 
 def _attach(connection: DuckDBPyConnection, reader: Reader, question: Question, kept: Kept) -> None:

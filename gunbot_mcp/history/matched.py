@@ -1,8 +1,9 @@
 """The history with what each record closed beside it: computed once a key and method, kept in a file for the next time.
 
 A file holds one key's records in the order of records, with the columns of `orders` that metrics need and those of
-`lots.Match`. Its name carries the names of the mirror's files that it was made from: those are written once and never
-again, so it is right as long as it is found. Where no file can be kept, the same rows are made for this question alone.
+`lots.Match` (`waited` as cost times thousands of seconds). Its name carries the names of the mirror's files that it was
+made from: those are written once and never again, so it is right as long as it is found. Where no file can be kept, the
+same rows are made for this question alone.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
     """Return one SELECT; all files in one list where all are files, which is read in parallel."""
     if not found:
         _compute(connection, _Part("", (), shared=False), Method.FIFO)
-        connection.execute("CREATE TEMP TABLE nothing AS SELECT * FROM computed")
+        connection.execute("CREATE OR REPLACE TEMP TABLE nothing AS SELECT * FROM computed")
         return "SELECT * FROM nothing"
     paths = [one.removeprefix("SELECT * FROM ") for one in found]
     if all(path.startswith("'") for path in paths):
@@ -133,11 +134,10 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
     return " UNION ALL ".join(found)
 
 
-def _joined(before: str, behind: str, digits: int = 18) -> str:
+def _joined(before: str, behind: str) -> str:
     """Return the decimal that two lists of whole numbers are, as SQL."""
-    unit = "0." + "0" * (digits - 1) + "1"
-    kind = f"DECIMAL(38,{digits})"
-    return f"({before}::{kind} + ({behind}::DECIMAL(19,0) * {unit}::DECIMAL(19,{digits}))::{kind})"
+    money = "DECIMAL(38,18)"
+    return f"({before}::{money} + ({behind}::DECIMAL(19,0) * 0.000000000000000001::DECIMAL(19,18))::{money})"
 
 
 _COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price, amount, cost, fees, pnl, closes"
@@ -179,9 +179,8 @@ def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method
         _insert(connection, [row[0] for row in rows], plain, found)
 
 
-_WAIT_UNIT = 10**12
-_WAIT_CUT = UNIT // _WAIT_UNIT
-"""Cost · milliseconds is kept with twelve decimals: with eighteen, a sum of years would not fit."""
+_WAIT_CUT = 10**6
+"""Cost is kept times thousands of seconds: times milliseconds, a sum of years would not fit."""
 
 
 def _insert(
@@ -191,8 +190,7 @@ def _insert(
     columns: list[list[int]] = [list(column) for column in zip(*found, strict=True)]
     at, matched, basis, opening, waited, longest, opened = columns
     lists: list[Sequence[int]] = [[places[index] for index in at], *_split(basis), *_split(opening)]
-    waits = [value // _WAIT_CUT for value in waited]
-    lists += [[value // _WAIT_UNIT for value in waits], [value % _WAIT_UNIT for value in waits], longest]
+    lists += [*_split([value // _WAIT_CUT for value in waited]), longest]
     connection.execute(f"INSERT INTO lists SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
     parts: list[tuple[int, int, int, int, int]] = []
     for index, share, more in zip(at, matched, opened, strict=True):
@@ -246,7 +244,7 @@ WITH joined AS (
             ELSE {_joined("s.matched", "s.matched_")} END AS matched,
         {_joined("l.basis", "l.basis_")} AS basis,
         {_joined("l.opening", "l.opening_")} AS opening,
-        {_joined("l.waited", "l.waited_", 12)} AS waited,
+        {_joined("l.waited", "l.waited_")} AS waited,
         l.longest,
         CASE WHEN s.place IS NULL THEN 0 ELSE {_joined("s.opened", "s.opened_")} END AS opened,
         CASE WHEN l.place IS NULL THEN NULL WHEN s.place IS NULL THEN o.cost ELSE {_SHARE} END AS proceeds,

@@ -21,7 +21,8 @@ from gunbot_mcp.history.answer import Told, history_answer
 from gunbot_mcp.history.asking import look
 from gunbot_mcp.history.coverage import Coverage
 from gunbot_mcp.history.lots import Method
-from gunbot_mcp.history.metrics.table import METRICS, near_metrics
+from gunbot_mcp.history.metrics.names import near_metrics
+from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.history.question import EXAMPLES, GROUPS, Only, Question, asked_range, is_period
 from gunbot_mcp.history.value import Rate, Valued, valued
 from gunbot_mcp.render import Answer
@@ -31,6 +32,7 @@ from gunbot_mcp.tools.tool import Audience, Context, Tool
 LONGEST_READ = 20.0
 """How many seconds one call waits for Gunbot's pages; what takes longer goes on in the background."""
 _SHARE = 0.6
+_EXCHANGES_ASKED = 5
 ALL = "all"
 
 
@@ -193,7 +195,7 @@ async def _analyze(context: Context, args: AnalyzeArgs) -> Answer:
         coverage=coverage,
         analysis=found,
         extras=extras,
-        valued=None if args.value_in is None else await _valued(context.gunbot, found, args.value_in),
+        valued=None if args.value_in is None else await _valued(context.gunbot, found, coverage, args.value_in),
         unknown=await _unknown(context.gunbot, args, coverage),
     )
     return history_answer(told)
@@ -205,25 +207,18 @@ async def _unknown(gunbot: Gunbot, args: AnalyzeArgs, coverage: Coverage) -> lis
     return [f"{said}." for said in await not_there(gunbot, empty)] if empty else []
 
 
-async def _valued(gunbot: Gunbot, found: Analysis, asset: str) -> Valued:
+async def _valued(gunbot: Gunbot, found: Analysis, coverage: Coverage, asset: str) -> Valued:
     """Return the sums of all assets in one, at the middle of the books of this moment."""
-    exchanges = sorted({str(key).partition("/")[0] for key in found.question.keys or ()})
-    exchanges += [name for name in _exchanges_of(found) if name not in exchanges]
+    exchanges = list(dict.fromkeys(key.key.partition("/")[0] for key in coverage.keys if key.records))
     rates: dict[str, Rate] = {}
     for block in found.blocks:
-        if block.asset == asset:
-            continue
-        for exchange in exchanges:
+        for exchange in exchanges[:_EXCHANGES_ASKED]:
+            if block.asset in {asset, *rates}:
+                break
             rate = await _rate(gunbot, exchange, block.asset, asset)
             if rate is not None:
                 rates[block.asset] = rate
-                break
     return valued(found, asset, rates)
-
-
-def _exchanges_of(found: Analysis) -> list[str]:
-    pairs = [str(cell.sums.get("first_pair") or "") for block in found.blocks for cell in (block.total, *block.groups)]
-    return sorted({pair.partition("/")[0] for pair in pairs if pair})
 
 
 async def _rate(gunbot: Gunbot, exchange: str, asset: str, wanted: str) -> Rate | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -239,7 +240,7 @@ def invested(told: Told, since: int, until: int) -> dict[str, Fraction]:
     """Return what lay in open lots, millisecond by millisecond where it changed."""
     at = sorted({since, until, *(time for time, _ in told.changes if since < time < until)})
     weight, most, exposed = Fraction(0), Fraction(0), 0
-    for begin, end in zip(at, at[1:], strict=False):
+    for begin, end in pairwise(at):
         state = sum((change for time, change in told.changes if time <= begin), Fraction(0))
         weight += state * (end - begin)
         most = max(most, state)

@@ -117,7 +117,8 @@ class Past:
         now: datetime = LATER,
         **asked: Any,  # noqa: ANN401 - the fields of a question
     ) -> Question:
-        return Question(zone=zone, now=now, asked=asked_range(since, until, zone, now), **{"keys": None, **asked})
+        fields: dict[str, Any] = {"keys": None, **asked}
+        return Question(zone=zone, now=now, asked=asked_range(since, until, zone, now), **fields)
 
     def analyse(self, *period: str | None, keep: bool = True, **asked: Any) -> Analysis:  # noqa: ANN401 - as above
         question = self.question(*period, **asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from history.sample import B, LATER, Past, record, sample, sample_records
+from history.sample import LATER, B, Past, record, sample, sample_records
 from jsonschema import Draft202012Validator
 
 from gunbot_mcp.history.answer import ROOM_BY_DEFAULT
@@ -214,7 +214,8 @@ def test_no_answer_is_larger_than_two_kilobytes_unless_more_is_asked_for(
 
     assert len(answer.text.encode()) <= ROOM_BY_DEFAULT
     assert answer.text.startswith("Covers 6 of 6 keys, ")
-    Draft202012Validator(dict(ANALYSIS_OUTPUT)).validate(json.loads(json.dumps(answer.structured)))
+    validator: Any = Draft202012Validator(dict(ANALYSIS_OUTPUT))
+    validator.validate(json.loads(json.dumps(answer.structured)))
     if "cut" in answer.structured:
         cut = answer.structured["cut"]
         assert len(answer.structured["rows"]) == cut["rows"] < cut["total"]

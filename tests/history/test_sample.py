@@ -1,7 +1,6 @@
 """The worked sample, whole: every value was computed twice elsewhere, with plain decimals and with other programs."""
 
 from decimal import Context, Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,7 +111,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
 @pytest.fixture(scope="module")
 def three(past: Past) -> tuple[dict[str, Any], ...]:
     """Return the figures of all, of B and of S."""
-    asked = {"metrics": tuple(METRICS), "capital": Decimal(1000)}
+    asked: dict[str, Any] = {"metrics": tuple(METRICS), "capital": Decimal(1000)}
     found = past.analyse(*RANGE, groups=("pair",), **asked)
     return tuple(dict(figures(found, *labels)) for labels in ((), (B,), (S,)))
 
@@ -228,7 +227,8 @@ METHODS = """
 fifo | 50.2 / 44.6278; 6-3 | 63857.14286 / 63984.98498 | -31 / -38.515; 2-3 | 2600 / 2594.805195
 lifo | 30.2 / 24.6078; 7-2 | 61000 / 61122.12212 | 4 / -3.55; 3-2 | 2483.333333 / 2478.371628
 hifo | 23.2 / 17.6008; 6-3 | 60000 / 60120.12012 | 14 / 6.44; 3-2 | 2450 / 2445.104895
-average | 41.08888889 / 35.50757778; 6-3 | 62555.55556 / 62680.7919 | -13.80357143 / -21.33576786; 1-4 | 2542.678571 / 2537.598295
+average | 41.08888889 / 35.50757778; 6-3 | 62555.55556 / 62680.7919 | -13.80357143 / -21.33576786; 1-4 | \
+2542.678571 / 2537.598295
 """
 _HELD = ("wins", "losses", "held", "held_cost", "average_price", "break_even")
 

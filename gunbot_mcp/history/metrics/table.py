@@ -4,7 +4,6 @@ P is the pnl of the closes, W the closes with P > 0, L those with P < 0, N all c
 Adding a metric is adding a row. A figure without a number says why (`Na`).
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -191,7 +190,7 @@ def _holding(facts: Facts) -> Figure:
         return no(Na.CONTRACTS)
     if not found["basis"]:
         return no(Na.NOTHING_MATCHED)
-    hours = Fraction(found["waited"]) / Fraction(found["basis"]) / 3_600_000
+    hours = Fraction(found["waited"]) / Fraction(found["basis"]) / Fraction(36, 10)  # of thousands of seconds
     return Figure(quotient(hours))
 
 
@@ -374,28 +373,6 @@ PER_GROUP = ("closes", "wins", "pnl", "fifo_net", "volume", "fees", "win_rate", 
 TOP = ("recorded", "fifo_net", "closes", "wins", "worst", "best")
 """What is said of one pair that a sort puts first."""
 HELD = ("held", "held_cost", "average_price", "break_even")
-
-_ALIASES: Mapping[str, str] = {
-    "drawdown": "max_drawdown",
-    "maximum_drawdown": "max_drawdown",
-    "winrate": "win_rate",
-    "avg_win": "average_win",
-    "avg_loss": "average_loss",
-    "trades": "closes",
-    "profit": "pnl",
-    "realized_pnl": "pnl",
-    "holding_time": "holding_hours",
-    "exposure": "exposure_time",
-    "average_buy_price": "average_price",
-}
-
-
-def near_metrics(name: str) -> list[str]:
-    """Return metrics that somebody may have meant, nearest first."""
-    plain = "_".join(name.strip().lower().replace("-", " ").split())
-    alias = [_ALIASES[plain]] if plain in _ALIASES else []
-    part = [known for known in METRICS if len(plain) > 3 and plain in known]  # noqa: PLR2004 - "pnl" alone is in many
-    return list(dict.fromkeys([*alias, *difflib.get_close_matches(plain, METRICS, n=3, cutoff=0.5), *part]))[:3]
 
 
 def needed(names: Iterable[str]) -> tuple[set[str], set[Need], set[Method]]:
