@@ -151,7 +151,8 @@ async def test_what_somebody_bought_at_a_live_gunbot_is_there_in_lots_and_balanc
 ) -> None:
     live_gunbot.place("/trade/buy/market", exch="binance", pair="USDT-BTC", amt=0.001)
     async with Runtime(live_settings()) as runtime:
-        answer: Any = await runtime.dispatcher.call("get_positions", {"value_in": "USDT"}, Caller(name="tests"))
+        asked = {"value_in": "USDT", "limit": 100}
+        answer: Any = await runtime.dispatcher.call("get_positions", asked, Caller(name="tests"))
 
     found = {(row["source"], row["exchange"], row["held"]): row["amount"] for row in _rows(answer)}
     assert found["lots", "binance", "USDT-BTC"] == 0.001
