@@ -163,6 +163,7 @@ class Runtime:
                 waits=self._waits if settings.approval.open == "browser" or settings.approval.notify else None,
                 mirror=self.mirror,
                 beat=self._seams.beat,
+                opened=lambda: self._desk,
             )
         )
         self._follows = follows

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.guard.sending import Later
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.reads import Placed
     from gunbot_mcp.tickets.order import Order
 
 
@@ -274,6 +275,10 @@ class Desk:
         return list(lines(served.limits, served.contracts, used))
 
     # Looking
+
+    async def placed(self, exchange: str, pair: str, order_ids: Collection[str]) -> list[Placed]:
+        """Return which of these orders are for sure this instance's tickets'."""
+        return await self._ledger.placed_among(self._settings.name, exchange, pair, order_ids)
 
     async def get(self, ticket_id: str, *, look: bool = False) -> Ticket:
         """Return the ticket as it is now; with `look`, first look at what became of its order.

@@ -23,6 +23,7 @@ from gunbot_mcp.ledger.reads import (
     OUTCOMES_SINCE,
     PIN_EVENTS,
     PLACED,
+    PLACED_AMONG,
     SENT_SINCE,
     TICKET,
     UNFINISHED,
@@ -155,6 +156,11 @@ class Ledger:
     async def placed(self, instance: str) -> list[Placed]:
         """Return the orders at the exchange that are for sure this instance's tickets', the oldest ticket's first."""
         return [placed_of(row) for row in await self._read(PLACED, instance=instance)]
+
+    async def placed_among(self, instance: str, exchange: str, pair: str, order_ids: Collection[str]) -> list[Placed]:
+        """Return those of these orders of a pair that are for sure this instance's tickets'."""
+        asked = {"exchange": exchange, "pair": pair, "order_ids": sorted(order_ids)}
+        return [placed_of(row) for row in await self._read(PLACED_AMONG, instance=instance, **asked)]
 
     async def keys(self, instance: str) -> list[str]:
         """Return every `exchange/pair` that the instance has tickets of."""

@@ -108,6 +108,11 @@ PLACED = (
     .order_by(tickets.c.created_at, tickets.c.id, sightings.c.order_id)
 )
 """Every order at the exchange that is for sure a ticket's, with the ticket and when it was approved."""
+PLACED_AMONG = PLACED.where(
+    sightings.c.exchange == bindparam("exchange"),
+    sightings.c.pair == bindparam("pair"),
+    sightings.c.order_id.in_(bindparam("order_ids", expanding=True)),
+)
 KEYS = select(tickets.c.exchange, tickets.c.pair).where(_instance).distinct()
 STEPS = select(events).where(events.c.ticket == bindparam("id"))
 """All events of a ticket: few, and some carry what its looks have to remember."""

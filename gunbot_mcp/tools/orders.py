@@ -25,6 +25,7 @@ from gunbot_mcp.render import (
     short_record,
     text_table,
 )
+from gunbot_mcp.tools import provenance
 from gunbot_mcp.tools.columns import TIME_ISO, meanings, meanings_line, millis, with_times
 from gunbot_mcp.tools.tool import TABLE_OUTPUT
 
@@ -51,8 +52,10 @@ ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
 }
 
 
-def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> Answer:
-    """Return both forms of an order read's body.
+def orders_answer(
+    endpoint: AnyEndpoint, args: Args, body: dict[str, Any], owned: Mapping[provenance.Owned, str] | None = None
+) -> Answer:
+    """Return both forms of an order read's body; `owned` says in words which records this server placed.
 
     Raises:
         InvalidArguments: `fields` names a column that neither the documents nor these records know.
@@ -77,6 +80,7 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
         found=found,
         rest=_brief({name: exact(name, value) for name, value in body.items() if name != "data"}),
         columns=list(dict.fromkeys(wanted)) if wanted else None,
+        owned=owned or {},
     )
     return shown.answer()
 
@@ -89,6 +93,7 @@ class _Shown:
     found: Sequence[Record]
     rest: Mapping[str, Any]
     columns: Sequence[str] | None
+    owned: Mapping[provenance.Owned, str]
 
     def answer(self) -> Answer:
         return fit_or_clip(self.window.most(len(self.found)), self.build, self.window.room)
@@ -113,6 +118,7 @@ class _Shown:
             table = with_times(table, records, self.columns)
         times = [time for record in records if (time := millis(record.get("time"))) is not None]
         meant = meanings(table.columns) if records else {}
+        ours = provenance.shown(self.owned, records, keys_of(self.window.asked))
         covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
         cut = self.cut(count, fits, clip=clip)
         asked = self.window.asked
@@ -125,9 +131,14 @@ class _Shown:
                 "rows": table.rows,
                 "covers": covers,
                 **({"meanings": meant} if meant and not self.bulk else {}),
+                **provenance.facts(ours),
                 **cut,
             },
-            text="\n".join(filter(None, [headline, text_table(table.columns, table.rows), meanings_line(meant)]))
+            text="\n".join(
+                filter(
+                    None, [headline, text_table(table.columns, table.rows), meanings_line(meant), provenance.line(ours)]
+                )
+            )
             if records
             else headline,
         )

@@ -74,3 +74,25 @@ async def test_a_time_that_nobody_knows_is_refused_with_examples() -> None:
 
     assert answer.error["code"] == "invalid_arguments"
     assert "today" in answer.text
+
+
+async def test_a_raw_read_says_which_orders_were_placed_here_and_who_approved_them(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    key = "binance/USDT-BTC"
+    live_gunbot.place("/trade/buy/market", exch="binance", pair="USDT-BTC", amt=0.002)
+    async with Runtime(live_settings()) as runtime:
+        unopened = await _call(runtime, "list_orders", key=key)
+        proposed = await _call(runtime, "buy_market", exchange="binance", pair="USDT-BTC", amount=0.001)
+        ticket = await (await runtime.desk()).approve(proposed.structured["ticket"]["id"], by=TERMINAL)
+        answer = await _call(runtime, "list_orders", key=key)
+        both = await _call(runtime, "list_orders_page_multi", keys=[key, "binance/USDT-ETH"], page=0, page_size=10)
+
+    assert "Placed" not in unopened.text
+    assert ticket.observed is not None
+    [(order_id, words)] = answer.structured["placed_here"].items()
+    assert order_id == ticket.observed.order_ids[0]
+    assert words.startswith(f"ticket {ticket.id}, claude, approved by terminal 20")
+    assert answer.text.endswith(f"{order_id}: {words}; all others are Gunbot's own")
+    assert len(answer.structured["rows"]) == 2
+    assert both.structured["placed_here"] == answer.structured["placed_here"]
