@@ -58,10 +58,14 @@ class DayWatch:
             await self._first.wait()
 
     async def _run(self) -> None:
-        while True:
-            await self.refresh()
-            self._first.set()
-            await anyio.sleep(self._every)
+        try:
+            while True:
+                await self.refresh()
+                self._first.set()
+                await anyio.sleep(self._every)
+        finally:
+            # After an unforeseen fault the next question begins the reading again; until then nothing new is known.
+            self._begun = False
 
     async def refresh(self, *, max_age: float | None = None) -> None:
         """Bring the mirror up to date and read the day's closes from it; what fails leaves what was known before.
