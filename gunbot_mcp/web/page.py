@@ -33,12 +33,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gunbot_mcp import errors
 from gunbot_mcp.approval.passkeys import Registrar, news
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import (
-    GunbotMcpError,
-    LedgerUnavailable,
-    TicketClosed,
-    TicketNotFound,
-)
+from gunbot_mcp.errors import GunbotMcpError, LedgerUnavailable, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.market import BookView

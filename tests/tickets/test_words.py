@@ -17,8 +17,8 @@ PACKAGE = Path(gunbot_mcp.__file__).parent
 SOURCES = frozenset({PACKAGE / "tickets" / "sentences.py", PACKAGE / "tickets" / "outcome.py"})
 FROZEN = frozenset({PACKAGE / "ledger" / "version_1.py"})
 """What an earlier version wrote, as data: no sentence of today's."""
-NO_SENTENCES = frozenset({"at the market price"})
-"""What everybody calls a market order's price, the tools' descriptions among them."""
+NO_SENTENCES = frozenset({"at the market price", "order history"})
+"""What everybody calls a market order's price, and the list of filled orders; the tools' descriptions among them."""
 
 COMMAND = re.compile(r"gunbot-mcp \w+")
 PROSE = re.compile(r"[A-Za-z]{3,} | [A-Za-z]{3,}")
