@@ -83,7 +83,8 @@ class Surroundings:
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
     `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
     `waits` is told of a ticket that waits for a human, with the address of its page. `mirror` gives the mirror of the
-    order history. Every `beat` seconds, whoever waits for a read is told that it goes on.
+    order history. Every `beat` seconds, whoever waits for a read is told that it goes on. `opened` is the desk where it
+    is open already.
     """
 
     settings: Settings
@@ -96,6 +97,7 @@ class Surroundings:
     waits: Callable[[Ticket, str | None], None] | None = None
     beat: float = BEAT_SECONDS
     mirror: Callable[[], "Mirror"] | None = None
+    opened: Callable[[], Desk | None] = lambda: None
 
 
 class Dispatcher:
@@ -153,6 +155,7 @@ class Dispatcher:
             propose=lambda order: self._order(order, caller),
             ticket_answer=lambda ticket: self._answer(ticket, caller, None),
             mirror=self._mirror,
+            opened=self._around.opened,
         )
 
     def _mirror(self) -> "Mirror":

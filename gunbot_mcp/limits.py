@@ -99,3 +99,14 @@ class Limits(Section):
         Literal["refuse", "allow"],
         Field(description="An order whose price cannot be compared with a book on a live instance: refuse, or allow."),
     ] = "refuse"
+    max_day_loss: Annotated[
+        dict[str, Money],
+        Field(
+            description="Once the day's closed orders, whoever placed them, lost that much as Gunbot recorded it, "
+            "entries are refused for the rest of the UTC day, per paying asset; an asset not named has no such limit."
+        ),
+    ] = Field(default_factory=dict[str, Decimal])
+    halt_after_rejections: Annotated[
+        int,
+        Field(ge=0, description="Once Gunbot rejected so many orders in a row, entries are refused as well; 0: never."),
+    ] = 0

@@ -56,6 +56,19 @@ def _smaller_amounts(started: Amounts, now: Amounts) -> Amounts:
     return {asset: min(amount, now[asset]) for asset, amount in started.items() if asset in now}
 
 
+def _smaller_where_named(started: Amounts, now: Amounts) -> Amounts:
+    """An asset that is not named has no limit, so what either of them names holds."""
+    return {
+        asset: min(found[asset] for found in (started, now) if asset in found)
+        for asset in dict.fromkeys((*started, *now))
+    }
+
+
+def _fewer_but_none(started: int, now: int) -> int:
+    """0 is no limit."""
+    return min(started, now) or max(started, now)
+
+
 def _same_amounts(started: Amounts, now: Amounts) -> Amounts:
     """What one of them does not say, or says otherwise, nobody said."""
     return {name: amount for name, amount in started.items() if now.get(name) == amount}
@@ -133,6 +146,8 @@ TABLE: Mapping[str, Rule] = {
     "instances.token_keyring": _same,
     "instances.tls_fingerprint": _same,
     "instances.tls_server_name": _same,
+    "instances.limits.max_day_loss": _smaller_where_named,
+    "instances.limits.halt_after_rejections": _fewer_but_none,
 }
 """Every key of the settings (of the instance that is served), and which of two values is the stricter."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from gunbot_mcp.config import Settings
     from gunbot_mcp.guard.timing import Timing
+    from gunbot_mcp.history.day import DayWatch
     from gunbot_mcp.history.mirror import Mirror
     from gunbot_mcp.ledger.database import Database
     from gunbot_mcp.ledger.ledger import Ledger
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
-"""How long a process that starts looks for orders of unknown fate."""
+"""How long a process that starts looks for orders of unknown fate, or for the day's history."""
+READ_SECONDS = 20.0
+"""How long a command that lives for one call reads the day's history, where a limit asks for it."""
 
 
 class PaperTransport(httpx2.AsyncBaseTransport):
@@ -89,6 +92,7 @@ class Seams:
     keep: Callable[[Path, str], None] = write_private
     backoff: float = BACKOFF_SECONDS
     beat: float = BEAT_SECONDS
+    day_every: float = 15.0
 
 
 class Later:
@@ -159,6 +163,7 @@ class Runtime:
                 waits=self._waits if settings.approval.open == "browser" or settings.approval.notify else None,
                 beat=self._seams.beat,
                 mirror=self.mirror,
+                opened=lambda: self._desk,
             )
         )
         self._follows = follows
@@ -167,6 +172,7 @@ class Runtime:
         self._open = anyio.Lock()
         self._desk: Desk | None = None
         self._mirror: Mirror | None = None
+        self._day: DayWatch | None = None
         self._announcer: Announcer | None = None
         self._owner: Owner | None = None
         self._tasks = AsyncExitStack()
@@ -182,9 +188,13 @@ class Runtime:
             LedgerUnavailable: the ledger cannot be opened; then nothing is sent.
         """
         async with self._open:
-            if self._desk is None:
-                self._desk = await self._open_desk()
-        return self._desk
+            opened = self._desk is None
+            desk = self._desk = self._desk or await self._open_desk()
+        if opened and self.rules.last.served.limits.max_day_loss:
+            # Before any order's path: what is not read by then goes on in the background. A command that lives for one
+            # approval has nobody who read it before.
+            await self.day_watch().first(within=LOOK_SECONDS if self._follows else READ_SECONDS)
+        return desk
 
     async def _open_desk(self) -> Desk:
         from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - SQLAlchemy is loaded when it is first needed
@@ -211,6 +221,7 @@ class Runtime:
             keep=self._seams.keep,
             later=self._later.start,
             told=self._changed,
+            losses=lambda: self.day_watch().last(),
         )
         self._announcer = self._make_announcer(ledger, clock)
         await desk.recover()
@@ -256,6 +267,16 @@ class Runtime:
             )
         return self._mirror
 
+    def day_watch(self) -> DayWatch:
+        """Return what reads the day's history for the guard; it begins once it is asked for."""
+        if self._day is None:
+            from gunbot_mcp.history.day import DayWatch  # noqa: PLC0415 - only where a limit asks for the day's history
+
+            self._day = DayWatch(
+                self.mirror, later=self._later.start, clock=self._seams.clock, every=self._seams.day_every
+            )
+        return self._day
+
     async def _ledger(self) -> Ledger:
         return (await self.desk()).ledger
 
@@ -281,6 +302,8 @@ class Runtime:
         return await self._page.ensure_started()
 
     async def __aenter__(self) -> Self:
+        if self._follows and self.rules.last.served.limits.max_day_loss:
+            self.day_watch().begin()
         return self
 
     async def __aexit__(

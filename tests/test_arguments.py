@@ -42,7 +42,7 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
     "list_pairs": {"exchange": "binance", "contains": "BTC"},
     "get_limits": {},
     "get_ticket": {"ticket_id": "abc123"},
-    "list_tickets": {"open_only": True, "count": 5},
+    "list_tickets": {"open_only": True, "count": 5, "since": "today", "timezone": "Europe/Berlin"},
     "withdraw_ticket": {"ticket_id": "abc123"},
     "analyze_orders": {
         "keys": ["binance/USDT-BTC"],
@@ -79,6 +79,7 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
         "timezone": "Europe/Berlin",
         "asset": "USDT",
     },
+    "get_positions": {"exchange": "binance", "value_in": "USDT", "limit": 5},
 }
 TOOLS = {tool.name: tool for tool in inventory() if tool.audience is Audience.MODEL}
 """The card's own tool has its tests beside the card's."""

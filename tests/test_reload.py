@@ -89,6 +89,8 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
     "instances.limits.without_market_data": ("allow", "refuse", "refuse"),
     "instances.limits.exchanges": (["binance", "kraken"], ["kraken"], ["kraken"]),
     "instances.limits.pairs": (["USDT-BTC"], [], ["USDT-BTC"]),
+    "instances.limits.max_day_loss": (USDT, BOTH, {**BOTH, **USDT}),
+    "instances.limits.halt_after_rejections": (0, 3, 3),
 }
 """Per key: a value, another one, and the stricter of them, whichever came first."""
 FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "instances.token_file"} | {

@@ -95,11 +95,16 @@ async def _halt_ledger(url: str, reason: str, by: Actor) -> None:
 
 @click.command()
 @click.option("--instance", help="The instance to use, where the config has several.")
-def resume(instance: str | None) -> None:
-    """Allow trading again after a halt."""
+@click.option("--loss", is_flag=True, help="Allow entries again that max_day_loss or halt_after_rejections refuses.")
+def resume(instance: str | None, *, loss: bool) -> None:
+    """Allow trading again after a halt; with --loss, entries after a day's loss or a row of rejections."""
     require_terminal("resuming")
     settings = load(instance=instance)
     folder = state_folder(settings)
+    if loss:
+        with_desk(settings, lambda desk: _resume_loss(settings, desk))
+        click.echo("Losses and rejections of today count from now on only. What else is halted stays halted.")
+        return
     shared = bool(settings.ledger.url.get_secret_value())
     if switch.halted(folder) is None and not shared:
         click.echo("Trading is not halted.")
@@ -110,6 +115,14 @@ def resume(instance: str | None) -> None:
     lifted += switch.resume(folder)
     lifted += switch.lift(switch.users_switch())
     click.echo("Trading is allowed again." if lifted else "Trading is not halted.")
+
+
+async def _resume_loss(settings: Settings, desk: Desk) -> None:
+    """Write down that losses and rejections count anew from now on; the PIN is asked for where one is set."""
+    if has_pin(state_folder(settings)):
+        await ask_pin(settings, desk, actor=TERMINAL)
+    async with desk.ledger.write() as write:
+        await write.event("loss_resumed", actor=TERMINAL, instance=settings.name)
 
 
 async def _allowed(settings: Settings, desk: Desk, *, pin: bool, shared: bool) -> int:

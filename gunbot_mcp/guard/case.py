@@ -12,6 +12,7 @@ from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.exchanges import CapabilityMatrix, purpose_of
 from gunbot_mcp.guard.halt import halted, refusal
+from gunbot_mcp.guard.losses import DayLoss, Losses, day_loss, not_known
 from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.tickets.content import fingerprint
 from gunbot_mcp.tickets.notional import Notional, worst_case
@@ -43,7 +44,8 @@ class Case:
     `seen` is the book that the human saw; None before a ticket is made. `day_notional` adds up the day's orders of the
     same purpose. `pairs` are the names that the exchange has; None where that is not known. `contract_size` is what the
     user says that one contract of the pair holds. `undecided` counts the client's newest tickets that nobody decided,
-    where a human is told of each.
+    where a human is told of each. `day_loss` is the day's largest loss in the order's asset (None: there is no limit),
+    `rejections` how many orders of the day Gunbot rejected one after the other.
     """
 
     tool: str
@@ -66,6 +68,8 @@ class Case:
     pairs: Sequence[str] | None = None
     contract_size: Decimal | None = None
     instance: str = ""
+    day_loss: DayLoss | None = None
+    rejections: int = 0
 
     @property
     def purpose(self) -> Purpose | None:
@@ -96,9 +100,20 @@ class Cases:
     """Gathers the facts of one instance's cases."""
 
     def __init__(
-        self, *, settings: Settings, rules: Rules, matrix: CapabilityMatrix, clock: Clock, folder: Path
+        self,
+        *,
+        settings: Settings,
+        rules: Rules,
+        matrix: CapabilityMatrix,
+        clock: Clock,
+        folder: Path,
+        losses: Losses = not_known,
     ) -> None:
-        """`rules` are the settings in force; `settings`, those that the server started with, say who it is."""
+        """`rules` are the settings in force; `settings`, those that the server started with, say who it is.
+
+        `losses` says what was last read of the day's history.
+        """
+        self._losses = losses
         self._settings = settings
         self._rules = rules
         self._instance = settings.served
@@ -161,6 +176,7 @@ class Cases:
         lock = await write.lock(name, intent.exchange, intent.pair, side_of(intent).value)
         window = timedelta(seconds=static.limits.duplicate_seconds)
         twin = await write.twin(name, mark, now - window) if new and mark is not None and window else None
+        static = await self._of_the_day(write, static, asset)
         return replace(
             static,
             book=book,
@@ -172,6 +188,20 @@ class Cases:
             repeat_of=repeat_of,
             lock=None if lock is None else lock.id,
         )
+
+    async def _of_the_day(self, write: Transaction, case: Case, asset: str) -> Case:
+        """Add what the day's history says, where a limit asks for it: no order waits for Gunbot's."""
+        limits = case.limits
+        if asset not in limits.max_day_loss and not limits.halt_after_rejections:
+            return case
+        name, now = self._settings.name, self._clock.now()
+        day = midnight(now)
+        since = await write.loss_resumed(name, day) or day
+        found = None
+        if asset in limits.max_day_loss:
+            found = day_loss(self._losses(), asset, day=day, since=since, now=now)
+        rejections = await write.rejections(name, since) if limits.halt_after_rejections else 0
+        return replace(case, day_loss=found, rejections=rejections)
 
     async def require_running(self, write: Transaction) -> None:
         """Refuse while nothing may be sent, whatever it is: a ticket that waits goes on waiting.

@@ -25,6 +25,7 @@ from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
 from gunbot_mcp.guard.case import MOST_UNDECIDED, Case
 from gunbot_mcp.guard.halt import refusal
+from gunbot_mcp.guard.losses import check_day_loss, check_rejections
 from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.instance import require_trading
@@ -354,6 +355,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("patience", "orders left undecided", check_patience, Facts.FULL, cancels=True, limits=()),
     Check("pair lock", "an order of unknown fate", check_lock, Facts.FULL, cancels=False, limits=()),
+    Check("day loss", "what was lost today", check_day_loss, Facts.FULL, cancels=False, limits=("max_day_loss",)),
+    Check(
+        "rejections",
+        "orders rejected in a row",
+        check_rejections,
+        Facts.FULL,
+        cancels=False,
+        limits=("halt_after_rejections",),
+    ),
     Check("market moved", "a market that moved", check_moved, Facts.SEEN, cancels=False, limits=("slippage_percent",)),
 )
 

@@ -23,6 +23,7 @@ from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
 from gunbot_mcp.guard.following import Follower, unfinished, was_found
 from gunbot_mcp.guard.foresight import refusal_now
+from gunbot_mcp.guard.losses import Losses, not_known
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.guard.sending import Later
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.ledger.reads import Placed
     from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.passkey import Touch
 
@@ -89,11 +91,12 @@ class Desk:
         later: Later | None = None,
         told: Callable[[Ticket], None] = lambda _: None,
         keep: Callable[[Path, str], None] = write_private,
+        losses: Losses = not_known,
     ) -> None:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
 
         `rules` are the settings in force (None: `settings`, for ever).
-        `told` hears of what became of orders; it must not raise.
+        `losses` says at once what was last read of the day's history; `told` hears of fates, and must not raise.
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
         self._settings = settings
@@ -105,7 +108,8 @@ class Desk:
         self._timing = timing or Timing()
         rules = rules or Rules(settings)
         self._rules = rules
-        self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder)
+        self._losses = losses
+        self._cases = Cases(settings=settings, rules=rules, matrix=matrix, clock=clock, folder=folder, losses=losses)
         self._news: dict[str, anyio.Event] = {}
         self._under_way: set[str] = set()
         self._outbox = Outbox(ledger=ledger, folder=folder, timing=self._timing, keep=keep)
@@ -278,10 +282,16 @@ class Desk:
         Raises:
             LedgerUnavailable: what is used cannot be counted.
         """
-        used = await usage(self._ledger, self._settings.name, self._clock.now())
-        return list(lines(self._rules.last.served.limits, self._rules.last.served.contracts, used))
+        served = self._rules.last.served
+        day = self._losses() if served.limits.max_day_loss else None
+        used = await usage(self._ledger, self._settings.name, self._clock.now(), day)
+        return list(lines(served.limits, served.contracts, used))
 
     # Looking
+
+    async def placed(self, exchange: str, pair: str, order_ids: Collection[str]) -> list[Placed]:
+        """Return which of these orders are for sure this instance's tickets'."""
+        return await self._ledger.placed_among(self._settings.name, exchange, pair, order_ids)
 
     async def get(self, ticket_id: str, *, look: bool = False) -> Ticket:
         """Return the ticket as it is now; with `look`, first look at what became of its order.

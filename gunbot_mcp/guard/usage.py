@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import Purpose
+from gunbot_mcp.guard.losses import DayLoss, day_loss
 from gunbot_mcp.tickets.spent import sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gunbot_mcp.guard.losses import DayResult
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.limits import Limits
     from gunbot_mcp.tickets.mandate import Mandate
@@ -47,16 +49,28 @@ class Used:
     orders: int
     cancels: int
     mandates: Sequence[Mandate]
+    rejections: int = 0
+    since: datetime | None = None
+    day: DayResult | None = None
+
+    def lost(self, asset: str) -> DayLoss:
+        """Return the day's largest loss in an asset, since a human last resumed."""
+        day = midnight(self.now)
+        return day_loss(self.day, asset, day=day, since=self.since or day, now=self.now)
 
 
-async def usage(ledger: Ledger, instance: str, now: datetime) -> Used:
-    """Ask the ledger.
+async def usage(ledger: Ledger, instance: str, now: datetime, day: DayResult | None = None) -> Used:
+    """Ask the ledger; `day` is what was last read of the day's history.
 
     Raises:
         LedgerUnavailable: it cannot be read.
     """
+    since = await ledger.loss_resumed(instance, midnight(now))
     return Used(
         now=now,
+        since=since,
+        day=day,
+        rejections=await ledger.rejections(instance, since or midnight(now)),
         sent=await ledger.sent_since(instance, midnight(now)),
         orders=await ledger.proposed_since(instance, now - _MINUTE),
         cancels=await ledger.proposed_since(instance, now - _MINUTE, cancels=True),
@@ -105,8 +119,29 @@ def lines(limits: Limits, contracts: Mapping[str, Decimal], used: Used) -> Itera
     yield Line(key="without_market_data", holds_for="orders without a book", most=limits.without_market_data)
     yield Line(key="exchanges", holds_for="allowed exchanges", most=" ".join(limits.exchanges) or "all")
     yield Line(key="pairs", holds_for="allowed pairs", most=" ".join(limits.pairs) or "all")
+    yield from _losses(limits, used)
     for key, size in contracts.items():
         yield Line(key=f"contracts {key}", holds_for="traded asset in one contract", most=size)
+
+
+def _losses(limits: Limits, used: Used) -> Iterator[Line]:
+    """Yield the limits that the day's history feeds; a loss that is not known now is said to be so."""
+    tomorrow = midnight(used.now) + timedelta(days=1)
+    key, what = "max_day_loss", "the day's recorded loss, at which entries stop"
+    if not limits.max_day_loss:
+        yield Line(key=key, holds_for=what, most="none")
+    for asset, most in limits.max_day_loss.items():
+        lost = used.lost(asset)
+        if lost.unknown is not None:
+            yield Line(key=key, holds_for=f"{what}; not known now: {lost.unknown}", asset=asset, most=most)
+            continue
+        left = max(most - lost.loss, Decimal(0))
+        yield Line(key=key, holds_for=what, asset=asset, most=most, used=lost.loss, left=left, until=tomorrow)
+    key, what = "halt_after_rejections", "orders that Gunbot rejected in a row, at which entries stop"
+    if limits.halt_after_rejections:
+        yield _count(key, what, limits.halt_after_rejections, used.rejections, tomorrow)
+    else:
+        yield Line(key=key, holds_for=what, most="none")
 
 
 def _caps(

@@ -6,13 +6,14 @@ every digit. Where a number arrives as text, it becomes a number only if no digi
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
 from typing import Any, cast
 
 from gunbot_mcp.domain import MOST_EXACT, Side, is_order_id, to_decimal
 from gunbot_mcp.errors import GatewayInvalidResponse, clean
+from gunbot_mcp.gunbot.holding import PairState, pair_state
 from gunbot_mcp.gunbot.ids import exact, is_id
 
 Record = dict[str, Any]
@@ -238,13 +239,15 @@ def memory_of(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 class Resting:
     """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all.
 
-    `keys` are all pairs that the memory or its config has, with and without orders: those that cycle.
+    `keys` are all pairs that the memory or its config has, with and without orders: those that cycle. `states`:
+    what the memory tells of each pair.
     """
 
     orders: tuple[OpenOrder, ...]
     unknown: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    states: Mapping[str, PairState] = field(default_factory=dict[str, PairState])
 
 
 def all_open_orders(body: Mapping[str, Any]) -> Resting:
@@ -271,7 +274,13 @@ def all_open_orders(body: Mapping[str, Any]) -> Resting:
             unreadable.append(key)
     configured = _members(body.get("config")).items()
     keys = {*pairs, *(f"{exchange}/{pair}" for exchange, theirs in configured for pair in _members(theirs))}
-    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable), keys=tuple(sorted(keys)))
+    return Resting(
+        orders=tuple(orders),
+        unknown=tuple(unknown),
+        unreadable=tuple(unreadable),
+        keys=tuple(sorted(keys)),
+        states={key: pair_state(found) for key, found in pairs.items()},
+    )
 
 
 def _items(found: object) -> list[Any] | None:

@@ -127,7 +127,7 @@ def row_of(record: Mapping[str, Any], key: str, fetched_ms: int) -> Row:
     names = _names(exchange, pair)
     numbers = {ours: _number(record.get(theirs)) for theirs, ours in _NUMBERS.items()}
     side = _side(record.get("type"))
-    order_id, time_ms = _id(record.get("id")), _millis(record.get("time"))
+    order_id, time_ms = _id(record.get("id")), millis_of(record.get("time"))
     unread = [theirs for theirs, ours in _NUMBERS.items() if record.get(theirs) is not None and numbers[ours] is None]
     odd = bool(unread) or order_id is None or time_ms is None or numbers["price"] is None
     cost_given = numbers["cost"] is not None
@@ -188,7 +188,7 @@ def _id(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _millis(value: object) -> int | None:
+def millis_of(value: object) -> int | None:
     """Return milliseconds since 1970, also of a time in seconds or microseconds; None where it is no time."""
     number = to_decimal(value)
     if number is None or number <= 0:

@@ -16,11 +16,15 @@ from gunbot_mcp.ledger.errands import noticed
 from gunbot_mcp.ledger.passkeys import PASSKEY_EVENTS, PASSKEY_ROWS, sound
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
+    DECIDED,
     IN_FLIGHT_NOW,
     KEYS,
+    LOSS_RESUMED,
     ORDERS_SINCE,
+    OUTCOMES_SINCE,
     PIN_EVENTS,
     PLACED,
+    PLACED_AMONG,
     SENT_SINCE,
     TICKET,
     UNFINISHED,
@@ -38,10 +42,10 @@ from gunbot_mcp.ledger.signed import Signature
 from gunbot_mcp.ledger.tables import tickets
 from gunbot_mcp.ledger.transaction import Transaction
 from gunbot_mcp.ledger.verify import problems
-from gunbot_mcp.tickets.content import instant_text
+from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.passkey import Passkey
-from gunbot_mcp.tickets.spent import Sent
+from gunbot_mcp.tickets.spent import Sent, longest_row
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 __all__ = ["Changes", "Database", "Event", "Ledger", "Totals", "Transaction"]
@@ -156,6 +160,11 @@ class Ledger:
         """Return the orders at the exchange that are for sure this instance's tickets', the oldest ticket's first."""
         return [placed_of(row) for row in await self._read(PLACED, instance=instance)]
 
+    async def placed_among(self, instance: str, exchange: str, pair: str, order_ids: Collection[str]) -> list[Placed]:
+        """Return those of these orders of a pair that are for sure this instance's tickets'."""
+        asked = {"exchange": exchange, "pair": pair, "order_ids": sorted(order_ids)}
+        return [placed_of(row) for row in await self._read(PLACED_AMONG, instance=instance, **asked)]
+
     async def keys(self, instance: str) -> list[str]:
         """Return every `exchange/pair` that the instance has tickets of."""
         return sorted(f"{row['exchange']}/{row['pair']}" for row in await self._read(KEYS, instance=instance))
@@ -167,6 +176,22 @@ class Ledger:
     async def sent_since(self, instance: str, since: datetime) -> list[Sent]:
         """Return the instance's orders that were, or may be, sent since then; cancels are none."""
         return sent_of(await self._read(SENT_SINCE, instance=instance, since=instant_text(since)))
+
+    async def decided(self, ticket_ids: Collection[str]) -> dict[str, datetime]:
+        """Return when each of these tickets was approved, declined or taken back; version 0.1 did not write it down."""
+        found = await self._read(DECIDED, ids=sorted(ticket_ids))
+        return {row["ticket"]: instant_of(row["at"]) for row in found}
+
+    async def rejections(self, instance: str, since: datetime) -> int:
+        """Return how many orders that were sent since then Gunbot rejected one after the other, at most."""
+        found = await self._read(OUTCOMES_SINCE, instance=instance, since=instant_text(since))
+        return longest_row(row["state"] for row in found)
+
+    async def loss_resumed(self, instance: str, since: datetime) -> datetime | None:
+        """Return when a human last took back the limits of losses and rejections, if that was since then."""
+        [row] = await self._read(LOSS_RESUMED, instance=instance, since=instant_text(since))
+        [at] = row.values()
+        return None if at is None else instant_of(at)
 
     async def proposed_since(self, instance: str, since: datetime, *, cancels: bool = False) -> int:
         """Return how many order tickets (or cancels) were made since then, whatever became of them."""

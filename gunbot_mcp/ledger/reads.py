@@ -36,7 +36,7 @@ from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, r
 from gunbot_mcp.ledger.tables import events, halts, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.spent import Sent, sum_of
+from gunbot_mcp.tickets.spent import Sent, longest_row, sum_of
 from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, ReasonCode, State, Ticket
 
 Query = Select[Any]
@@ -57,6 +57,22 @@ IN_FLIGHT_NOW = (
 SENT_SINCE = select(
     *(tickets.c[name] for name in ("id", "state", "notional", "asset", "tool", "exchange", "pair", "side", "reason"))
 ).where(_instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel")
+OUTCOMES_SINCE = (
+    select(tickets.c.state)
+    .where(_instance, tickets.c.sent_at >= _since, tickets.c.side != "cancel")
+    .order_by(tickets.c.sent_at, tickets.c.id)
+)
+"""What became of orders, in the order in which they were sent."""
+LOSS_RESUMED = select(func.max(events.c.at)).where(
+    events.c.kind == "loss_resumed", events.c.at >= _since, events.c.instance == bindparam("instance")
+)
+DECIDED = (
+    select(events.c.ticket, func.max(events.c.at).label("at"))
+    .where(events.c.ticket.in_(bindparam("ids", expanding=True)))
+    .where(events.c.kind.in_([state.value for state in (State.APPROVED, State.DECLINED, State.WITHDRAWN)]))
+    .group_by(events.c.ticket)
+)
+"""When somebody decided about these tickets."""
 SENT_ON = select(tickets).where(_instance, *_of_pair, tickets.c.sent_at >= _since)
 UNSEEN = SENT_ON.where(tickets.c.observed.is_(None))
 UNSURE = SENT_ON.where(tickets.c.observed.like('%"certainty":"candidate"%'))
@@ -92,6 +108,11 @@ PLACED = (
     .order_by(tickets.c.created_at, tickets.c.id, sightings.c.order_id)
 )
 """Every order at the exchange that is for sure a ticket's, with the ticket and when it was approved."""
+PLACED_AMONG = PLACED.where(
+    sightings.c.exchange == bindparam("exchange"),
+    sightings.c.pair == bindparam("pair"),
+    sightings.c.order_id.in_(bindparam("order_ids", expanding=True)),
+)
 KEYS = select(tickets.c.exchange, tickets.c.pair).where(_instance).distinct()
 STEPS = select(events).where(events.c.ticket == bindparam("id"))
 """All events of a ticket: few, and some carry what its looks have to remember."""
@@ -233,6 +254,16 @@ class Reads(ABC):
         """Return why the ledger lets nothing of this instance be claimed, or None where no halt holds."""
         found = await self._rows(HALT, instance=instance)
         return f"{found[0]['reason']} ({found[0]['by']}, for all that share the ledger)" if found else None
+
+    async def loss_resumed(self, instance: str, since: datetime) -> datetime | None:
+        """Return when a human last took back the limits of losses and rejections, if that was since then."""
+        at = (await self._run(LOSS_RESUMED, {"instance": instance, "since": instant_text(since)})).scalar_one()
+        return None if at is None else instant_of(at)
+
+    async def rejections(self, instance: str, since: datetime) -> int:
+        """Return how many orders that were sent since then Gunbot rejected one after the other, at most."""
+        asked = {"instance": instance, "since": instant_text(since)}
+        return longest_row((await self._run(OUTCOMES_SINCE, asked)).scalars())
 
     async def sent_on(
         self, instance: str, exchange: str, pair: str, since: datetime, *, but: Collection[str] = ()

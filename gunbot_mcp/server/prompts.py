@@ -12,7 +12,7 @@ from gunbot_mcp.arguments import Args, parse_arguments
 from gunbot_mcp.errors import clean
 from gunbot_mcp.schema import input_schema
 from gunbot_mcp.server.edge import Context
-from gunbot_mcp.tools.market import QuoteArgs
+from gunbot_mcp.tools.market import NoArgs, QuoteArgs
 from gunbot_mcp.tools.tickets import TicketArgs
 
 _LONGEST_GOAL = 500
@@ -89,6 +89,17 @@ known, and what I can do now. Do not propose another order.""",
         text="""\
 Look at list_open_orders and the newest page of list_orders_page for {exchange}/{pair}. Say what is open, what filled \
 lately at which prices, the fees, and the profit or loss as recorded. Say what you do not know.""",
+    ),
+    Prompt(
+        name="review_today",
+        title="Review today",
+        about="What happened today, what it brought, what is held, and who approved what.",
+        args=NoArgs,
+        text="""\
+Look at analyze_orders with since "today", list_tickets with since "today", get_positions with value_in "USDT" and \
+get_limits. Tell me in at most eight lines: what closed today and what it brought, the largest win and loss, what I \
+hold now and its worth, which orders came from you and who approved each, and how much of my limits is left. Say \
+what the answers do not cover. Do not propose an order.""",
     ),
 )
 _BY_NAME: Mapping[str, Prompt] = {prompt.name: prompt for prompt in PROMPTS}

@@ -9,6 +9,7 @@ from gunbot_mcp.arguments import Args
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import GunbotMcpError, UnknownTool, clean
+from gunbot_mcp.gunbot.records import record_list
 from gunbot_mcp.instance import Mode, require_trading
 from gunbot_mcp.render import Answer
 from gunbot_mcp.tickets.order import Order
@@ -20,6 +21,8 @@ from gunbot_mcp.tools.limits import LIMIT_TOOLS
 from gunbot_mcp.tools.market import MARKET_TOOLS
 from gunbot_mcp.tools.orders import ORDERS_OUTPUT, keys_of, keys_without_orders, orders_answer
 from gunbot_mcp.tools.pairs import PAIR_TOOLS, rightly_named, with_names
+from gunbot_mcp.tools.positions import POSITION_TOOLS
+from gunbot_mcp.tools.provenance import placed_here
 from gunbot_mcp.tools.query import QUERY_TOOLS
 from gunbot_mcp.tools.tickets import TICKET_TOOLS
 from gunbot_mcp.tools.tool import AnyTool, Audience, Context, Tool
@@ -98,7 +101,8 @@ class Inventory:
 
 def inventory() -> Inventory:
     """Return the product's tools: one for each row that the table of endpoints has now, then the companions."""
-    companions = (*MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS, *HISTORY_TOOLS, *QUERY_TOOLS, *CHART_TOOLS)
+    history = (*HISTORY_TOOLS, *QUERY_TOOLS, *CHART_TOOLS, *POSITION_TOOLS)
+    companions = (*MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS, *history)
     return Inventory((*map(endpoint_tool, BY_NAME.values()), *companions))
 
 
@@ -120,7 +124,8 @@ def endpoint_tool(endpoint: AnyEndpoint) -> AnyTool:
 async def _read(endpoint: AnyEndpoint, context: Context, args: Args) -> Answer:
     keys = keys_of(args)
     body = await rightly_named(context.gunbot, keys, context.gunbot.read(endpoint, args))
-    answer = orders_answer(endpoint, args, body)
+    owned = {} if endpoint.result is Result.DAYS else await placed_here(context, keys, record_list(body))
+    answer = orders_answer(endpoint, args, body, owned)
     empty = keys_without_orders(endpoint, keys, body)
     return await with_names(context.gunbot, empty, answer) if empty else answer
 

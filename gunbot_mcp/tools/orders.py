@@ -9,7 +9,6 @@ from typing import Any
 from pydantic_core import to_json
 
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.domain import to_decimal
 from gunbot_mcp.endpoints import BY_NAME, AnyEndpoint, Result
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.gunbot.ids import exact
@@ -26,6 +25,8 @@ from gunbot_mcp.render import (
     short_record,
     text_table,
 )
+from gunbot_mcp.tools import provenance
+from gunbot_mcp.tools.columns import TIME_ISO, meanings, meanings_line, millis, with_times
 from gunbot_mcp.tools.tool import TABLE_OUTPUT
 
 _TABLE: Mapping[str, Any] = {**TABLE_OUTPUT["properties"], "covers": {"type": "object"}}
@@ -35,7 +36,15 @@ _LIST: Mapping[str, Any] = {"description": "a list, as Gunbot says it"}
 
 ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
     Result.ORDERS: {**TABLE_OUTPUT, "properties": _TABLE},
-    Result.DAYS: {"type": "object", "properties": {"days": _LIST, "orders": _LIST, "closeOrders": _LIST}},
+    Result.DAYS: {
+        "type": "object",
+        "properties": {
+            "days": _LIST,
+            "orders": _LIST,
+            "closeOrders": _LIST,
+            "keys": {"description": "whose orders these are, together"},
+        },
+    },
     Result.PAGE: {
         **TABLE_OUTPUT,
         "properties": {**_TABLE, "total": _COUNT, "totalCount": _COUNT, "page": _COUNT},
@@ -43,19 +52,21 @@ ORDERS_OUTPUT: Mapping[Result, Mapping[str, Any]] = {
 }
 
 
-def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> Answer:
-    """Return both forms of an order read's body.
+def orders_answer(
+    endpoint: AnyEndpoint, args: Args, body: dict[str, Any], owned: Mapping[provenance.Owned, str] | None = None
+) -> Answer:
+    """Return both forms of an order read's body; `owned` says in words which records this server placed.
 
     Raises:
         InvalidArguments: `fields` names a column that neither the documents nor these records know.
     """
     window = Window(tool=endpoint.name, asked=args)
     if endpoint.result is Result.DAYS:
-        return _days_that_fit(body, window)
+        return _days_that_fit(body, window, keys_of(args))
     found = record_list(body)
     wanted: Sequence[str] | None = getattr(args, "fields", None)
     if wanted:
-        known = {*RECORD_FIELDS, *(name for record in found for name in record)}
+        known = {*RECORD_FIELDS, TIME_ISO, *(name for record in found for name in record)}
         strange = [name for name in wanted if name not in known]
         if strange:
             instead = [name for name in wanted if name in known] or ["time", "type", "rate", "amount"]
@@ -69,6 +80,7 @@ def orders_answer(endpoint: AnyEndpoint, args: Args, body: dict[str, Any]) -> An
         found=found,
         rest=_brief({name: exact(name, value) for name, value in body.items() if name != "data"}),
         columns=list(dict.fromkeys(wanted)) if wanted else None,
+        owned=owned or {},
     )
     return shown.answer()
 
@@ -81,9 +93,15 @@ class _Shown:
     found: Sequence[Record]
     rest: Mapping[str, Any]
     columns: Sequence[str] | None
+    owned: Mapping[provenance.Owned, str]
 
     def answer(self) -> Answer:
         return fit_or_clip(self.window.most(len(self.found)), self.build, self.window.room)
+
+    @property
+    def bulk(self) -> bool:
+        """Whether somebody asked for so many rows that a program reads them: each byte of a row counts then."""
+        return (self.window.max_rows or 0) > _BULK
 
     @property
     def start(self) -> int:
@@ -96,15 +114,33 @@ class _Shown:
         count = fits if fits in {0, len(self.found)} else page_after(self.start, fits)[0]
         records = [short_record(record) for record in self.found[:count]] if clip else self.found[:count]
         table = to_table(records, self.columns)
-        times = [millis for record in records if (millis := _millis(record.get("time"))) is not None]
+        if self.columns or not self.bulk:
+            table = with_times(table, records, self.columns)
+        times = [time for record in records if (time := millis(record.get("time"))) is not None]
+        meant = meanings(table.columns) if records else {}
+        ours = provenance.shown(self.owned, records, keys_of(self.window.asked))
         covers = {"from": from_millis(min(times, default=None)), "to": from_millis(max(times, default=None))}
         cut = self.cut(count, fits, clip=clip)
         asked = self.window.asked
         headline = _headline(keys_of(asked), len(self.found), self.rest, covers) + _cut_words(cut)
         return Answer(
             # Gunbot's own members first: none of them may take the place of the orders.
-            structured={**self.rest, "columns": table.columns, "rows": table.rows, "covers": covers, **cut},
-            text=headline + (f"\n{text_table(table.columns, table.rows)}" if records else ""),
+            structured={
+                **self.rest,
+                "columns": table.columns,
+                "rows": table.rows,
+                "covers": covers,
+                **({"meanings": meant} if meant and not self.bulk else {}),
+                **provenance.facts(ours),
+                **cut,
+            },
+            text="\n".join(
+                filter(
+                    None, [headline, text_table(table.columns, table.rows), meanings_line(meant), provenance.line(ours)]
+                )
+            )
+            if records
+            else headline,
         )
 
     def cut(self, count: int, fits: int, *, clip: bool) -> dict[str, Any]:
@@ -123,7 +159,7 @@ class _Shown:
         if self.window.tool != BY_NAME["list_orders"].name:
             return self.window.call(**changes)
         # Pages begin with the newest record. Where this list does not, they are read from the first one.
-        times = [_millis(record.get("time")) for record in self.found]
+        times = [millis(record.get("time")) for record in self.found]
         known = [time for time in times if time is not None]
         if len(known) < len(times) or known != sorted(known, reverse=True):
             changes["page"] = 0
@@ -143,6 +179,7 @@ def page_after(start: int, fits: int) -> tuple[int, int, int]:
 
 
 _LARGEST_PAGE = 1000
+_BULK = 100
 _BRIEF = 4_000
 
 
@@ -178,16 +215,8 @@ def keys_without_orders(endpoint: AnyEndpoint, keys: Sequence[str], body: Mappin
     return [key for key in keys if key.partition("/")[2] not in seen]
 
 
-def _millis(time: object) -> int | float | None:
-    """Return a record's time as a number, however Gunbot wrote it."""
-    if type(time) is int:  # almost always
-        return time
-    number = to_decimal(time)
-    return None if number is None else float(number)
-
-
 def _headline(keys: Sequence[str], count: int, rest: Mapping[str, Any], covers: dict[str, str | None]) -> str:
-    named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")  # noqa: PLR2004 - fits a line
+    named = _named(keys)
     page = f", page {rest['page']}" if "page" in rest else ""
     totals = "".join(f", {name} {clean(rest[name], 40)}" for name in ("total", "totalCount") if name in rest)
     span = f", {covers['from']} to {covers['to']}" if covers["from"] else ""
@@ -196,19 +225,22 @@ def _headline(keys: Sequence[str], count: int, rest: Mapping[str, Any], covers: 
     return f"{count} {noun} that Gunbot has stored for {named}{page}{totals}{span}{others}"
 
 
+def _named(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")  # noqa: PLR2004 - fits a line
+
+
 _SAID = frozenset({"page", "total", "totalCount"})
 
 
-def _days_that_fit(body: dict[str, Any], window: Window) -> Answer:
+def _days_that_fit(body: dict[str, Any], window: Window, keys: Sequence[str]) -> Answer:
     lists: dict[str, list[Any]] = {name: value for name, value in body.items() if isinstance(value, list)}
     others = _brief({name: value for name, value in body.items() if name not in lists})
     total, skip = max((len(value) for value in lists.values()), default=0), window.skip
 
     def build(count: int, *, clip: bool = False) -> Answer:
         shown = {name: value[skip : skip + count] for name, value in lists.items()}
-        answer = _days_answer(
-            {**{name: [*map(short, value)] if clip else value for name, value in shown.items()}, **others}
-        )
+        lists_shown = {name: [*map(short, value)] if clip else value for name, value in shown.items()}
+        answer = _days_answer({**lists_shown, **others}, keys)
         cut = cut_at(window, count, total, clip=clip)
         first, *table = answer.text.split("\n")
         text = "\n".join([first + cut_words(cut.get("cut")), *table])
@@ -217,22 +249,25 @@ def _days_that_fit(body: dict[str, Any], window: Window) -> Answer:
     return fit_or_clip(window.most(max(0, total - skip)), build, window.room)
 
 
-def _days_answer(body: dict[str, Any]) -> Answer:
+def _days_answer(body: dict[str, Any], keys: Sequence[str]) -> Answer:
     """Pass through whatever arrives: the documents disagree about what the lists hold, counts or ids.
 
     They are read side by side, as days with their counts, only where they can be nothing else.
     """
     exactly: dict[str, Any] = exact("", body)
+    # Counts are of all these pairs together; a member of Gunbot's own of that name is left as it is.
+    said = {**({} if "keys" in exactly else {"keys": list(keys)}), **exactly}
+    of = _named(keys)
     lists: dict[str, list[Any]] = {name: value for name, value in exactly.items() if isinstance(value, list)}
     others = "".join(f", {clean(name, 40)} {clean(value, 80)}" for name, value in exactly.items() if name not in lists)
     if not any(lists.values()):
-        return Answer(structured=exactly, text=f"no orders today{others}")
+        return Answer(structured=said, text=f"no orders today on {of}{others}")
     counted = _counts(lists)
     if counted is not None:
-        return Answer(structured=exactly, text=f"{counted}{others}")
+        return Answer(structured=said, text=f"{of}: {counted}{others}")
     lines = [text_table([name], [[item] for item in value]) for name, value in lists.items() if value]
-    headline = f"Gunbot's lists for today as they came, counts or ids: nothing is counted here{others}"
-    return Answer(structured=exactly, text="\n".join([headline, *lines]))
+    headline = f"Gunbot's lists for today as they came, of {of}, counts or ids: nothing is counted here{others}"
+    return Answer(structured=said, text="\n".join([headline, *lines]))
 
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

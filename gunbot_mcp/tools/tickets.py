@@ -1,16 +1,37 @@
 """The tools for tickets: look, list, take back; and the card's own, with which a human decides."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from gunbot_mcp.arguments import Args, Skip, TicketId
+from gunbot_mcp.arguments import Args, Skip, TicketId, Timezone
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.render import Answer, Window, table_answer
+from gunbot_mcp.errors import clean
+from gunbot_mcp.history.question import EXAMPLES, asked_range, is_period
+from gunbot_mcp.history.zones import millis, moment_of
+from gunbot_mcp.render import Answer, Window, instant, table_answer
 from gunbot_mcp.tickets.channels import Actor
-from gunbot_mcp.tickets.ticket import OPEN
+from gunbot_mcp.tickets.ticket import OPEN, SPENT
 from gunbot_mcp.tickets.view import TICKET_OUTPUT, ticket_view
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
+
+if TYPE_CHECKING:
+    from gunbot_mcp.guard.desk import Desk
+
+
+def _period(text: str) -> str:
+    if not is_period(text):
+        raise ValueError(f"is no time that is known here: {EXAMPLES}")
+    return text
+
+
+_Since = Annotated[
+    str,
+    Field(max_length=40),
+    AfterValidator(_period),
+    WithJsonSchema({"type": "string", "description": "as in analyze_orders", "examples": ["today"]}),
+]
+_MOST = 1000
 
 
 class TicketArgs(Args):
@@ -20,6 +41,8 @@ class TicketArgs(Args):
 class TicketsArgs(Args):
     open_only: Annotated[bool, Field(description="only those that wait or are being sent")] = False
     count: Annotated[int, Field(ge=1, le=200, description="at most so many")] = 20
+    since: _Since | None = None
+    timezone: Annotated[Timezone | None, Field(description="IANA; default UTC")] = None
     skip: Skip = 0
 
 
@@ -35,6 +58,8 @@ async def _get_ticket(context: Context, args: TicketArgs) -> Answer:
 
 async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
     desk = await context.desk()
+    if args.since is not None:
+        return await _since(desk, args, args.since)
     found = await desk.list(states=OPEN if args.open_only else None, limit=args.skip + args.count)
     columns = ["id", "state", "summary", "worst_case", "created_at", "expires_at", "decided_by", "order_id", "reason"]
     columns.append("order")
@@ -47,6 +72,33 @@ async def _list_tickets(context: Context, args: TicketsArgs) -> Answer:
         [[view[name] for name in columns] for view in views],
         window=Window(tool="list_tickets", asked=args),
     )
+
+
+_DECIDED = ("created_at", "id", "summary", "state", "proposed_by", "decided_by", "decided_at", "outcome")
+
+
+async def _since(desk: "Desk", args: TicketsArgs, since: str) -> Answer:
+    """Say what was proposed in a stretch of time, who decided it and when, and what became of it."""
+    zone, now = args.timezone or "UTC", desk.clock.now()
+    first, after = asked_range(since, None, zone, now)
+    every = await desk.list(states=OPEN if args.open_only else None, limit=_MOST)
+    found = [one for one in every if (first or 0) <= millis(one.created_at) < (after or millis(now) + 1)]
+    found = found[: args.skip + args.count]
+    at = await desk.ledger.decided([one.id for one in found])
+    rows: list[list[object]] = []
+    for one in found:
+        decided = at.get(one.id)
+        view = {**ticket_view(one), "decided_at": None if decided is None else instant(decided)}
+        view["outcome"] = view["order"] or view["reason"]
+        rows.append([view[name] for name in _DECIDED])
+    sent = sum(one.state in SPENT for one in found)
+    noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
+    from_ms = "" if first is None else f" ({instant(moment_of(first))})"
+    headline = (
+        f"{len(found)} {noun} since {clean(since, 40)}{from_ms}, {sent} sent to Gunbot; newest first. "
+        "All other orders are Gunbot's own"
+    )
+    return table_answer(headline, _DECIDED, rows, window=Window(tool="list_tickets", asked=args))
 
 
 async def _withdraw_ticket(context: Context, args: TicketArgs) -> Answer:
@@ -79,7 +131,7 @@ TICKET_TOOLS = (
     Tool(
         name="list_tickets",
         title="List tickets",
-        about="Proposed orders and their states, newest first.",
+        about="Proposed orders and their states, newest first; with since: also who decided, and when.",
         args=TicketsArgs,
         output=TABLE_OUTPUT,
         effect=Effect.READ,

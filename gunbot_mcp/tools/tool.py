@@ -33,7 +33,7 @@ class Context:
 
     `desk` opens the guard when it is first needed. `propose` takes an order through all its steps;
     `ticket_answer` says what became of a ticket, and how a human can decide it. `mirror` gives the mirror of the order
-    history.
+    history. `opened` gives the desk where it is open already.
     """
 
     who: str
@@ -43,6 +43,7 @@ class Context:
     propose: Callable[["Order"], Awaitable[Answer | Question]]
     ticket_answer: Callable[["Ticket"], Awaitable[Answer]]
     mirror: Callable[[], "Mirror"]
+    opened: Callable[[], "Desk | None"] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,3 +192,21 @@ def test_the_demo_neither_reads_nor_throws_the_users_own_switch(tmp_path: Path) 
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert users_switch().stat() == before
+
+
+def test_losses_and_rejections_are_resumed_in_a_terminal_by_a_ledger_event_that_lifts_no_halt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["halt", "fire"]) == 0
+    assert run(["resume", "--loss"]) != 0
+    assert "human at a terminal" in capsys.readouterr().err
+    assert Terminal("resume", "--loss").end() == 0
+
+    settings = load()
+    assert halted(state_folder(settings)) == "fire"
+
+    async def events() -> list[tuple[str, str | None, str]]:
+        async with await Ledger.open(f"sqlite:///{settings.folder / 'ledger.sqlite3'}", clock=Clock()) as ledger:
+            return [(event.kind, event.instance, str(event.actor)) for event in await ledger.events()]
+
+    assert ("loss_resumed", "paper", "terminal") in anyio.run(events)

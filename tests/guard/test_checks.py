@@ -42,6 +42,8 @@ def test_a_50_usdt_order_passes_every_check_by_default() -> None:
         "duplicate",
         "patience",
         "pair lock",
+        "day loss",
+        "rejections",
     )
     assert verdict.warnings == ()
     assert verdict.notional is not None

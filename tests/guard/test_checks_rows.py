@@ -18,6 +18,7 @@ from gunbot_mcp.domain import Cancel, Capability, Leg, Side
 from gunbot_mcp.errors import Refused
 from gunbot_mcp.guard.case import Case
 from gunbot_mcp.guard.checks import CHECKS, Check, Facts, check_all, check_static
+from gunbot_mcp.guard.losses import DayLoss
 from gunbot_mcp.gunbot.records import Book
 
 CANCEL = Cancel(exchange="binance", pair="USDT-BTC", order_id="1", price=Decimal(1), order_type="limit")
@@ -49,6 +50,13 @@ FAILING: tuple[tuple[str, str, Mapping[str, Any], Mapping[str, Any]], ...] = (
     ("duplicate_order", "abc", {"twin": "abc"}, {}),
     ("limit_exceeded", "left undecided", {"undecided": 5}, {}),
     ("pair_locked", "def", {"lock": "def"}, {}),
+    (
+        "limit_exceeded",
+        "lost 10",
+        {"day_loss": DayLoss(asset="USDT", loss=Decimal(10))},
+        {"max_day_loss": {"USDT": "10"}},
+    ),
+    ("limit_exceeded", "in a row", {"rejections": 3}, {"halt_after_rejections": 3}),
     ("price_out_of_band", "moved", {"seen": Book(bid=Decimal(40000), ask=Decimal(40000))}, {}),
 )
 

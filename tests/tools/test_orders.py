@@ -33,8 +33,11 @@ async def _orders(runtime: "Runtime", recorder: "Recorder", *records: dict[str, 
 async def test_numbers_as_text_and_nulls_arrive_as_numbers_and_nulls(runtime: "Runtime", recorder: "Recorder") -> None:
     answer = await _orders(runtime, recorder, {"time": 1731617894238, "rate": "87740.105", "amount": None, "pnl": "0"})
 
-    assert answer.structured["rows"] == [[1731617894238, 87740.105, None, 0]]
-    assert answer.text.splitlines()[1:] == ["time,rate,amount,pnl", "1731617894238,87740.105,,0"]
+    assert answer.structured["rows"] == [[1731617894238, "2024-11-14T20:58:14Z", 87740.105, None, 0]]
+    assert answer.text.splitlines()[1:] == [
+        "time,time_iso,rate,amount,pnl",
+        "1731617894238,2024-11-14T20:58:14Z,87740.105,,0",
+    ]
 
 
 async def test_ids_are_text_in_both_forms_since_javascript_reads_long_numbers_as_others(
@@ -151,8 +154,8 @@ async def test_a_page_says_its_number_and_its_totals(runtime: "Runtime", recorde
     )
 
     assert answer.structured == {
-        "columns": ["time"],
-        "rows": [[1731617894238]],
+        "columns": ["time", "time_iso"],
+        "rows": [[1731617894238, "2024-11-14T20:58:14Z"]],
         "total": 27,
         "totalCount": 31,
         "page": 2,
@@ -181,7 +184,7 @@ async def test_todays_orders_pass_through_whatever_they_hold(
 
     answer = await _ask(runtime, "list_orders_today", {"timezone": "UTC", "keys": ["binance/USDT-BTC"]})
 
-    assert answer.structured == body
+    assert answer.structured == {"keys": ["binance/USDT-BTC"], **body}
     for value in body.values():
         items = cast("list[Any]", value) if isinstance(value, list) else [value]
         read = "".join("".join(cells) for cells in csv.reader(answer.text.splitlines()))
@@ -193,7 +196,7 @@ async def test_todays_orders_pass_through_whatever_they_hold(
 async def test_no_orders_today_is_said_in_words(runtime: "Runtime") -> None:
     answer = await _ask(runtime, "list_orders_today", {"timezone": "UTC", "keys": ["binance/USDT-BTC"]})
 
-    assert answer.text == "no orders today"
+    assert answer.text == "no orders today on binance/USDT-BTC"
 
 
 async def test_no_member_of_the_answer_takes_the_place_of_the_orders(runtime: "Runtime", recorder: "Recorder") -> None:
@@ -232,3 +235,69 @@ async def test_a_secret_that_gunbot_says_back_reaches_nobody(
     assert token not in json.dumps(answer.structured)
     assert token not in answer.text
     assert answer.structured["rows"] == [["1", "x *** y"]]
+
+
+@pytest.mark.parametrize(
+    ("time", "iso"),
+    [
+        (1731617894238, "2024-11-14T20:58:14Z"),
+        ("1731617894238", "2024-11-14T20:58:14Z"),
+        (1731617894, "2024-11-14T20:58:14Z"),
+        (1731617894238000, "2024-11-14T20:58:14Z"),
+        ("soon", None),
+        (True, None),
+        (10**400, None),
+    ],
+    ids=["milliseconds", "text", "seconds", "microseconds", "a word", "yes", "beyond all times"],
+)
+async def test_each_time_stands_in_iso_form_beside_gunbots_own(
+    runtime: "Runtime", recorder: "Recorder", time: object, iso: str | None
+) -> None:
+    answer = await _orders(runtime, recorder, {"id": 1, "time": time, "rate": 2})
+
+    assert answer.structured["columns"] == ["id", "time", "time_iso", "rate"]
+    assert answer.structured["rows"][0][2] == iso
+
+
+async def test_iso_times_can_be_picked_alone_and_a_field_of_gunbots_own_of_that_name_stays(
+    runtime: "Runtime", recorder: "Recorder"
+) -> None:
+    picked = await _ask(runtime, "list_orders", {**KEY, "fields": ["time_iso", "type"]})
+    own = await _orders(runtime, recorder, {"time": 1731617894238, "time_iso": "mine"})
+
+    assert picked.structured["rows"][0] == ["2024-11-14T20:58:14Z", "buy"]
+    assert own.structured["rows"] == [[1731617894238, "mine"]]
+
+
+async def test_whoever_asks_for_very_many_rows_gets_the_milliseconds_alone_unless_they_pick_the_other(
+    runtime: "Runtime",
+) -> None:
+    many = await _ask(runtime, "list_orders", {**KEY, "max_rows": 1000})
+    picked = await _ask(runtime, "list_orders", {**KEY, "max_rows": 1000, "fields": ["time_iso"]})
+
+    assert "time_iso" not in many.structured["columns"]
+    assert picked.structured["rows"][0] == ["2024-11-14T20:58:14Z"]
+
+
+async def test_prices_that_nobody_can_guess_are_explained_in_one_line_where_they_appear(runtime: "Runtime") -> None:
+    whole = await _ask(runtime, "list_orders", KEY)
+    some = await _ask(runtime, "list_orders", {**KEY, "fields": ["time", "ABP"]})
+    none = await _ask(runtime, "list_orders", {**KEY, "fields": ["time", "rate"]})
+
+    *_, line = whole.text.splitlines()
+    assert all(f"{name}: " in line for name in ("averagePrice", "inventory_cost", "ABP", "pnlPrice"))
+    assert list(whole.structured["meanings"]) == ["averagePrice", "inventory_cost", "ABP", "pnlPrice"]
+    assert list(some.structured["meanings"]) == ["ABP"]
+    assert some.text.splitlines()[-1].startswith("Prices, as computed from records: ABP: break-even")
+    assert "meanings" not in none.structured
+    assert "Prices" not in none.text
+
+
+async def test_todays_counts_name_the_pairs_that_they_are_of(runtime: "Runtime", recorder: "Recorder") -> None:
+    recorder.on("/orders/day", recorder.json({"days": ["2024-11-14"], "orders": [3], "closeOrders": [1]}))
+    keys = ["binance/USDT-BTC", "binance/USDT-ETH"]
+
+    answer = await _ask(runtime, "list_orders_today", {"timezone": "UTC", "keys": keys})
+
+    assert answer.text == "binance/USDT-BTC, binance/USDT-ETH: 2024-11-14: 3 orders, 1 of them closing"
+    assert answer.structured["keys"] == keys

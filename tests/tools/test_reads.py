@@ -187,7 +187,7 @@ async def test_the_official_example_of_todays_orders_is_passed_on_whole_and_not_
 
     answer = await _ask(runtime, "list_orders_today", TODAY)
 
-    assert answer.structured == EXAMPLE
+    assert answer.structured == {**EXAMPLE, "keys": TODAY["keys"]}
     assert "nothing is counted" in answer.text.splitlines()[0]
     assert answer.text.splitlines()[1:] == [
         *("days", "2025-06-20"),
@@ -202,8 +202,11 @@ async def test_counts_that_can_be_nothing_else_are_said_in_words(runtime: "Runti
 
     answer = await _ask(runtime, "list_orders_today", TODAY)
 
-    assert answer.structured == body
-    assert answer.text == "2025-06-19: 3 orders, 1 of them closing; 2025-06-20: 1 order, 0 of them closing"
+    assert answer.structured == {**body, "keys": TODAY["keys"]}
+    assert (
+        answer.text
+        == "binance/USDT-BTC: 2025-06-19: 3 orders, 1 of them closing; 2025-06-20: 1 order, 0 of them closing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ async def test_what_may_be_something_else_is_not_counted(
 
     answer = await _ask(runtime, "list_orders_today", TODAY)
 
-    assert answer.structured == body
+    assert answer.structured == {**body, "keys": TODAY["keys"]}
     assert "nothing is counted" in answer.text
 
 
@@ -233,7 +236,7 @@ async def test_long_ids_among_todays_orders_are_text(runtime: "Runtime", recorde
 
     answer = await _ask(runtime, "list_orders_today", TODAY)
 
-    assert answer.structured == {"orders": [str(2**60), {"id": "5"}]}
+    assert answer.structured == {"orders": [str(2**60), {"id": "5"}], "keys": TODAY["keys"]}
 
 
 # All of them
