@@ -87,8 +87,7 @@ class Desk:
         """`owner` names this process; `later` runs what may outlive a call (None: nothing does).
 
         `rules` are the settings in force (None: `settings`, for ever).
-        `losses` says at once what was last read of the day's history.
-        `told` hears of what became of orders; it must not raise.
+        `losses` says at once what was last read of the day's history; `told` hears of fates, and must not raise.
         `ids`, `timing` and `keep` (which writes a spool file) are seams.
         """
         self._settings = settings

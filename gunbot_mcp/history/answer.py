@@ -23,8 +23,9 @@ from gunbot_mcp.render import ROOM, Answer, number, text_table
 ROOM_BY_DEFAULT = 2_000
 """How many bytes of text an answer has unless more rows are asked for."""
 
-
 _BESIDE = 3
+_PER_PAIR = ("closes", "wins", "recorded", "fifo_net", "fees")
+"""What the summary tells of each pair, in both forms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _text(told: Told, shape: Shape, rows: _Rows, total: int) -> str:
             return "\n".join(filter(None, lines))
     if shape is Shape.SUMMARY:
         lines += summary_lines(found)
-        lines += _table(found, rows, total, ("closes", "wins", "recorded", "fifo_net", "fees"))
+        lines += _table(found, rows, total, _PER_PAIR)
     elif shape is Shape.TOP_PAIR:
         lines += top_pair_lines(found)
     elif shape is Shape.HELD:
@@ -200,7 +201,8 @@ def _totals(found: Analysis) -> list[str]:
             for name in found.metrics
             if figures[name].value is not None
         ]
-        lines.append(f"All in {clean(block.asset, 40)}: {', '.join(parts)}")
+        if parts:
+            lines.append(f"All in {clean(block.asset, 40)}: {', '.join(parts)}")
     return lines
 
 
@@ -261,23 +263,24 @@ def _structured(told: Told, rows: _Rows, total: int) -> dict[str, Any]:
     na = {block.asset: part for block in found.blocks if (part := _reasons(block.total, found.metrics))}
     details = {block.asset: part for block in found.blocks if (part := _details(block.total, found))}
     weekdays = _weekdays(found)
+    names = _PER_PAIR if shape_of_answer(found) is Shape.SUMMARY else found.metrics
     if found.groups:
         asked["columns"] = [
             *(["asset"] if several else []),
             *found.groups,
             *(["days"] if weekdays else []),
-            *found.metrics,
+            *names,
         ]
         asked["rows"] = [
             [
                 *([block.asset] if several else []),
                 *(group_label(by, at) for by, at in zip(found.groups, cell.labels, strict=True)),
                 *([weekdays[cell.labels[found.groups.index("weekday")]]] if weekdays else []),
-                *_numbers(cell, found.metrics).values(),
+                *_numbers(cell, names).values(),
             ]
             for block, cell in rows
         ]
-        row_reasons = [_reasons(cell, found.metrics) for _, cell in rows]
+        row_reasons = [_reasons(cell, names) for _, cell in rows]
         if any(row_reasons):
             asked["rows_na"] = row_reasons
         if len(rows) < total:

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Of the columns and of how they are computed; a file of another version is made anew."""
+MATCHED = "matched"
+"""The folder for them, beside the mirror's own files."""
 _OLD_SECONDS = 60.0
 """When a file of an older generation is removed: nobody who lists files reads for longer."""
 

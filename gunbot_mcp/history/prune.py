@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gunbot_mcp.history.engine import unwritable
+from gunbot_mcp.history.matched import MATCHED
 from gunbot_mcp.history.mirror import Home
 from gunbot_mcp.history.store import ASIDE
 
@@ -25,6 +26,9 @@ def leftovers(home: Home) -> list[Leftover]:
     aside = home.path / ASIDE
     if aside.is_dir():
         found.append(Leftover("set aside: damaged files, records that Gunbot removed", aside, size_of(aside)))
+    lots = home.path / MATCHED
+    if lots.is_dir():
+        found.append(Leftover("matched lots: made again when a question needs them", lots, size_of(lots)))
     others = home.of_instance.iterdir() if home.of_instance.is_dir() else ()
     found += [
         Leftover(f"the mirror of another Gunbot ({_whose(folder)})", folder, size_of(folder))

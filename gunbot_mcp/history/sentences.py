@@ -11,7 +11,7 @@ from gunbot_mcp.history.metrics.exact import exactly
 from gunbot_mcp.history.metrics.figure import Figure, Na
 from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.history.reasons import reason
-from gunbot_mcp.history.shapes import Extras
+from gunbot_mcp.history.shapes import DayClose, Extras
 from gunbot_mcp.history.zones import DAY_MS, date_of
 
 _SAID = 3
@@ -241,6 +241,25 @@ def _own_line(extras: Extras) -> str:
     return f"Gunbot's own, of the newest record: {told}"
 
 
+def _named(closes: Sequence[DayClose]) -> str:
+    """Return `binance/USDT-BTC, 500109, 500110; bybit/…`: each key once."""
+    ids: dict[str, list[str]] = {}
+    for one in closes:
+        ids.setdefault(clean(one.key, 64), []).append(clean(one.id, 40))
+    return "; ".join(", ".join((key, *found)) for key, found in ids.items())
+
+
+def _made_up(closed: Sequence[tuple[int, int]], day: int) -> str:
+    """Say on which day the pnl since a losing day had made up for it, empty where it has not."""
+    left = sum(pnl for at, pnl in closed if at == day)
+    for at, pnl in sorted(closed):
+        if at > day and left < 0:
+            left += pnl
+            if left >= 0:
+                return f", which made up for it on {text.day(at, date_of(day).year)}"
+    return ""
+
+
 def worst_day_lines(found: Analysis, extras: Extras) -> list[str]:
     """Return the extreme day, what was closed then, where it stands in the largest fall, and the next such days."""
     if not found.blocks:
@@ -251,14 +270,14 @@ def worst_day_lines(found: Analysis, extras: Extras) -> list[str]:
     if figure.value is None or days is None or figure.na is Na.NO_CLOSES:
         return [f"No such day: {reason(figure, METRICS[name])}"]
     day = figure.detail["day"]
-    named = ", ".join(f"{clean(one.key, 64)}, {clean(one.id, 40)}" for one in extras.closes[:_SAID])
+    named = _named(extras.closes[:_SAID])
     more = f" and {extras.close_count - _SAID} more" if extras.close_count > _SAID else ""
     noun = "close" if extras.close_count == 1 else "closes"
     said = text.figure(figure, METRICS[name].unit, block.asset)
     line = f"{_date(date_of(day))}: {said} {clean(block.asset, 40)}, {extras.close_count} {noun} ({named}{more})"
     year = date_of(day).year
     following = exactly(sum(pnl for at, pnl in days.closed if at > day))
-    after = f"Since then {text.pnl(following, block.asset)}"
+    after = f"Since then {text.pnl(following, block.asset)}{_made_up(days.closed, day)}"
     if name == "worst_day" and fall.detail and found.zone.day_of(fall.detail["bottom_ms"]) == day:
         began = text.moment(found.zone, fall.detail["start_ms"], found.question.now)
         amount = text.figure(fall, METRICS["max_drawdown"].unit, block.asset)

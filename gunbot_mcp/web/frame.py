@@ -9,7 +9,10 @@ from gunbot_mcp.render import instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """The instance that is served, and why nothing is sent now (`halted`). `secrets` are removed from every text."""
+    """The instance that is served, and why nothing is sent now (`halted`). `secrets` are removed from every text.
+
+    `histories` are the instances whose `/history` can be read here.
+    """
 
     instance: str
     live: bool
@@ -17,6 +20,7 @@ class Served:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     news: tuple[str, ...] = ()
     public: bool = False
+    histories: tuple[str, ...] = ()
 
     def shown(self, text: object, limit: int = 400) -> str:
         return clean(text, limit, self.secrets)
@@ -35,6 +39,7 @@ class Frame:
     news: tuple[str, ...]
     place: str
     public: bool
+    histories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,7 @@ def frame_of(at: Served, title: str, *, live: bool, otherwise: str = "gunbot-mcp
         otherwise=otherwise,
         news=tuple(at.shown(text) for text in at.news),
         public=at.public,
+        histories=at.histories,
         place="gunbot-mcp, through your own proxy" if at.public else "gunbot-mcp, on this machine only",
     )
 

@@ -42,7 +42,7 @@ Charts = Callable[[Mapping[str, object]], Awaitable[Answer]]
 """Answers a call of `chart_orders`."""
 DEFAULT = {"chart": Kind.PNL.value, "since": "30d"}
 """What is shown where an address does not say."""
-_ASKED = ("chart", "since", "until", "timezone", "asset")
+_ASKED = ("instance", "chart", "since", "until", "timezone", "asset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ async def page_of(charts: Charts | None, served: Served, query: Sequence[tuple[s
 
 def asked(query: Sequence[tuple[str, str]]) -> dict[str, object]:
     """Return the arguments of `chart_orders` that an address gives; `keys` may stand several times."""
-    named: dict[str, object] = {**DEFAULT, **{name: value for name, value in query if name != "keys"}}
+    named: dict[str, object] = {**DEFAULT, **{name: value for name, value in query if name not in {"keys", "instance"}}}
     keys = [value for name, value in query if name == "keys" and value]
     return {**named, **({"keys": keys} if keys else {})}
 
@@ -93,7 +93,7 @@ def history_html(served: Served, arguments: Mapping[str, object], answer: Answer
     """Return the page of a chart's answer."""
     found = answer.structured
     page = HistoryPage(
-        choices=_choices(arguments),
+        choices=_choices({**arguments, "instance": served.instance}),
         covers=served.shown(found.get("about", ""), 600),
         drawn=served.shown(found.get("chart", "")),
         svg=_drawing(answer),

@@ -4,6 +4,7 @@
     GET  /live          a word that changes when that list does
     GET  /inbox?nonce=  the proof that this is the inbox of this state folder, see `approval.inbox`
     …    /tickets/ID…   the page of the ticket's instance
+    GET  /history       the chart of `?instance=`, or of the first one
     …    /passkeys…     registering passkeys, see `passkeys`; not at the public url
 
 A ticket whose instance this process has no url or login for is shown in the list's words only: it cannot be sent here.
@@ -78,10 +79,13 @@ class Inbox:
             waiting = [ticket for lists in found for ticket in lists[0]]
             recent = [ticket for lists in found for ticket in lists[1]]
             by_time = sorted(waiting, key=lambda ticket: ticket.created_at, reverse=True)
+            served = [page.served() for page in self._pages.values()]
             latest = sorted(recent, key=lambda ticket: ticket.created_at, reverse=True)
-            return self._first.front(by_time, latest, live=path == "/live", instance=", ".join(self._pages))
+            return self._first.front(by_time, latest, live=path == "/live", instances=served)
         if (named := _TICKET.fullmatch(path)) is not None:
             return (await self._page_of(named[1])).app
+        if path == "/history" and (page := self._pages.get(request.query_params.get("instance", ""))) is not None:
+            return page.app
         return self._first.app
 
     async def _page_of(self, ticket_id: str) -> ApprovalPage:

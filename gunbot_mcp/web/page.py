@@ -15,7 +15,7 @@ A GET decides nothing. No address carries a secret.
 import contextlib
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -176,19 +176,29 @@ class ApprovalPage:
         gate.check_visit(request)
         from gunbot_mcp.web import history  # noqa: PLC0415 - charts are loaded when the first one is shown
 
+        asked = request.query_params.get("instance") or self._settings.name
+        if asked != self._settings.name:
+            raise TicketNotFound("there is no such instance at this address", "the front page links what is here")
         text = await history.page_of(self._charts, self.served(), request.query_params.multi_items())
         response = _html(text)
         response.headers["Content-Security-Policy"] = history.history_policy()
         return response
 
-    def front(self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instance: str = "") -> Response:
+    def front(
+        self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instances: Sequence[Served] = ()
+    ) -> Response:
         """Return the front page of these tickets, or with `live` only the word that changes when they do."""
         version = self._version(waiting, recent)
         if live:
             return _json({"version": version})
         served = self.served()
-        if instance:
-            served = replace(served, instance=instance, live=served.live or any(ticket.live for ticket in waiting))
+        if instances:
+            served = replace(
+                served,
+                instance=", ".join(one.instance for one in instances),
+                live=served.live or any(ticket.live for ticket in waiting),
+                histories=tuple(name for one in instances for name in one.histories),
+            )
         frame, page = view_model.list_page(served, waiting, recent, self._desk.clock.now(), version=version)
         return _html(render("list.html", frame, page))
 
@@ -327,6 +337,7 @@ class ApprovalPage:
             secrets=self._settings.secrets(),
             news=self._news,
             public=bool(self._public),
+            histories=() if self._charts is None else (self._settings.name,),
         )
 
     def _version(self, *lists: list[Ticket]) -> str:

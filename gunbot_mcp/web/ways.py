@@ -111,9 +111,9 @@ class Ways:
                 "reject it and let it be proposed again",
             )
         if not able and not self.plain(ticket):
+            how = f"gunbot-mcp passkey{' --public' if self._public else ''}"
             return ConfigInvalid(
-                "a touch of a passkey approves this, and none that counts belongs to this address",
-                "gunbot-mcp passkey --public" if self._public else "gunbot-mcp passkey",
+                "a touch of a passkey approves this, and none that counts belongs to this address", how
             )
         if ticket.live and not has_pin(self._folder) and not able:
             return ConfigInvalid("approving live orders here needs a PIN, and none is set", "gunbot-mcp pin")

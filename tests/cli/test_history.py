@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,3 +149,82 @@ def test_a_gunbot_that_is_away_is_said_and_the_mirror_still_answers(
     assert "last read" in said
     assert "40 orders written" in said
     del gunbot
+
+
+def test_people_ask_and_draw_what_assistants_do(
+    gunbot: LiveGunbot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del gunbot
+    assert run(["history", "analyze", KEYS[0], "--group-by", "side", "--metrics", "count", "--metrics", "fees"]) == 0
+    analyzed = capsys.readouterr().out
+    assert run(["history", "analyze", "--json", "--since", "all", "--metrics", "count", *KEYS]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert run(["history", "query", "SELECT key, count(*) AS n FROM orders GROUP BY ALL ORDER BY ALL"]) == 0
+    queried = capsys.readouterr().out
+    target = tmp_path / "pnl.png"
+    assert run(["history", "chart", "pnl", "--since", "all", "--to", str(target)]) == 0
+    drawn = capsys.readouterr().out
+
+    assert analyzed.startswith("Covers 1 of 1 key, 20 records")
+    assert "side  count" in analyzed
+    assert facts["totals"]["USDT"]["count"] == 40
+    assert f"{KEYS[0]}" in queried
+    assert f"{KEYS[1]}" in queried
+    assert "time" in drawn
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_drawing_can_be_an_svg_and_replaces_nothing_unasked(gunbot: LiveGunbot, tmp_path: Path) -> None:
+    del gunbot
+    target = tmp_path / "days.svg"
+    ask = ["history", "chart", "days", "--since", "all", "--to"]
+
+    assert run([*ask, str(target)]) == 0
+    assert run([*ask, str(target)]) == 1
+    assert run([*ask, str(target), "--replace"]) == 0
+    assert run([*ask, str(tmp_path / "days.pdf")]) == 1
+
+    assert target.read_text().startswith("<svg")
+    assert [file.name for file in tmp_path.glob("*days*")] == ["days.svg"]
+
+
+def test_a_question_that_cannot_be_answered_says_why_and_what_next(
+    gunbot: LiveGunbot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del gunbot
+    assert run(["history", "query", "SELECT nothing FROM orders"]) == 1
+    assert run(["history", "analyze", "--timezone", "Mars/Olympus"]) == 1
+
+    said = capsys.readouterr().err
+    assert "nothing" in said
+    assert "for example Europe/Berlin" in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_ends_a_question_at_once_without_a_traceback(clean_environment: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        environment = {**os.environ, "GUNBOT_URL": f"http://127.0.0.1:{port}", "GUNBOT_TOKEN": TOKEN}
+        command = [sys.executable, "-m", "gunbot_mcp", "history", "analyze", *KEYS]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as asking:
+            silent.settimeout(60)
+            asked, _ = silent.accept()
+            with asked:
+                asking.send_signal(signal.SIGINT)
+                _, said = asking.communicate(timeout=30)
+
+    assert asking.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert not list((clean_environment / "history").rglob("*draft*"))
+
+
+def test_matched_lots_are_told_and_can_go(gunbot: LiveGunbot, capsys: pytest.CaptureFixture[str]) -> None:
+    del gunbot
+    assert run(["history", "analyze", *KEYS]) == 0
+    assert run(["history", "status"]) == 0
+    assert run(["history", "prune", "--yes"]) == 0
+    assert "matched lots" in capsys.readouterr().out
+    assert run(["history", "status"]) == 0
+    assert "can go" not in capsys.readouterr().out

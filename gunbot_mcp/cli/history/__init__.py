@@ -12,9 +12,12 @@ COMMANDS: Mapping[str, str] = {
     "verify": "gunbot_mcp.cli.history.mirror:verify",
     "export": "gunbot_mcp.cli.history.export:export",
     "prune": "gunbot_mcp.cli.history.mirror:prune",
+    "analyze": "gunbot_mcp.cli.history.ask:analyze",
+    "query": "gunbot_mcp.cli.history.ask:query",
+    "chart": "gunbot_mcp.cli.history.ask:chart",
 }
 
 
 @click.group(cls=Lazy, where=COMMANDS)
 def history() -> None:
-    """Keep a copy of Gunbot's order history here, look at it, and write it to a file."""
+    """Keep a copy of Gunbot's order history here, ask and draw it, and write it to a file."""

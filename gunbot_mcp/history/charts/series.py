@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SHARES = 100
-_MOST_ROWS = 24
+_MOST_ROWS = 16
 _MOST_FILLS = 300
 _MOST_PANELS = 3
 _MOST_DAYS, _MOST_WEEKS = 92, 92 * 7
