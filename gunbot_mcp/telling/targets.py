@@ -107,16 +107,28 @@ class Targets:
         return f"it did not take it within {self._seconds:g} s"
 
 
+def _silence() -> None:
+    """Keep what the libraries write out of every log, at any level: `urllib3.connectionpool` writes whole addresses.
+
+    A logger that is switched off does not switch off those below it, and some are made with the first import.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _TALKATIVE:
+            logging.getLogger(name).disabled = True
+
+
 def _send(address: str, title: str, body: str) -> str | None:
     """Hand a notice to one address; return what is wrong, in words without the address."""
-    for name in _TALKATIVE:
-        logging.getLogger(name).disabled = True
+    _silence()
     try:
         import apprise  # noqa: PLC0415 - with what it needs, loaded for the first notice only
 
-        logging.getLogger("apprise").disabled = True
+        _silence()
         target = cast("_Target", apprise.Apprise())
-        if not target.add(address):
+        understood = target.add(address)
+        # A service's own module, and what it speaks with, may have come with this import.
+        _silence()
+        if not understood:
             return "it is no address that Apprise understands, or what it needs is not installed"
         sent = target.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
     except ImportError:

@@ -75,6 +75,33 @@ async def test_what_is_wrong_is_said_without_the_address_and_nothing_of_it_is_lo
     assert SECRET not in caplog.text
 
 
+async def test_a_notice_that_arrives_leaves_nothing_of_its_address_in_any_log_at_any_level() -> None:
+    kept = _Kept()
+    logging.root.addHandler(kept)
+    level = logging.root.level
+    logging.root.setLevel(logging.DEBUG)
+    try:
+        with service() as (port, heard):
+            await targets(f"json://user:{SECRET}@127.0.0.1:{port}/{SECRET}").hand_over(NOTICE)
+    finally:
+        logging.root.setLevel(level)
+        logging.root.removeHandler(kept)
+
+    assert len(heard) == 1
+    assert [line for line in kept.lines if SECRET in line] == []
+
+
+class _Kept(logging.Handler):
+    """Keeps what any library writes, as a server's log would."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 async def test_a_service_that_refuses_is_named_by_its_place_and_scheme() -> None:
     with service(500) as (port, _):
         wrong = await targets(f"json://127.0.0.1:{port}").hand_over(NOTICE)
