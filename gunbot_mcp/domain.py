@@ -220,8 +220,11 @@ def plain_text(number: Decimal) -> str:
 
 
 def grouped(number: Decimal) -> str:
-    """Return every digit, in groups of three: `51,000.5`. For numbers that a human typed, which are never rounded."""
-    return format(number, ",f")
+    """Return every digit, in groups of three: `51,000.5`. For numbers that a human typed, which are never rounded.
+
+    A double's own way to write a whole number is not a digit that somebody typed: `48,000` for 48000.0.
+    """
+    return format(number, ",f").removesuffix(".0")
 
 
 _DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "DAI", "TUSD", "USDP", "PYUSD", "BUSD")

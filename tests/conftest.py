@@ -60,6 +60,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     properties = [found for report in ends for found in report.user_properties]
     for line in (told for name, told in properties if name == "told"):
         terminalreporter.write_line(str(line))
+    clients = [cast("list[str]", row) for name, row in properties if name == "client"]
+    if clients:
+        head = ["client", "version", "lists", "converts", "reads", "is refused", "proposes", "approved by"]
+        widths = [max(map(len, column)) for column in zip(head, *clients, strict=True)]
+        for row in (head, *sorted(clients)):
+            cells = zip(row, widths, strict=True)
+            terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
     hostile = [cast("tuple[int, int]", counted) for name, counted in properties if name == "hostile"]
     if hostile:
         calls, unapproved = map(sum, zip(*hostile, strict=True))

@@ -132,6 +132,14 @@ def test_a_number_that_somebody_typed_keeps_every_digit(number: Decimal) -> None
 
 
 @pytest.mark.parametrize(
+    ("number", "text"),
+    [("48000.0", "48,000"), ("48000", "48,000"), ("0.10", "0.10"), ("48000.00", "48,000.00"), ("1.05", "1.05")],
+)
+def test_a_whole_number_that_a_client_made_a_double_of_reads_as_a_whole_number(number: str, text: str) -> None:
+    assert grouped(Decimal(number)) == text
+
+
+@pytest.mark.parametrize(
     "name",
     ["XBT-USD", "XBT-USDT", "XBT-MONTH", "XBT-QUART", "ETH-QUART", "USD-BTC-200417", "USD-BTC-200417-LONG", "XBTUSD"],
 )

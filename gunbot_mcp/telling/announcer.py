@@ -149,7 +149,9 @@ class Announcer:
     # Handing over
 
     def _link(self, ticket: Ticket) -> str:
-        return self._links.get(ticket.id, "")
+        public = self._told.settings.approval.public_url
+        # Where the human is: a phone cannot open what is on this machine's loopback.
+        return f"{public}/tickets/{ticket.id}" if public else self._links.get(ticket.id, "")
 
     async def _hand_over(self, notice: Notice) -> None:
         for target, wrong in (await self._told.targets.hand_over(notice)).items():

@@ -9,8 +9,11 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 
 import click
+
+OURS = (sys.executable, "-m", "gunbot_mcp")
 
 
 class Terminal:
@@ -19,10 +22,10 @@ class Terminal:
     `columns` is how wide it is; 0 does not say.
     """
 
-    def __init__(self, *arguments: str, columns: int = 0) -> None:
+    def __init__(self, *arguments: str, columns: int = 0, program: Sequence[str] = OURS) -> None:
         self._screen, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
-        command = [sys.executable, "-m", "gunbot_mcp", *arguments]
+        command = [*program, *arguments]
         # The terminal says how wide it is, and not the one that runs the tests.
         given = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         self._child = subprocess.Popen(
