@@ -27,7 +27,7 @@ from pydantic import (
 from gunbot_mcp.domain import MOST_EXACT, MOST_ID, exact_number, exact_or_zero, is_order_id
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.exchanges import right_name
-from gunbot_mcp.hints import CALL, Unfit, hint_for, shape_of
+from gunbot_mcp.hints import CALL, Unfit, hint_for, near_zones, shape_of
 
 _EXCHANGE = r"[A-Za-z][A-Za-z0-9_]*(?:#[1-9][0-9]?)?"
 _LONGEST = 64
@@ -40,7 +40,10 @@ def _zone(name: str) -> str:
         with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             zoneinfo.ZoneInfo(name)
             return name
-    raise ValueError("must be an IANA time zone, for example Europe/Berlin or UTC")
+    said, near = "must be an IANA time zone, for example Europe/Berlin or UTC", near_zones(name)
+    if near:
+        raise Unfit(said, {"value": near[0]}, f"zones near it: {', '.join(near)}")
+    raise ValueError(said)
 
 
 _WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*(?:#[0-9]{1,3})?")

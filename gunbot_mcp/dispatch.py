@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -19,7 +19,7 @@ from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.command import typed
 from gunbot_mcp.config import Settings
 from gunbot_mcp.domain import Effect
-from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, Internal, TicketNotFound, clean
+from gunbot_mcp.errors import DuplicateOrder, GunbotMcpError, HistoryUnavailable, Internal, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.market import seen_distances
 from gunbot_mcp.guard.proposing import Proposal
@@ -27,7 +27,7 @@ from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.deadline import answer_within
 from gunbot_mcp.gunbot.telling import BEAT_SECONDS, Tell, telling
 from gunbot_mcp.reload import Rules
-from gunbot_mcp.render import Answer, error_answer
+from gunbot_mcp.render import CHART_META, Answer, error_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.ladder import seen_ladder
 from gunbot_mcp.tickets.order import Order
@@ -36,6 +36,9 @@ from gunbot_mcp.tickets.view import TICKET_META, seconds_left, shown_quote, tick
 from gunbot_mcp.tickets.ways import is_open
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Context
+
+if TYPE_CHECKING:
+    from gunbot_mcp.history.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +82,8 @@ class Surroundings:
 
     `inbox_url` finds an inbox that can send for this instance; `page_url` starts the approval page, if there is one;
     `later` runs something that may outlive the call; `rules` are the settings in force (None: `settings`, for ever).
-    `waits` is told of a ticket that waits for a human, with the address of its page;
-    every `beat` seconds, whoever waits for a read is told that it goes on.
+    `waits` is told of a ticket that waits for a human, with the address of its page. `mirror` gives the mirror of the
+    order history. Every `beat` seconds, whoever waits for a read is told that it goes on.
     """
 
     settings: Settings
@@ -92,6 +95,7 @@ class Surroundings:
     rules: Rules | None = None
     waits: Callable[[Ticket, str | None], None] | None = None
     beat: float = BEAT_SECONDS
+    mirror: Callable[[], "Mirror"] | None = None
 
 
 class Dispatcher:
@@ -126,8 +130,12 @@ class Dispatcher:
         tool = self.tools.admit(name, self._access(caller))
         args, context = parse_arguments(tool.args, arguments), self._context(caller)
         if tool.effect is not Effect.READ or caller.hears is None:
-            return await tool.handler(context, args)
-        return await telling(caller.hears, lambda: tool.handler(context, args), every=self._around.beat)
+            answer = await tool.handler(context, args)
+        else:
+            answer = await telling(caller.hears, lambda: tool.handler(context, args), every=self._around.beat)
+        # A drawing for a client's own view costs bytes that no other client has a use for.
+        drawn = isinstance(answer, Answer) and CHART_META in answer.meta and not caller.shows_card
+        return replace(answer, meta={}) if drawn else answer
 
     def listed(self, caller: Caller) -> list[AnyTool]:
         """Return the tools that this caller may call."""
@@ -144,7 +152,13 @@ class Dispatcher:
             desk=self._around.desk,
             propose=lambda order: self._order(order, caller),
             ticket_answer=lambda ticket: self._answer(ticket, caller, None),
+            mirror=self._mirror,
         )
+
+    def _mirror(self) -> "Mirror":
+        if self._around.mirror is None:
+            raise HistoryUnavailable("this server keeps no order history", "list_orders_page reads Gunbot's own")
+        return self._around.mirror()
 
     def _card_buttons(self, caller: Caller) -> bool:
         """Return whether this client's ticket card has its own approve and reject buttons."""

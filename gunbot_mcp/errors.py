@@ -22,6 +22,7 @@
     │   ├── GatewayInvalidResponse  gateway_invalid_response  an answer that is not Gunbot's
     │   └── Unauthorized            unauthorized
     ├── LedgerUnavailable     ledger_unavailable       nothing can be recorded, so nothing is sent
+    ├── HistoryUnavailable    history_unavailable      the mirror on this machine cannot be read or written
     ├── ConfigInvalid         config_invalid
     └── Internal              internal
 
@@ -171,6 +172,12 @@ class Unauthorized(GatewayError):
 
 class LedgerUnavailable(GunbotMcpError):
     code = "ledger_unavailable"
+
+
+class HistoryUnavailable(GunbotMcpError):
+    """The mirror of the order history cannot be read or written: nothing of it was changed."""
+
+    code = "history_unavailable"
 
 
 class ConfigInvalid(GunbotMcpError):

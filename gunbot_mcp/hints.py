@@ -8,6 +8,7 @@ import difflib
 import functools
 import json
 import re
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -202,3 +203,14 @@ def _as_number(value: object) -> int | float | None:
     if exact == exact.to_integral_value():
         return int(exact)
     return float(exact) if Decimal(repr(float(exact))) == exact else None
+
+
+def near_zones(name: str) -> list[str]:
+    """Return time zones that somebody may have meant, nearest first: also by the place alone, in any case."""
+    zones = sorted(zone for zone in zoneinfo.available_timezones() if zone[:1].isupper())
+    plain = "_".join(name[:64].split()).casefold()
+    place = plain.rpartition("/")[2]
+    found = [zone for zone in zones if zone.casefold() == plain]
+    found += [zone for zone in zones if zone.rpartition("/")[2].casefold() == place]
+    found += difflib.get_close_matches(name[:64], zones, n=3, cutoff=0.6)
+    return list(dict.fromkeys(found))[:3]

@@ -23,6 +23,18 @@ ERROR_META = "gunbot-mcp/error"
 """The key of an error's code, message, hint and `retryable` in a result's `_meta`."""
 
 
+CHART_META = "gunbot-mcp/chart"
+"""The key of a chart's drawing in a result's `_meta`: for the view in a client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image that stands beside an answer's text, for clients that show images; the text says it all, too."""
+
+    data: bytes = field(repr=False)
+    mime: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A tool's result. `meta` is for programs and the human's view: no client shows it to the model.
@@ -35,6 +47,7 @@ class Answer:
     text: str
     is_error: bool = False
     meta: dict[str, Any] = field(default_factory=dict[str, Any])
+    picture: Picture | None = None
 
     @property
     def error(self) -> Mapping[str, Any]:

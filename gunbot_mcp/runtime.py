@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from gunbot_mcp.config import Settings
     from gunbot_mcp.guard.timing import Timing
+    from gunbot_mcp.history.mirror import Mirror
     from gunbot_mcp.ledger.database import Database
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.paper.app import PaperGateway
@@ -157,6 +158,7 @@ class Runtime:
                 later=self._later.start,
                 waits=self._waits if settings.approval.open == "browser" or settings.approval.notify else None,
                 beat=self._seams.beat,
+                mirror=self.mirror,
             )
         )
         self._follows = follows
@@ -164,6 +166,7 @@ class Runtime:
         self._page: Page | None = None
         self._open = anyio.Lock()
         self._desk: Desk | None = None
+        self._mirror: Mirror | None = None
         self._announcer: Announcer | None = None
         self._owner: Owner | None = None
         self._tasks = AsyncExitStack()
@@ -238,6 +241,24 @@ class Runtime:
         if self._announcer is not None:
             self._announcer.changed(ticket)
 
+    def mirror(self) -> Mirror:
+        """Return the mirror of the order history, which opens its files, and the ledger, when they are first needed."""
+        if self._mirror is None:
+            from gunbot_mcp.history.opening import open_mirror  # noqa: PLC0415 - with the ledger's libraries
+
+            self._mirror = open_mirror(
+                self.settings,
+                state_folder(self.settings),
+                self.gunbot,
+                self._ledger,
+                later=self._later.start,
+                clock=self._seams.clock,
+            )
+        return self._mirror
+
+    async def _ledger(self) -> Ledger:
+        return (await self.desk()).ledger
+
     async def inbox_url(self) -> str | None:
         """Return the address of an inbox that runs now and can send for this instance; None where there is none."""
         if not self.rules.last.approval.page:
@@ -270,6 +291,8 @@ class Runtime:
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._later.aclose()
+            if self._mirror is not None:
+                self._mirror.close()
             await self._tasks.aclose()
             await self.gunbot.aclose()
             if self._owner is not None:

@@ -44,6 +44,41 @@ _FILLED: dict[str, dict[str, Any]] = {call["tool"]: call["arguments"] for call i
     "get_ticket": {"ticket_id": "abc123"},
     "list_tickets": {"open_only": True, "count": 5},
     "withdraw_ticket": {"ticket_id": "abc123"},
+    "analyze_orders": {
+        "keys": ["binance/USDT-BTC"],
+        "since": "7d",
+        "until": "today",
+        "timezone": "Europe/Berlin",
+        "group_by": ["month", "pair"],
+        "metrics": ["pnl", "win_rate"],
+        "side": "sell",
+        "min_price": 1,
+        "max_price": 1e18,
+        "min_amount": 1e-18,
+        "max_amount": 1e18,
+        "closes_only": True,
+        "placed_by": "ticket",
+        "lots": "fifo",
+        "before_fees": False,
+        "capital": 1000,
+        "sort": "-pnl",
+        "limit": 5,
+        "value_in": "USDT",
+    },
+    "query_orders": {
+        "sql": "SELECT * FROM orders ORDER BY time DESC",
+        "keys": ["binance/USDT-BTC"],
+        "timezone": "Europe/Berlin",
+        "max_rows": 500,
+    },
+    "chart_orders": {
+        "chart": "pnl",
+        "keys": ["binance/USDT-BTC"],
+        "since": "7d",
+        "until": "today",
+        "timezone": "Europe/Berlin",
+        "asset": "USDT",
+    },
 }
 TOOLS = {tool.name: tool for tool in inventory() if tool.audience is Audience.MODEL}
 """The card's own tool has its tests beside the card's."""
@@ -118,7 +153,27 @@ BAD: dict[str, tuple[Any, ...]] = {
     "open_only": ("true", 1, 0, None, [], {}),
     "count": (*WHOLE, 0, 201),
     "contains": ("", " ", "a b", "../x", "\u202e", "x" * 65, 5, True, [], {}),
+    "since": ("last moon", "2026-13-01", "2026-02-30", "7x", "0d", "25:00", "x" * 41, "7d\n7d", 5, True, [], {}),
+    "until": ("last moon", "2026-13-01", "2026-02-30T00:00", "-7d", "x" * 41, "\u0667d", 5, True, [], {}),
+    "group_by": ("month", ["minute"], ["day", "pair", "side"], [5], [None], 5, True, {}),
+    "metrics": ("pnl", ["winrate"], ["Pnl"], [""], [5], [None], ["\u202e"], ["x" * 65], ["pnl"] * 100, 5, True, {}),
+    "side": (*HOSTILE_TEXTS, "Buy", "long"),
+    "min_price": NUMBERS,
+    "max_price": NUMBERS,
+    "min_amount": NUMBERS,
+    "max_amount": NUMBERS,
+    "closes_only": ("true", 1, 0, None, [], {}),
+    "placed_by": ("x" * 65, "a\nb", "\u202e", 5, True, [], {}),
+    "lots": (*HOSTILE_TEXTS, "FIFO", "best"),
+    "before_fees": ("true", 1, 0, None, [], {}),
+    "capital": NUMBERS,
+    "sort": ("winrate", "--pnl", "+pnl", "pnl desc", "x" * 65, "\u202e", 5, True, [], {}),
+    "limit": (*WHOLE, 0, 1001),
+    "value_in": ("US DT", "USDT-BTC", "../x", "\u202e", "x" * 21, 5, True, [], {}),
     "repeat_of": ("", "x" * 33, "UPPER", "a b", "../x", 5, True, [], {}),
+    "sql": ("", "x" * 8_001, "x" * 1_000_000, None, 5, True, [], {}),
+    "chart": (*HOSTILE_TEXTS, "pie", "PNL", "pnl "),
+    "asset": ("US DT", "USDT-BTC", "../x", "\u202e", "x" * 21, 5, True, [], {}),
 }
 NOTHING: tuple[Any, ...] = (None, "", [])
 """What clients send for an argument that they leave out."""
@@ -449,7 +504,7 @@ def test_an_id_that_may_have_lost_digits_is_refused_with_the_way_to_give_it(numb
 OF_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     "integer": st.integers(-2, 1200) | st.integers(-(2**60), 2**60).map(float) | st.integers(0, 9).map(float),
-    "string": st.text() | st.sampled_from(["binance", "USDT-BTC", "limit", "market", "1", "true"]),
+    "string": st.text() | st.sampled_from(["binance", "USDT-BTC", "limit", "market", "buy", "fifo", "1", "true"]),
     "boolean": st.booleans(),
     "array": st.lists(st.text(max_size=8) | st.sampled_from(["binance/USDT-BTC", "time"]), max_size=20),
 }
@@ -466,7 +521,8 @@ def test_what_the_published_schema_accepts_is_never_refused_for_its_type(
 ) -> None:
     schema = input_schema(MODELS[tool])["properties"][name]
     validator: Any = Draft202012Validator(schema)
-    value = data.draw(OF_TYPE[schema["type"]].filter(validator.is_valid))
+    of_type = st.sampled_from(schema["enum"]) if "enum" in schema else OF_TYPE[schema["type"]]
+    value = data.draw(of_type.filter(validator.is_valid))
 
     try:
         parse_arguments(MODELS[tool], {**GOOD[tool], name: value})

@@ -40,6 +40,7 @@ CODES = [
     "gateway_invalid_response",
     "unauthorized",
     "ledger_unavailable",
+    "history_unavailable",
     "config_invalid",
     "internal",
 ]

@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, str] = {
     "resume": "gunbot_mcp.cli.switch:resume",
     "mandate": "gunbot_mcp.cli.guard:mandate",
     "ledger": "gunbot_mcp.cli.guard:ledger",
+    "history": "gunbot_mcp.cli.history:history",
     "doctor": "gunbot_mcp.cli.doctor:doctor",
     "install": "gunbot_mcp.cli.install:install",
     "uninstall": "gunbot_mcp.cli.install:uninstall",

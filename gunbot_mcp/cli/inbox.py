@@ -24,6 +24,7 @@ from gunbot_mcp.guard import halt
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.loopback import GRACE_SECONDS, bind, serve_sockets
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.server.app import charts_of
 from gunbot_mcp.tickets.channels import PAGE
 from gunbot_mcp.web.background import beside, guarded
 from gunbot_mcp.web.door import Door
@@ -158,6 +159,7 @@ class _House:
                 port=lambda: self.port,
                 rules=runtime.rules,
                 public=public,
+                charts=functools.partial(charts_of, runtime),
             )
             for runtime, desk in zip(self.runtimes, self.desks, strict=True)
         }

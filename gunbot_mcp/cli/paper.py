@@ -17,7 +17,12 @@ from gunbot_mcp.paper.serve import serve
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The folder that keeps everything.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of the price path; 1 for a new folder.")
 @click.option("--market", default="walk", show_default=True, help="walk, manual, or replay:FILE (a CSV of candles).")
-def paper(port: int, token: str | None, data: Path | None, seed: int | None, market: str) -> None:
+@click.option(
+    "--orders",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='A file of filled orders for the history: {"key": …, "record": {…}} a line.',
+)
+def paper(port: int, token: str | None, data: Path | None, seed: int | None, market: str, orders: Path | None) -> None:
     """Serve the paper gateway, which speaks Gunbot's API, on loopback."""
-    gateway = PaperGateway(data=data, token=token, seed=seed, market=market)
+    gateway = PaperGateway(data=data, token=token, seed=seed, market=market, orders=orders)
     anyio.run(serve, gateway, "127.0.0.1", port, click.echo)

@@ -238,7 +238,7 @@ def memory_of(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 class Resting:
     """The open orders of all pairs. `unknown`: keys whose orders Gunbot does not show yet; `unreadable`: or not all.
 
-    `keys` are all pairs that are there, with and without orders: those that cycle.
+    `keys` are all pairs that the memory or its config has, with and without orders: those that cycle.
     """
 
     orders: tuple[OpenOrder, ...]
@@ -269,7 +269,9 @@ def all_open_orders(body: Mapping[str, Any]) -> Resting:
         orders += [_open_order(item, exchange, pair) for item in good]
         if len(good) < len(items):
             unreadable.append(key)
-    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable), keys=tuple(pairs))
+    configured = _members(body.get("config")).items()
+    keys = {*pairs, *(f"{exchange}/{pair}" for exchange, theirs in configured for pair in _members(theirs))}
+    return Resting(orders=tuple(orders), unknown=tuple(unknown), unreadable=tuple(unreadable), keys=tuple(sorted(keys)))
 
 
 def _items(found: object) -> list[Any] | None:

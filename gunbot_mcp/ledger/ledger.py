@@ -17,14 +17,18 @@ from gunbot_mcp.ledger.passkeys import PASSKEY_EVENTS, PASSKEY_ROWS, sound
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
     IN_FLIGHT_NOW,
+    KEYS,
     ORDERS_SINCE,
     PIN_EVENTS,
+    PLACED,
     SENT_SINCE,
     TICKET,
     UNFINISHED,
+    Placed,
     Totals,
     events_of,
     mandates_of,
+    placed_of,
     sent_of,
     tickets_in,
     wrong_pins,
@@ -147,6 +151,14 @@ class Ledger:
         """Return the newest `limit` events (None: all), in the order in which they happened."""
         found = await self._read(events_of(ticket, limit))
         return [event_of(row, self._database.first) for row in reversed(found)]
+
+    async def placed(self, instance: str) -> list[Placed]:
+        """Return the orders at the exchange that are for sure this instance's tickets', the oldest ticket's first."""
+        return [placed_of(row) for row in await self._read(PLACED, instance=instance)]
+
+    async def keys(self, instance: str) -> list[str]:
+        """Return every `exchange/pair` that the instance has tickets of."""
+        return sorted(f"{row['exchange']}/{row['pair']}" for row in await self._read(KEYS, instance=instance))
 
     async def mandates(self, instance: str | None) -> list[Mandate]:
         """Return all mandates of the instance (None: of all), oldest first, the expired and revoked ones too."""

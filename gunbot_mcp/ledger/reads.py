@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     func,
     join,
@@ -33,7 +34,7 @@ from gunbot_mcp.exchanges import purpose as purpose_of_row
 from gunbot_mcp.ledger.port import Parameters
 from gunbot_mcp.ledger.rows import Event, Row, event_of, mandate_of, money_of, rows_of, ticket_of
 from gunbot_mcp.ledger.tables import events, halts, mandates, sightings, tickets
-from gunbot_mcp.tickets.content import instant_text
+from gunbot_mcp.tickets.content import instant_of, instant_text
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.spent import Sent, sum_of
 from gunbot_mcp.tickets.ticket import IN_FLIGHT, SPENT, ReasonCode, State, Ticket
@@ -80,6 +81,18 @@ PLACED_AS = (
         sightings.c.order_id == bindparam("order_id"),
     )
 )
+PLACED = (
+    select(sightings.c.order_id, events.c.at.label("approved_at"), *tickets.c)
+    .select_from(
+        join(sightings, tickets, sightings.c.ticket == tickets.c.id).outerjoin(
+            events, and_(events.c.ticket == tickets.c.id, events.c.kind == State.APPROVED.value)
+        )
+    )
+    .where(sightings.c.instance == bindparam("instance"), tickets.c.side != "cancel")
+    .order_by(tickets.c.created_at, tickets.c.id, sightings.c.order_id)
+)
+"""Every order at the exchange that is for sure a ticket's, with the ticket and when it was approved."""
+KEYS = select(tickets.c.exchange, tickets.c.pair).where(_instance).distinct()
 STEPS = select(events).where(events.c.ticket == bindparam("id"))
 """All events of a ticket: few, and some carry what its looks have to remember."""
 TAKEN = select(sightings.c.order_id).where(
@@ -159,6 +172,20 @@ class Totals:
 
     notional: Decimal
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order at the exchange that is a ticket's. `approved_at` None: version 0.1 did not write that down."""
+
+    order_id: str
+    ticket: Ticket
+    approved_at: datetime | None
+
+
+def placed_of(row: Row) -> Placed:
+    at = row["approved_at"]
+    return Placed(row["order_id"], ticket_of(row), None if at is None else instant_of(at))
 
 
 class Reads(ABC):

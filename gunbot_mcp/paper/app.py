@@ -80,7 +80,8 @@ class PaperGateway:
 
     `data` is the folder of its database, None for a private one in memory. `token` None lets everybody in. `seed` None
     means whatever the folder remembers, or 1 for a new one. `password` and `wallet` make the login check a password.
-    `capabilities` are the user's own, so that additions in the config can be tried out.
+    `capabilities` are the user's own, so that additions in the config can be tried out. `orders` is a file of records
+    for the history, see `histories.py`.
 
     Raises:
         ConfigInvalid: the folder, the market or its file of candles cannot be used; or the folder was made with another
@@ -94,6 +95,7 @@ class PaperGateway:
         token: str | None = None,
         seed: int | None = None,
         market: str = "walk",
+        orders: Path | None = None,
         clock: Callable[[], datetime] = _utc_now,
         password: str | None = None,
         wallet: str | None = None,
@@ -101,6 +103,8 @@ class PaperGateway:
     ) -> None:
         self._access = Access(token=token, password=password, wallet=wallet)
         self._simulator = Simulator(data, seed=seed, market=market, clock=clock)
+        if orders is not None:
+            self._simulator.load_orders(orders)
         self._matrix = CapabilityMatrix(capabilities)
         routes = [
             *(self._route(endpoint.method, endpoint.path, self._endpoint(endpoint)) for endpoint in BY_NAME.values()),

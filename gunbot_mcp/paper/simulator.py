@@ -20,6 +20,7 @@ from gunbot_mcp.paper import engine
 from gunbot_mcp.paper.accounts import Holdings, abp, add, as_double, cost_of, opens, reserve, settle, subtract
 from gunbot_mcp.paper.data import PaperData
 from gunbot_mcp.paper.engine import Fill, LegState, Order
+from gunbot_mcp.paper.histories import load_orders
 from gunbot_mcp.paper.market import Line, Scale
 from gunbot_mcp.paper.pairs import LISTINGS, Listing, listings_of
 from gunbot_mcp.paper.transaction import PaperTransaction
@@ -83,6 +84,9 @@ class Simulator:
     def __init__(self, folder: Path | None, *, seed: int | None, market: str, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._data = PaperData(folder, seed=seed, market=market, now=self._millis())
+
+    def load_orders(self, file: Path) -> int:
+        return load_orders(self._data, file)
 
     def close(self) -> None:
         self._data.close()
@@ -270,19 +274,21 @@ class Simulator:
         listings = [_known(key) for key in keys] if keys is not None else list(LISTINGS.values())
         with self._data.transaction() as tx:
             session = self._advance(tx)
-            return {listing.key: _memory(session, listing) for listing in listings}
+            shown = {listing.key: _memory(session, listing) for listing in listings}
+            # Pairs that were loaded with their history, and that nobody trades here.
+            loaded = tx.keys_with_records() if keys is None else ()
+            return {**{key: {"openOrders": []} for key in loaded}, **shown}
 
     def orders(self, key: str) -> list[dict[str, Any]]:
         """Return all records of a pair, newest first."""
-        listing = _known(key)
         with self._data.transaction() as tx:
             self._advance(tx)
-            return tx.records([listing.key])
+            return tx.records([_recorded(tx, key)])
 
     def orders_page(self, keys: Iterable[str], page: int, size: int) -> tuple[int, list[dict[str, Any]]]:
         """Return how many records some pairs have together, and one page of them, newest first; pages count from 0."""
-        known = [_known(key).key for key in keys]
         with self._data.transaction() as tx:
+            known = [_recorded(tx, key) for key in keys]
             self._advance(tx)
             return tx.count_records(known), tx.records(known, offset=page * size, count=size)
 
@@ -317,6 +323,11 @@ def order_id(seed: int, n: int) -> int:
 def _known(key: str) -> Listing:
     exchange, _, pair = key.partition("/")
     return _listing(exchange, pair)
+
+
+def _recorded(tx: PaperTransaction, key: str) -> str:
+    """Return the key if it can be read: a pair of the market, or one that was loaded with its history."""
+    return key if key not in LISTINGS and tx.count_records([key]) else _known(key).key
 
 
 def _listing(exchange: str, pair: str) -> Listing:

@@ -190,6 +190,19 @@ class PaperTransaction:
             "INSERT INTO records (key, time, body) VALUES (?, ?, ?)", (key, record["time"], json.dumps(record))
         )
 
+    def add_records(self, records: Iterable[tuple[str, int, str]]) -> None:
+        """Add records as (key, time, JSON text)."""
+        self._connection.executemany("INSERT INTO records (key, time, body) VALUES (?, ?, ?)", records)
+
+    def keys_with_records(self) -> Iterator[str]:
+        """Return the keys that have records, in alphabetical order, without reading the records."""
+        key = ""
+        while True:
+            key = self._connection.execute("SELECT min(key) FROM records WHERE key > ?", (key,)).fetchone()[0]
+            if key is None:
+                return
+            yield key
+
     def records(self, keys: Iterable[str], *, offset: int = 0, count: int = -1, since: int = 0) -> list[dict[str, Any]]:
         """Return the records of some keys, newest first; `count` -1 means all, `since` is in epoch milliseconds."""
         wanted = list(dict.fromkeys(keys))

@@ -1,6 +1,8 @@
 """One low-level SDK server over the tables; it serves both protocol generations."""
 
+import base64
 import contextlib
+import functools
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -136,8 +138,12 @@ def _is_no_tool(answer: Answer) -> bool:
 
 
 def to_result(answer: Answer) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
+    if answer.picture is not None:
+        data = base64.b64encode(answer.picture.data).decode()
+        content.append(types.ImageContent(type="image", data=data, mime_type=answer.picture.mime))
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=answer.text)],
+        content=content,
         structured_content=None if answer.is_error else answer.structured,
         is_error=answer.is_error,
         _meta=answer.meta or None,
@@ -219,4 +225,18 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)
-    return ApprovalPage(desk=desk, settings=runtime.settings, folder=folder, pin_gate=gate, rules=runtime.rules)
+    return ApprovalPage(
+        desk=desk,
+        settings=runtime.settings,
+        folder=folder,
+        pin_gate=gate,
+        rules=runtime.rules,
+        charts=functools.partial(charts_of, runtime),
+    )
+
+
+async def charts_of(runtime: Runtime, arguments: Mapping[str, object]) -> Answer:
+    """Answer `chart_orders` for the page `/history`, by the same path as every call."""
+    answer = await runtime.dispatcher.call("chart_orders", arguments, Caller(name="history page", shows_card=True))
+    assert isinstance(answer, Answer)  # noqa: S101 - only orders ask back
+    return answer

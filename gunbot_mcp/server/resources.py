@@ -10,10 +10,11 @@ from mcp.shared.exceptions import MCPError
 from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.dispatch import Caller, Dispatcher
 from gunbot_mcp.errors import clean
+from gunbot_mcp.history.schema_text import SCHEMA_URI, schema_text
 from gunbot_mcp.render import Answer
 from gunbot_mcp.server.edge import Context, protocol_error
 from gunbot_mcp.server.skills.skills import MARKDOWN, Skills
-from gunbot_mcp.server.tools import CARD_URI, UI_MIME
+from gunbot_mcp.server.tools import CARD_URI, CHART_URI, UI_MIME
 
 STRUCTURED_META = "gunbot-mcp/structured"
 """The key of an answer's structured form in the `_meta` of what is read, for programs."""
@@ -58,6 +59,51 @@ READINGS = (
 _ID = re.compile(r"[a-z0-9]{1,32}")
 
 
+def _card() -> str:
+    from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
+
+    return card_html()
+
+
+def _chart() -> str:
+    from gunbot_mcp.web.chart_view import chart_html  # noqa: PLC0415 - read when a client shows charts
+
+    return chart_html()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text of our own that is the same for everybody."""
+
+    uri: str
+    name: str
+    title: str
+    about: str
+    mime: str
+    read: Callable[[], str]
+
+
+TEXTS = (
+    Text(
+        uri=CARD_URI,
+        name="ticket-card",
+        title="Ticket card",
+        about="An order and its approval.",
+        mime=UI_MIME,
+        read=_card,
+    ),
+    Text(uri=CHART_URI, name="chart", title="Chart", about="A chart of the order history.", mime=UI_MIME, read=_chart),
+    Text(
+        uri=SCHEMA_URI,
+        name="history-schema",
+        title="Columns for query_orders",
+        about="Tables, columns, rules and two examples for query_orders.",
+        mime=MARKDOWN,
+        read=schema_text,
+    ),
+)
+
+
 def reading_at(uri: str) -> tuple[Reading, dict[str, str]] | None:
     """Return what is read at an address, and the arguments for its tool; None where nothing is."""
     for reading in READINGS:
@@ -79,13 +125,10 @@ class Resources:
 
     async def list(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         del params
-        card = types.Resource(
-            uri=CARD_URI,
-            name="ticket-card",
-            title="Ticket card",
-            description="An order and its approval.",
-            mime_type=UI_MIME,
-        )
+        texts = [
+            types.Resource(uri=text.uri, name=text.name, title=text.title, description=text.about, mime_type=text.mime)
+            for text in TEXTS
+        ]
         readings = [
             types.Resource(
                 uri=reading.uri,
@@ -98,7 +141,7 @@ class Resources:
             if reading.argument is None
         ]
         skills = self._skills.as_resources(self._caller(ctx))
-        return types.ListResourcesResult(resources=[card, *readings, *skills])
+        return types.ListResourcesResult(resources=[*texts, *readings, *skills])
 
     async def templates(
         self, ctx: Context, params: types.PaginatedRequestParams | None
@@ -124,10 +167,9 @@ class Resources:
             MCPError: nothing is there (-32602 with the address in its data), or it cannot be read now.
         """
         uri = str(params.uri)
-        if uri == CARD_URI:
-            from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
-
-            content = types.TextResourceContents(uri=CARD_URI, mime_type=UI_MIME, text=card_html())
+        text = next((one for one in TEXTS if one.uri == uri), None)
+        if text is not None:
+            content = types.TextResourceContents(uri=uri, mime_type=text.mime, text=text.read())
         elif (skill := self._skills.at(uri, self._caller(ctx))) is not None:
             content = types.TextResourceContents(uri=uri, mime_type=MARKDOWN, text=skill.text)
         else:

@@ -13,6 +13,9 @@ from gunbot_mcp.tools.tool import AnyTool, Audience
 UI_EXTENSION = "io.modelcontextprotocol/ui"
 UI_MIME = "text/html;profile=mcp-app"
 CARD_URI = "ui://gunbot-mcp/ticket.html"
+CHART_URI = "ui://gunbot-mcp/chart.html"
+_VIEWS = {"chart_orders": CHART_URI}
+"""Which view in the client shows a read's answer."""
 
 
 def annotations(effect: Effect, title: str) -> types.ToolAnnotations:
@@ -45,6 +48,8 @@ def _meta(tool: AnyTool) -> dict[str, Any] | None:
     if tool.effect in {Effect.ORDER, Effect.CANCEL}:
         # The answer is shown on the ticket card. Some hosts read only the flat key.
         return {"ui": {"resourceUri": CARD_URI}, "ui/resourceUri": CARD_URI}
+    if tool.name in _VIEWS:
+        return {"ui": {"resourceUri": _VIEWS[tool.name]}, "ui/resourceUri": _VIEWS[tool.name]}
     return None
 
 

@@ -13,11 +13,14 @@ from gunbot_mcp.instance import Mode, require_trading
 from gunbot_mcp.render import Answer
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.view import TICKET_OUTPUT
+from gunbot_mcp.tools.chart import CHART_TOOLS
 from gunbot_mcp.tools.guess import guess
+from gunbot_mcp.tools.history import HISTORY_TOOLS
 from gunbot_mcp.tools.limits import LIMIT_TOOLS
 from gunbot_mcp.tools.market import MARKET_TOOLS
 from gunbot_mcp.tools.orders import ORDERS_OUTPUT, keys_of, keys_without_orders, orders_answer
 from gunbot_mcp.tools.pairs import PAIR_TOOLS, rightly_named, with_names
+from gunbot_mcp.tools.query import QUERY_TOOLS
 from gunbot_mcp.tools.tickets import TICKET_TOOLS
 from gunbot_mcp.tools.tool import AnyTool, Audience, Context, Tool
 
@@ -95,7 +98,8 @@ class Inventory:
 
 def inventory() -> Inventory:
     """Return the product's tools: one for each row that the table of endpoints has now, then the companions."""
-    return Inventory((*map(endpoint_tool, BY_NAME.values()), *MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS))
+    companions = (*MARKET_TOOLS, *PAIR_TOOLS, *LIMIT_TOOLS, *TICKET_TOOLS, *HISTORY_TOOLS, *QUERY_TOOLS, *CHART_TOOLS)
+    return Inventory((*map(endpoint_tool, BY_NAME.values()), *companions))
 
 
 def endpoint_tool(endpoint: AnyEndpoint) -> AnyTool:

@@ -112,6 +112,12 @@ async def with_names(gunbot: Gunbot, keys: Sequence[str], answer: Answer) -> Ans
     return replace(answer, structured={**answer.structured, "note": note}, text=f"{answer.text}\n{note}")
 
 
+async def not_there(gunbot: Gunbot, keys: Sequence[str]) -> list[str]:
+    """Return words about each of these keys whose pair the exchange's list does not have."""
+    found = (await _look_up(gunbot, keys)).items()
+    return [_said(key, known) for key, known in found if known.right is not None or not known.there][:_EXCHANGES_ASKED]
+
+
 async def _look_up(gunbot: Gunbot, keys: Sequence[str]) -> dict[str, Known]:
     """Return what the exchanges' lists say of each key; a key whose exchange has no list is left out."""
     lists: dict[str, list[str] | None] = {}

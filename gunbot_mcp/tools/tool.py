@@ -15,6 +15,7 @@ from gunbot_mcp.render import Answer
 
 if TYPE_CHECKING:
     from gunbot_mcp.guard.desk import Desk
+    from gunbot_mcp.history.mirror import Mirror
     from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.ticket import Ticket
 
@@ -31,7 +32,8 @@ class Context:
     """What a handler works with in one call. `who` is the client's name, for the records.
 
     `desk` opens the guard when it is first needed. `propose` takes an order through all its steps;
-    `ticket_answer` says what became of a ticket, and how a human can decide it.
+    `ticket_answer` says what became of a ticket, and how a human can decide it. `mirror` gives the mirror of the order
+    history.
     """
 
     who: str
@@ -40,6 +42,7 @@ class Context:
     desk: Callable[[], Awaitable["Desk"]]
     propose: Callable[["Order"], Awaitable[Answer | Question]]
     ticket_answer: Callable[["Ticket"], Awaitable[Answer]]
+    mirror: Callable[[], "Mirror"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

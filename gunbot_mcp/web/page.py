@@ -2,6 +2,7 @@
 
     GET  /                     open tickets
     GET  /live                 a word that changes when that list does
+    GET  /history              a chart of the order history, see `history`; where this process can read it
     GET  /tickets/ID           one ticket: what, how much, where, PAPER or LIVE; what became of it
     GET  /tickets/ID/live      its state, the seconds left and the book, for the open page
     POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
@@ -18,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
@@ -54,6 +56,9 @@ from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkeys import PATH, PasskeyPages
 from gunbot_mcp.web.ways import Gate, Ways
 
+if TYPE_CHECKING:
+    from gunbot_mcp.web.history import Charts
+
 LOOK_SECONDS = 4.0
 PATIENCE = 10.0
 _RECENT = 5
@@ -86,14 +91,17 @@ class ApprovalPage:
         port: Callable[[], int | None] | None = None,
         rules: Rules | None = None,
         public: str = "",
+        charts: "Charts | None" = None,
     ) -> None:
         """`port` is where somebody else serves `app`; None: this object does, once it is started.
 
         `rules` are the settings in force (None: `settings`, for ever). `public` is the public url, where this is the
         page behind it: there every approval is a touch, the PIN counts for nothing, and only who signed in gets here.
+        `charts` answers `chart_orders` for `/history`.
         """
         self._public = public
         self._news: tuple[str, ...] = ()
+        self._charts = charts
         self._rules = rules or Rules(settings)
         self._desk = desk
         self._settings = settings
@@ -104,6 +112,7 @@ class ApprovalPage:
             routes=[
                 Route("/", self._tickets, methods=["GET"]),
                 Route("/live", self._tickets_live, methods=["GET"]),
+                Route("/history", self._history, methods=["GET"]),
                 Route("/tickets/{id}", self._ticket, methods=["GET"]),
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
@@ -167,6 +176,15 @@ class ApprovalPage:
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
         return self.front(*await self.lists(), live=True)
+
+    async def _history(self, request: Request) -> Response:
+        gate.check_visit(request)
+        from gunbot_mcp.web import history  # noqa: PLC0415 - charts are loaded when the first one is shown
+
+        text = await history.page_of(self._charts, self.served(), request.query_params.multi_items())
+        response = _html(text)
+        response.headers["Content-Security-Policy"] = history.history_policy()
+        return response
 
     def front(self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instance: str = "") -> Response:
         """Return the front page of these tickets, or with `live` only the word that changes when they do."""

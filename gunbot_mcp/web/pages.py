@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
     from gunbot_mcp.web.view_model import ClosedPage, ListPage, OpenPage
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        f"style-src {source('ticket.css')}",
-        f"script-src {source('page.js')} {source('passkey.js')}",
-        "img-src data:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+
+def policy(style: str, script: str) -> str:
+    """Return the policy of a page whose one style and one script have these hashes."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src {style}",
+            f"script-src {script}",
+            "img-src data:",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
     )
-)
+
+
+POLICY = policy(source("ticket.css"), f"{source('page.js')} {source('passkey.js')}")
 
 
 def render(

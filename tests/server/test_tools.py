@@ -35,6 +35,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "list_pairs": {"exchange": "binance"},
     "get_limits": {},
     "list_tickets": {},
+    "query_orders": {"sql": "SELECT * FROM orders ORDER BY time DESC"},
+    "chart_orders": {"chart": "pnl"},
 }
 TRADES = {endpoint.name for endpoint in ENDPOINTS if endpoint.effect is not Effect.READ}
 EFFECTS = {tool.name: tool.effect for tool in inventory()}

@@ -35,6 +35,7 @@ def test_the_table_comes_first_in_its_order_and_then_the_companions() -> None:
         *(endpoint.name for endpoint in ENDPOINTS),
         *("get_quote", "get_balances", "list_open_orders", "list_exchanges", "list_pairs", "get_limits"),
         *("get_ticket", "list_tickets", "withdraw_ticket", "decide_ticket"),
+        *("analyze_orders", "query_orders", "chart_orders"),
     ]
 
 

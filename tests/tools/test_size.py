@@ -90,6 +90,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "list_tickets": {"count": 200},
     "list_pairs": {"exchange": "binance"},
     "get_limits": {},
+    "query_orders": {"sql": "SELECT * FROM orders ORDER BY time DESC", "keys": [KEY]},
+    "chart_orders": {"chart": "pnl", "keys": [KEY], "since": "all"},
 }
 LISTS = ("list_orders", "list_orders_today", "list_orders_page", "list_orders_page_multi", "list_open_orders")
 

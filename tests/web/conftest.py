@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +38,7 @@ from gunbot_mcp.runtime import Later
 from gunbot_mcp.tickets.channels import SENDER, Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.web.history import Charts
 from gunbot_mcp.web.page import PATIENCE, ApprovalPage
 
 TRADE = "/api/v1/trade/"
@@ -265,6 +267,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         patience: float = PATIENCE,
         desk_type: type[Desk] = Desk,
         login: bool = False,
+        charts: Charts | None = None,
         **instance: Any,  # noqa: ANN401 - any of its settings
     ) -> Site:
         name = name or ("main" if live else "paper")
@@ -278,7 +281,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         )
         gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
         gateways.append(gateway)
-        site = portal.call(_build, portal, settings, gateway, patience, desk_type)
+        site = portal.call(partial(_build, portal, settings, gateway, patience, desk_type, charts=charts))
         made.append(site)
         return site
 
@@ -288,7 +291,13 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
 
 
 async def _build(
-    portal: BlockingPortal, settings: Settings, gateway: PaperGateway, patience: float, desk_type: type[Desk]
+    portal: BlockingPortal,
+    settings: Settings,
+    gateway: PaperGateway,
+    patience: float,
+    desk_type: type[Desk],
+    *,
+    charts: Charts | None,
 ) -> Site:
     folder = settings.folder
     clock = ManualClock(datetime.now(UTC))
@@ -305,7 +314,7 @@ async def _build(
         folder=folder,
     )
     gate = PinGate(ledger, folder, clock, live=settings.served.live)
-    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=gate, patience=patience)
+    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=gate, patience=patience, charts=charts)
     url = await page.ensure_started()
 
     async def the_desk() -> Desk:

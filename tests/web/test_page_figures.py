@@ -71,7 +71,7 @@ def test_the_page_says_what_one_has_and_does_not_ask_again_while_it_is_open(make
     buys, sells = site.propose(), site.propose("sell_limit", **PLACE, amount=0.001, price=52000)
     assert "/api/v1/balances" not in site.wire.paths  # an order does not cost a request more
     assert (
-        '<p id="have">You have 1,000,000 USDT available on binance; at least 999,949 USDT after this order.</p>'
+        '<p id="have">You have 1,000,000 USDT available on binance; at least 999,949.95 USDT after this order.</p>'
         in site.open(buys).text
     )
     assert '<p id="have">You have 10 BTC available on binance; 9.999 BTC after this order.</p>' in site.open(sells).text

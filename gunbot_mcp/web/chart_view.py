@@ -1,0 +1,21 @@
+"""The chart inside an MCP client, as an MCP App view: one self-contained HTML text, the same for every chart.
+
+It reads the drawing from a tool result's `_meta["gunbot-mcp/chart"].svg`; where a host does not pass that on, it shows
+the result's text. It asks the host for nothing.
+"""
+
+from functools import cache
+
+from gunbot_mcp import __version__
+from gunbot_mcp.web.assets import asset, inline
+from gunbot_mcp.web.history import style
+
+CHART_URI = "ui://gunbot-mcp/chart.html"
+
+
+@cache
+def chart_html() -> str:
+    """Return the view: it loads nothing from elsewhere, and holds no data."""
+    script = "\n".join((asset("chart.js"), asset("chart_view.js").replace("VERSION", __version__)))
+    page = asset("chart_view.html").replace("<!-- style -->", f"<style>{inline('style', style())}</style>")
+    return page.replace("<!-- script -->", f"<script>{inline('script', script)}</script>")
