@@ -4,33 +4,20 @@ What a certificate is like is shown to a human at a terminal only. A model that 
 human into pinning it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from gunbot_mcp.cli.human import at_terminal
-from gunbot_mcp.errors import GatewayError
+from gunbot_mcp.cli.checkup.finding import Finding, broken, note, well
+from gunbot_mcp.cli.checkup.patient import tls_failure
+from gunbot_mcp.errors import GatewayError, clean
 from gunbot_mcp.gunbot.certificate import Certificate, presented
-from gunbot_mcp.gunbot.client import Gunbot
 from gunbot_mcp.gunbot.expiry import SOON, Credential
-from gunbot_mcp.gunbot.tls import Untrusted
+from gunbot_mcp.gunbot.tls import AnotherCertificate, Untrusted
 from gunbot_mcp.instance import Instance
 
 Row = tuple[bool | None, str, str]
 """Whether it is well (None: worth knowing), what, and the sentence."""
 
 _RENEW = "copy localStorage.jwtToken again from Gunbot's GUI, or run gunbot-mcp setup"
-
-
-async def connection_rows(instance: Instance, gunbot: Gunbot, now: datetime | None = None) -> list[Row]:
-    """Return what a human should know; nothing where there is no certificate and no token."""
-    now = now or datetime.now(UTC)
-    rows: list[Row] = []
-    if instance.url.startswith("https://") and not instance.insecure_skip_verify:
-        rows += await _certificate(instance, gunbot, now)
-    try:
-        await gunbot.log_in()
-    except GatewayError:
-        return rows  # the gateway's own row says it
-    return [*rows, *login_rows(gunbot.credential, now)]
 
 
 def login_rows(found: Credential, now: datetime) -> list[Row]:
@@ -50,34 +37,44 @@ def login_rows(found: Credential, now: datetime) -> list[Row]:
     return [(True, "login", f"by {found.source}; the token is good until {until}, {_days(left)}")]
 
 
-async def _certificate(instance: Instance, gunbot: Gunbot, now: datetime) -> list[Row]:
+async def certificate(instance: Instance, now: datetime) -> Finding:
+    """Return what a human should know of a certificate that was just found good."""
+    by = f", by {instance.ca_file}" if instance.ca_file else ""
+    says = "the certificate is " + ("the one of tls_fingerprint" if instance.tls_fingerprint else f"trusted{by}")
     try:
         shown = await presented(instance)
     except GatewayError:
-        return []  # the gateway's own row says it
-    if instance.tls_fingerprint:
-        if shown.fingerprint == instance.tls_fingerprint:
-            return [(True, "certificate", f"the one of tls_fingerprint{_until(shown)}")]
-        return [(False, "certificate", f"another one than tls_fingerprint says. {to_a_human(shown)}")]
+        return well(says)  # it was good a moment ago; only its last day is not known
+    # Where a fingerprint is set, nobody asks for the dates.
+    if not instance.tls_fingerprint and shown.expires_at is not None and shown.expires_at - now <= SOON:
+        return note(f"{says}, and it expires on {shown.expires_at:%Y-%m-%d}", "renew it in time")
+    return well(f"{says}{_until(shown)}")
+
+
+async def refused(instance: Instance, error: Untrusted, *, at_terminal: bool) -> Finding:
+    """Return why TLS failed and what to do; what the certificate is like only `at_terminal`."""
+    failure = tls_failure(error)
+    pinned = isinstance(failure, AnotherCertificate)
+    more = "" if pinned else clean(getattr(failure, "verify_message", "")).rstrip(".")
+    says = f"{error.message} ({more})" if more else error.message
+    if not at_terminal:
+        return broken(says, "to see it, run gunbot-mcp doctor in a terminal window" if pinned else error.hint)
+    # A pin's own hint is to run this very command.
+    then = "" if pinned else error.hint
+    if not error.certificate:
+        return broken(says, then)
     try:
-        await gunbot.server_time()
-    except Untrusted as exc:
-        return [(False, "certificate", f"{exc.message}. {to_a_human(shown)}")]
+        shown = await presented(instance)
     except GatewayError:
-        pass
-    if shown.expires_at is not None and shown.expires_at - now <= SOON:
-        return [(None, "certificate", f"trusted, and it expires on {shown.expires_at:%Y-%m-%d}: renew it in time")]
-    return [(True, "certificate", f"trusted{_until(shown)}")]
-
-
-def to_a_human(shown: Certificate) -> str:
-    """Return what a certificate is like and what to do about it: to a terminal. Elsewhere only how to see it."""
-    if not at_terminal():
-        return "To see it, run gunbot-mcp doctor in a terminal window"
-    return (
-        f"It shows {described(shown)}. If that is what Gunbot's own machine says of it (openssl x509 -noout "
-        f'-fingerprint -sha256 -in CERTIFICATE), set tls_fingerprint = "{shown.fingerprint}"; if not, somebody may be '
-        "in between"
+        return broken(says, error.hint)
+    return broken(
+        says,
+        then,
+        note(
+            f"it shows {described(shown)}",
+            "if that is what Gunbot's own machine says of it (openssl x509 -noout -fingerprint -sha256 -in "
+            f'CERTIFICATE), set tls_fingerprint = "{shown.fingerprint}"; if not, somebody may be in between',
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 import functools
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -14,6 +14,7 @@ from gunbot_mcp.cli.checkup.finding import Finding, Status, broken, examine, not
 from gunbot_mcp.cli.checkup.patient import Patient
 from gunbot_mcp.cli.checkup.rows import ROWS
 from gunbot_mcp.cli.checkup.sources import origins
+from gunbot_mcp.cli.human import at_terminal
 from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.cli.screen import can_show, columns, table, wrapped
 from gunbot_mcp.config import Settings, load
@@ -57,15 +58,19 @@ def doctor(seams: Seams | None, instance: str | None, *, as_json: bool, all_sett
         click.echo("\n".join(table(("key", "from", "value"), rows, columns(sys.stdout))))
         return 0
     try:
-        found = anyio.run(functools.partial(_examined, settings, seams, flags, tries_notices=tries_notices))
+        look = functools.partial(Patient, seams=seams, flags=flags, tries_notices=tries_notices)
+        # A program that was told a fingerprint could talk its human into pinning it.
+        found = anyio.run(
+            _examined, settings, seams, functools.partial(look, at_terminal=at_terminal() and not as_json)
+        )
     except ConfigInvalid as exc:  # a token file or a certificate that it names cannot be used
         found = [("config", broken(exc.message, exc.hint)), *_without_settings()]
     return _told(settings, found, flags, as_json=as_json)
 
 
-async def _examined(settings: Settings, seams: Seams | None, flags: Mapping[str, Any], *, tries_notices: bool) -> Found:
+async def _examined(settings: Settings, seams: Seams | None, patient: Callable[[Settings, Runtime], Patient]) -> Found:
     async with Runtime(settings, seams=seams) as runtime:
-        return await examine(ROWS, Patient(settings, runtime, seams, flags, tries_notices=tries_notices))
+        return await examine(ROWS, patient(settings, runtime))
 
 
 def _without_settings() -> Iterator[tuple[str, Finding]]:

@@ -17,6 +17,7 @@ from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, 
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
 from gunbot_mcp.cli import autostart
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.command import program, surroundings
 from gunbot_mcp.config import Settings, instance_names, load
 from gunbot_mcp.errors import ConfigInvalid, clean
@@ -44,13 +45,13 @@ def inbox(port: int, act: str | None) -> int:
         return _at_login(act, port)
     able, unable = _sorted_out()
     for name, why in unable:
-        click.echo(f"cannot send for {name}: {why}", err=True)
+        say(f"cannot send for {name}: {why}", err=True)
     if not able:
         raise ConfigInvalid("this inbox could send for no instance", "gunbot-mcp doctor says what is missing")
     for settings in able:
         kind = "LIVE" if settings.served.live else "PAPER"
         where = f" at {clean(settings.served.url)}" if settings.served.live else ""
-        click.echo(f"instance {settings.name}: {kind}{where}")
+        say(f"instance {settings.name}: {kind}{where}")
     anyio.run(functools.partial(_serve, able, port))
     return 0
 
@@ -70,17 +71,17 @@ def _at_login(act: str, port: int) -> int:
                 raise ConfigInvalid("an inbox that starts by itself needs a port of its own", "leave --port out")
             _said_in_environment()
             autostart.install(how, autostart.run)
-            click.echo(f"The inbox starts at every login, and runs now: http://localhost:{port} ({how.file})")
+            say(f"The inbox starts at every login, and runs now: http://localhost:{port} ({how.file})")
         case _:
             gone = autostart.uninstall(how, autostart.run)
-            click.echo(f"{how.file} is removed, and the inbox stopped." if gone else "Nothing was installed.")
+            say(f"{how.file} is removed, and the inbox stopped." if gone else "Nothing was installed.")
     return 0
 
 
 def _said_in_environment() -> None:
     """Tell of what stands in this environment only: at login nobody sets it, and secrets are not written down."""
     if os.environ.get("GUNBOT_URL") or os.environ.get("GUNBOT_TOKEN"):
-        click.echo(
+        say(
             "GUNBOT_URL and GUNBOT_TOKEN are set here alone, and an inbox that starts at login does not see them: "
             "write url and token_file into the config.",
             err=True,
@@ -128,12 +129,12 @@ async def _serve(able: list[Settings], port: int) -> None:
         )
         if outside:
             await stack.enter_async_context(beside(house.public_side(approval.public_url), outside))
-            click.echo(f"{approval.public_url} is served on port {approval.public_port}, for your own proxy alone")
+            say(f"{approval.public_url} is served on port {approval.public_port}, for your own proxy alone")
 
         def ready(_: str) -> None:
             announce(folder, bound)
             stack.callback(withdraw, folder, bound)
-            click.echo(f"listening on http://localhost:{bound}")
+            say(f"listening on http://localhost:{bound}")
 
         await serve_sockets(guarded(door, grace=GRACE_SECONDS), listeners, announce=ready)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from gunbot_mcp.cli.clients import CLIENTS, ClientFile, Command, Places
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.cli.splice import Encoded, Entry, Misfit, find, piece, put, take
 from gunbot_mcp.command import CONFIG, HOME, INSTANCE, MODE, program, surroundings
 from gunbot_mcp.config import Settings, load
@@ -59,14 +60,14 @@ def install(client: str | None, name: str, instance: str | None, only_print: boo
         raise ConfigInvalid(f"{path} is not changed: {exc}", f"add this by hand:\n{shown}") from exc
     kind = "LIVE" if settings.served.live else "PAPER"
     if after == before:
-        click.echo(f"{name} is already in {path}, as it would be added now ({kind}). Nothing was changed.")
+        say(f"{name} is already in {path}, as it would be added now ({kind}). Nothing was changed.")
         return
     kept = file.write(after)
     _remember(settings, path, name, before=before, after=after, created=not file.existed)
     _show_change(before, after)
-    click.echo(f"{name} ({kind}) is in {path}. {row.then}")
+    say(f"{name} ({kind}) is in {path}. {row.then}")
     if kept is not None:
-        click.echo(f"The file as it was before is {kept}.")
+        say(f"The file as it was before is {kept}.")
 
 
 @click.command()
@@ -80,7 +81,7 @@ def uninstall(client: str, name: str) -> None:
     try:
         entry = find(row.format, file.text, row.keys, name)
         if entry is None:
-            click.echo(f"{name} is not in {path}. Nothing was changed.")
+            say(f"{name} is not in {path}. Nothing was changed.")
             return
         _check_own(row, entry, name)
         made = _recalled(path, name)
@@ -89,8 +90,8 @@ def uninstall(client: str, name: str) -> None:
         raise ConfigInvalid(f"{path} is not changed: {exc}", f"take {name} out by hand") from exc
     kept = file.remove() if made.get("created") and not after.strip() else file.write(after)
     _show_change(file.text, after)
-    click.echo(f"{name} is no longer in {path}. Restart {row.title}.")
-    click.echo(f"The file as it was before is {kept}.")
+    say(f"{name} is no longer in {path}. Restart {row.title}.")
+    say(f"The file as it was before is {kept}.")
 
 
 class _ClientsFile:

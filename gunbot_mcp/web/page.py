@@ -214,7 +214,9 @@ class ApprovalPage:
     async def _ticket(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
-        await seen(self._desk.ledger, ticket.id)
+        # What became of an order is shown also where a notice about it cannot be written down.
+        with contextlib.suppress(LedgerUnavailable):
+            await seen(self._desk.ledger, ticket.id)
         if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
             with anyio.move_on_after(LOOK_SECONDS):
                 ticket = await self._desk.get(ticket.id, look=True)

@@ -64,10 +64,15 @@ def test_another_certificate_is_shown_to_a_human_at_a_terminal_and_to_no_program
         assert "for other.example" in said
 
         assert run(["doctor"]) == 1
-        piped = "".join(capsys.readouterr())
+        piped = " ".join("".join(capsys.readouterr()).split())
         assert "another one than tls_fingerprint says" in piped
         assert "run gunbot-mcp doctor in a terminal" in piped
-        assert [part for part in (other.fingerprint[:11], "other.example", "eyJ") if part in piped] == []
+        # A program may give itself a terminal, too.
+        code, as_json = shown(Terminal("doctor", "--json"))
+        assert code == 1
+        assert "another one than tls_fingerprint says" in as_json
+        for said in (piped, as_json):
+            assert [part for part in (other.fingerprint[:11], "other.example", "eyJ") if part in said] == []
         assert served.requests == []
 
 
@@ -80,11 +85,12 @@ def test_a_certificate_that_only_needs_its_key_is_told_so_and_a_good_one_with_it
     with behind(made) as served:
         configure(monkeypatch, tmp_path, url=served.url, token=TOKEN, **trust)
         assert run(["doctor"]) == (0 if known else 1)
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     if known:
-        assert "note  certificate: trusted, and it expires on" in said
+        assert f"! TLS the certificate is trusted, by {made.certificate}, and it expires on" in said
+        assert "→ renew it in time" in said
     else:
-        assert "FAIL  certificate: Gunbot's certificate is not for 127.0.0.1" in said
+        assert "✗ TLS Gunbot's certificate is not for 127.0.0.1" in said
 
 
 def test_doctor_tells_an_expiring_token_while_it_still_works(
@@ -96,6 +102,6 @@ def test_doctor_tells_an_expiring_token_while_it_still_works(
     with behind(made) as served:
         configure(monkeypatch, tmp_path, url=served.url, token=token, tls_fingerprint=made.fingerprint)
         assert run(["doctor"]) == 0
-    said = capsys.readouterr().out
-    assert "note  login: the token of token expires on" in said
+    said = " ".join(capsys.readouterr().out.split())
+    assert "✓ login Gunbot accepts the token from the file ! the token of token expires on" in said
     assert "eyJ" not in said

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from cryptography import x509
+from support.certificates import behind, make
 from support.terminals import Terminal
 from telling.services import service
 
@@ -262,20 +264,31 @@ def test_a_certificate_that_is_not_trusted_is_tls_s_finding_with_the_next_step(
     assert answer["checks"]["login"]["status"] == "skipped"
 
 
-def test_a_certificate_that_is_trusted_says_by_what(
+@pytest.mark.parametrize(
+    ("days", "status", "until", "then"),
+    [(400, "well", "valid until", None), (3, "note", "and it expires on", "renew it in time")],
+)
+def test_a_certificate_that_is_trusted_says_by_what_and_until_when(
     configured: Configured,
-    tls_recorder: "Recorder",
     capsys: pytest.CaptureFixture[str],
-    certificate: tuple[Path, Path],
+    tmp_path: Path,
     token: str,
+    *,
+    days: int,
+    status: str,
+    until: str,
+    then: str | None,
 ) -> None:
-    configured(f'[instances.a]\nurl = "{tls_recorder.url}"\ntoken = "{token}"\nca_file = "{certificate[0]}"\n')
-    _, answer = examined(capsys)
+    made = make(tmp_path / "tls", address="127.0.0.1", lasts=timedelta(days=days))
+    last_day = x509.load_pem_x509_certificate(made.certificate.read_bytes()).not_valid_after_utc
+    with behind(made) as served:
+        configured(f'[instances.a]\nurl = "{served.url}"\ntoken = "{token}"\nca_file = "{made.certificate}"\n')
+        _, answer = examined(capsys)
     assert answer["checks"]["TLS"] == {
         "name": "TLS",
-        "status": "well",
-        "says": f"the certificate is trusted, by {certificate[0]}",
-        "next": None,
+        "status": status,
+        "says": f"the certificate is trusted, by {made.certificate}, {until} {last_day:%Y-%m-%d}",
+        "next": then,
     }
     assert answer["checks"]["login"]["says"] == "Gunbot accepts the token from the file"
 

@@ -117,7 +117,7 @@ def test_a_human_sets_up_a_gunbot_with_a_certificate_of_its_own_and_gets_to_a_cl
 
         capsys.readouterr()
         assert run(["doctor"]) == 0, capsys.readouterr().out
-        assert "certificate: the one of tls_fingerprint" in capsys.readouterr().out
+        assert "the certificate is the one of tls_fingerprint" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import anyio
 from gunbot_mcp.cli.checkup.finding import Finding, Status, broken, note, well
 from gunbot_mcp.cli.checkup.patient import Patient
 from gunbot_mcp.cli.checkup.sources import origins
-from gunbot_mcp.cli.connection import connection_rows
+from gunbot_mcp.cli.connection import login_rows
 from gunbot_mcp.domain import grouped
 from gunbot_mcp.errors import GatewayError, GunbotMcpError, Unauthorized
 from gunbot_mcp.guard.market import at_once
@@ -39,11 +39,21 @@ async def login(patient: Patient) -> Finding:
         return well("none needed on paper")
     how = _login_from(patient)
     status = await patient.status()
+    parts = _until_when(patient)
     if isinstance(status, Unauthorized):
-        return broken(f"{status.message} ({how})", status.hint)
+        return broken(f"{status.message} ({how})", status.hint, *parts)
     if isinstance(status, GunbotMcpError):
-        return Finding(Status.SKIPPED, f"not known: Gunbot does not answer ({how})")
-    return well(f"Gunbot accepts {how}")
+        return Finding(Status.SKIPPED, f"not known: Gunbot does not answer ({how})", parts=parts)
+    return well(f"Gunbot accepts {how}", *parts)
+
+
+def _until_when(patient: Patient) -> list[Finding]:
+    """Return until when the login is good, where it says that."""
+    credential = patient.gunbot.credential
+    if credential.expires_at is None:
+        return []
+    kinds = {True: Status.WELL, None: Status.NOTE, False: Status.BROKEN}
+    return [Finding(kinds[good], said) for good, _, said in login_rows(credential, patient.clock.now())]
 
 
 def _login_from(patient: Patient) -> str:
@@ -59,14 +69,6 @@ def _login_from(patient: Patient) -> str:
         if one.key == f"instances.{patient.settings.name}.{last}"
     )
     return f"the {last} from {found.variable or f'the {found.source}'}"
-
-
-async def connection(patient: Patient) -> Finding | None:
-    """Tell the certificate that Gunbot shows, and until when the login is good."""
-    kinds = {True: Status.WELL, None: Status.NOTE, False: Status.BROKEN}
-    found = await connection_rows(patient.settings.served, patient.gunbot, patient.clock.now())
-    parts = tuple(Finding(kinds[good], f"{what}: {said}") for good, what, said in found)
-    return well("certificate and login", *parts) if parts else None
 
 
 async def clock(patient: Patient) -> Finding:

@@ -32,13 +32,18 @@ class Patient:
         flags: Mapping[str, Any],
         *,
         tries_notices: bool = False,
+        at_terminal: bool = False,
     ) -> None:
-        """`flags` are the command line's, as they were given to `load`; `tries_notices`: a test notice is sent."""
+        """`flags` are the command line's, as they were given to `load`; `tries_notices`: a test notice is sent.
+
+        `at_terminal`: a human reads the answer, and nothing else does.
+        """
         self.settings = settings
         self.runtime = runtime
         self.gunbot = runtime.gunbot
         self.flags = flags
         self.tries_notices = tries_notices
+        self.at_terminal = at_terminal
         self.clock = (None if seams is None else seams.clock) or Clock()
         self.patience = min(MOST_SECONDS, settings.served.post_seconds)
         self.secrets = settings.secrets()

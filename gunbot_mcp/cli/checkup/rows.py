@@ -25,7 +25,6 @@ ROWS = (
     Row(name="gateway", look=gateway.gateway),
     Row(name="TLS", look=setup.tls),
     Row(name="login", look=gateway.login),
-    Row(name="connection", look=gateway.connection),
     Row(name="clock", look=gateway.clock, asks_gunbot=True),
     Row(name="cycles", look=gateway.cycles, asks_gunbot=True),
     Row(name="market", look=gateway.market, asks_gunbot=True),

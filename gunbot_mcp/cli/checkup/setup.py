@@ -4,19 +4,18 @@ import importlib.metadata
 import os
 import platform
 import stat
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from gunbot_mcp import __version__
 from gunbot_mcp.cli.checkup.finding import Finding, Status, broken, note, well
 from gunbot_mcp.cli.checkup.patient import Patient, tls_failure
 from gunbot_mcp.cli.checkup.sources import Origin, origins
+from gunbot_mcp.cli.connection import certificate, refused
 from gunbot_mcp.config import CONFIG_VARIABLE
 from gunbot_mcp.domain import money
 from gunbot_mcp.errors import GatewayTimeout, GatewayUnreachable, GunbotMcpError, clean
 from gunbot_mcp.guard.halt import halted
+from gunbot_mcp.gunbot.tls import Untrusted
 from gunbot_mcp.limits import EXITS_ARE_WIDER
 from gunbot_mcp.runtime import state_folder
 
@@ -59,17 +58,19 @@ async def tls(patient: Patient) -> Finding:
             "certificate verification is OFF: anyone in between can read the token",
             "set ca_file, and take insecure_skip_verify out",
         )
-    return _handshake(await patient.status(), served.ca_file)
+    return await _handshake(patient)
 
 
-def _handshake(status: Mapping[str, Any] | GunbotMcpError, ca_file: Path | None) -> Finding:
-    failure = tls_failure(status) if isinstance(status, GunbotMcpError) else None
-    if failure is not None and isinstance(status, GunbotMcpError):
-        why = clean(getattr(failure, "verify_message", "") or failure.reason or type(failure).__name__)
-        return broken(f"the certificate or the handshake is refused: {why}", status.hint)
+async def _handshake(patient: Patient) -> Finding:
+    served, status = patient.settings.served, await patient.status()
+    if isinstance(status, Untrusted):
+        return await refused(served, status, at_terminal=patient.at_terminal)
+    if isinstance(status, GunbotMcpError) and (failure := tls_failure(status)) is not None:
+        why = clean(getattr(failure, "reason", None) or type(failure).__name__)
+        return broken(f"the handshake failed: {why}", status.hint)
     if isinstance(status, GatewayUnreachable | GatewayTimeout):
         return Finding(Status.SKIPPED, "not known: Gunbot does not answer")
-    return well("the certificate is trusted" + (f", by {ca_file}" if ca_file else ""))
+    return await certificate(served, patient.clock.now())
 
 
 async def limits(patient: Patient) -> Finding:
