@@ -173,18 +173,31 @@ class Story:
 
 
 @click.command()
-def demo() -> None:
+@click.option("--me", is_flag=True, help="You are the human: an order waits for you in your browser.")
+@click.option(
+    "--wait",
+    type=click.IntRange(5, 3600),
+    default=300,
+    show_default=True,
+    help="With --me: seconds that the order waits for you.",
+)
+def demo(wait: int, *, me: bool) -> int:
     """Watch an assistant propose, a human decide, and orders fill, on the paper gateway."""
+    if me:
+        from gunbot_mcp.cli.demo_me import with_you  # noqa: PLC0415 - it imports this module for its parts
+
+        return with_you(wait)
     with tempfile.TemporaryDirectory(prefix="gunbot-mcp-demo-") as home:
         config = Path(home) / "config.toml"
         config.write_text(CONFIG, encoding="utf-8")
         anyio.run(_demo, Path(home), config)
+    return 0
 
 
-@asynccontextmanager
-async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
+def surroundings(home: Path, config: Path) -> dict[str, str]:
+    """Return the environment of the demo's children: nothing of it is the user's, who keeps what was installed."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GUNBOT_")}
-    environment = {
+    return {
         **own,
         "GUNBOT_MCP_HOME": str(home),
         "GUNBOT_MCP_CONFIG": str(config),
@@ -192,12 +205,26 @@ async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
         **dict.fromkeys(("HOME", "USERPROFILE"), str(home / "user")),
         "PYTHONUSERBASE": site.getuserbase(),
     }
-    server = StdioServerParameters(command=sys.executable, args=["-m", "gunbot_mcp", "serve"], env=environment)
+
+
+def server_in(home: Path, config: Path) -> StdioServerParameters:
+    """Return how an assistant's client starts the demo's server."""
+    args = ["-m", "gunbot_mcp", "serve"]
+    return StdioServerParameters(command=sys.executable, args=args, env=surroundings(home, config))
+
+
+def market_of(home: Path) -> httpx2.AsyncClient:
+    """Return a way to the paper gateway of the demo's server, by which its prices are moved."""
     settings = Settings.model_construct(home=home, instances={"paper": Instance(market="manual")}, instance="paper")
+    return httpx2.AsyncClient(transport=PaperTransport(settings), base_url="http://paper.invalid")
+
+
+@asynccontextmanager
+async def _story(home: Path, config: Path) -> AsyncGenerator[Story]:
     human = Human()
     async with (
-        httpx2.AsyncClient(transport=PaperTransport(settings), base_url="http://paper.invalid") as gateway,
-        Client(server, mode="legacy", elicitation_callback=human.answer, client_info=ME) as client,
+        market_of(home) as gateway,
+        Client(server_in(home, config), mode="legacy", elicitation_callback=human.answer, client_info=ME) as client,
     ):
         yield Story(client=client, human=human, console=Console(), gateway=gateway)
 

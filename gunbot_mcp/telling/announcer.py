@@ -75,12 +75,16 @@ class Announcer:
             self._told.later(lambda: self._quietly(self._announce()))
 
     async def _open(self, ticket: Ticket, page: str) -> None:
-        async with self._told.ledger.write() as write:
-            # One that was opened and not yet seen leads to this ticket as well.
-            if await write.unseen(self._instance, OPENED, SEEN) or not await write.notice(ticket.id, OPENED, _owner()):
-                return
-        if not self._told.show(page):
-            logger.info("no browser could be started to show %s", page)
+        # A process that answers one call and ends still shows its ticket.
+        with anyio.CancelScope(shield=True):
+            async with self._told.ledger.write() as write:
+                # One that was opened and not yet seen leads to this ticket as well.
+                if await write.unseen(self._instance, OPENED, SEEN):
+                    return
+                if not await write.notice(ticket.id, OPENED, _owner()):
+                    return
+            if not self._told.show(page):
+                logger.info("no browser could be started to show %s", page)
 
     async def _announce(self) -> None:
         """Speak for every ticket that waits and was not spoken of, now or when the pause is over."""

@@ -54,6 +54,16 @@ class Terminal:
         self._read_until(prompt)
         self._child.send_signal(signal.SIGINT)
 
+    def wait_for(self, text: str) -> str:
+        """Read until this was shown, and return all that was shown so far."""
+        if text not in self.shown:
+            self._read_until(text)
+        return self.shown
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it to the child and to its own children, as a terminal does with a Ctrl-C."""
+        os.killpg(self._child.pid, number)
+
     def end(self) -> int:
         self._read_until(None)
         os.close(self._screen)
