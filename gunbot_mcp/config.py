@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import (
     BaseSettings,
@@ -48,6 +49,24 @@ _CLIENTS_WAIT = 60.0
 """Seconds after which most clients give up a call."""
 
 
+def public_address(value: str) -> str:
+    """Return the public address as browsers write it in Origin.
+
+    Raises:
+        ValueError: passkeys do not work there, or it is more than an address.
+    """
+    if not value:
+        return value
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    plain = re.fullmatch(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", host) and not host.rpartition(".")[2].isdigit()
+    if parts.scheme != "https" or not plain or parts.port == 0:
+        raise ValueError("must look like https://orders.example.org: https, and a name of its own, not a number")
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ValueError("must be an address only, without credentials, path, query or fragment")
+    return f"https://{host}" + ("" if parts.port in {None, 443} else f":{parts.port}")
+
+
 class Approval(Section):
     """How a human is asked."""
 
@@ -62,6 +81,19 @@ class Approval(Section):
         Literal["paper", "always", "never"],
         Field(description="Where the ticket card in the client has its own approve and reject buttons."),
     ] = "paper"
+    live_needs: Annotated[
+        Literal["any", "pin", "passkey"],
+        Field(description="What counts as your word on live instances: any open way, the PIN or a passkey, a passkey."),
+    ] = "any"
+    page_login: Annotated[
+        bool, Field(description="Show the pages only after the PIN was typed once: for machines that others use, too.")
+    ] = False
+    public_url: Annotated[
+        str, Field(description="The https address of the inbox behind your own reverse proxy; empty: none.")
+    ] = ""
+    public_port: Annotated[
+        int, Field(ge=1, le=65_535, description="The port on loopback to which only that proxy forwards.")
+    ] = 8718
     open: Annotated[
         Literal["no", "browser"], Field(description="Open the page in the browser when a first order waits.")
     ] = "no"
@@ -72,6 +104,11 @@ class Approval(Section):
         Literal["short", "full"],
         Field(description="short: only the desktop is told more than that an order waits; full: every address is."),
     ] = "short"
+
+    @field_validator("public_url")
+    @classmethod
+    def _a_public_address(cls, value: str) -> str:
+        return public_address(value)
 
 
 class LedgerSettings(Section):

@@ -47,6 +47,10 @@ def _both(started: Any, now: Any) -> bool:  # noqa: ANN401 - a rule takes any va
     return bool(started and now)
 
 
+def _either(started: Any, now: Any) -> bool:  # noqa: ANN401 - a rule takes any value
+    return bool(started or now)
+
+
 def _smaller_amounts(started: Amounts, now: Amounts) -> Amounts:
     """An asset that is not named is refused, so both must name it."""
     return {asset: min(amount, now[asset]) for asset, amount in started.items() if asset in now}
@@ -88,7 +92,10 @@ TABLE: Mapping[str, Rule] = {
     "approval.page": _both,
     "approval.page_port": _as_started,
     "approval.card_buttons": _first_of("never", "paper", "always"),
-    "approval.approver": _first_of("passkey", "pin", "any"),
+    "approval.live_needs": _first_of("passkey", "pin", "any"),
+    "approval.page_login": _either,
+    "approval.public_url": _as_started,
+    "approval.public_port": _as_started,
     "approval.open": _as_started,
     "approval.notify": _as_started,
     "approval.notify_detail": _first_of("short", "full"),

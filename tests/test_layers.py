@@ -119,7 +119,7 @@ from gunbot_mcp.config import load
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 build_server(Runtime(load()))
-heavy = ("sqlalchemy", "duckdb", "rich", "asyncpg", "jinja2")  # the SDK itself loads the others
+heavy = ("sqlalchemy", "duckdb", "rich", "asyncpg", "jinja2", "webauthn")  # the SDK itself loads the others
 print(*[name for name in heavy if name in sys.modules])
 """
 

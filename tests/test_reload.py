@@ -68,8 +68,9 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
     "approval.elicitation": (True, False, False),
     "approval.page": (True, False, False),
     "approval.card_buttons": ("paper", "never", "never"),
+    "approval.live_needs": ("any", "passkey", "passkey"),
+    "approval.page_login": (False, True, True),
     "approval.notify_detail": ("full", "short", "short"),
-    "approval.approver": ("any", "passkey", "passkey"),
     "capabilities": ({"kraken": ["oco", "close"]}, {"kraken": ["close"]}, {"kraken": ["close"]}),
     "instances.allow_insecure_http": (True, False, False),
     "instances.contracts": (BOTH, {**BOTH, "BTC": Decimal(2)}, {"USDT": Decimal(9)}),
@@ -97,7 +98,7 @@ FIXED = {"home", "instance", "ledger.url", "instances.url", "instances.token", "
         *("token_keyring", "tls_fingerprint", "tls_server_name"),
     )
 }
-LATER = {"approval.wait", "approval.page_port", "approval.open", "approval.notify"} | {
+LATER = {f"approval.{name}" for name in ("wait", "page_port", "open", "notify", "public_url", "public_port")} | {
     f"instances.{name}" for name in ("connect_timeout", "read_timeout", "deadline", "seed", "market")
 }
 

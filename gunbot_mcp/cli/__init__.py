@@ -45,6 +45,7 @@ _COMMANDS: Mapping[str, str] = {
     "uninstall": "gunbot_mcp.cli.install:uninstall",
     "schemas": "gunbot_mcp.cli.schemas:schemas",
     "setup": "gunbot_mcp.cli.setup:setup",
+    "passkey": "gunbot_mcp.cli.passkey:passkey",
 }
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,15 +17,20 @@ from gunbot_mcp.cli.human import ask_pin, require_terminal, with_desk
 from gunbot_mcp.cli.listings import as_json_option, ledger_lines, show_mandates
 from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.cli.screen import say
+from gunbot_mcp.cli.touch import ask_for, needs_touch
 from gunbot_mcp.config import Mode, Settings, load
 from gunbot_mcp.domain import Pair, decimal_text
 from gunbot_mcp.errors import InvalidArguments, TicketNotFound, clean
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.runtime import state_folder
-from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.channels import PASSKEY, TERMINAL
+from gunbot_mcp.tickets.mandate import Mandate, sealed
+from gunbot_mcp.tickets.passkey import Deed
 from gunbot_mcp.tools.market import QuoteArgs
+
+if TYPE_CHECKING:
+    from gunbot_mcp.ledger.signed import Signature
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 _UNITS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -83,14 +89,17 @@ def mandate_create(
     order, total, length = _amount("--max-order", max_order), _amount("--max-total", max_total), _duration(duration)
     if order > total:
         raise InvalidArguments("--max-order is more than --max-total", "one order cannot cost more than all of them")
-    say(
+    bounds = (
         f"{'LIVE' if settings.served.live else 'PAPER'} instance {settings.name}: orders of up to "
         f"{decimal_text(order)} {asset}, {decimal_text(total)} {asset} in all, on {exchange} ({', '.join(names)}), "
         f"for {duration}, without asking you."
     )
+    say(bounds)
 
     async def create(desk: Desk) -> Mandate:
-        await ask_pin(settings, desk, actor=TERMINAL)
+        touched = needs_touch(settings)
+        if not touched:
+            await ask_pin(settings, desk, actor=TERMINAL)
         now = desk.clock.now()
         made = Mandate(
             id=secrets.token_hex(4),
@@ -104,12 +113,17 @@ def mandate_create(
             max_total=total,
             created_at=now,
             expires_at=now + length,
-            created_by=TERMINAL,
+            created_by=PASSKEY if touched else TERMINAL,
         )
-        if not click.confirm("Create this mandate?", default=False):
+        if touched:
+            lines = (f"Create a mandate on LIVE instance {settings.name}", bounds)
+            touch = await ask_for(settings, desk, Deed.MANDATE, sealed(made).content, lines)
+        elif click.confirm("Create this mandate?", default=False):
+            touch = None
+        else:
             raise click.Abort
         async with desk.ledger.write() as write:
-            await write.add_mandate(made)
+            await write.add_mandate(made, touch)
         return made
 
     made = with_desk(settings, create)
@@ -165,34 +179,59 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 
 @click.command()
 @click.option("--verify", is_flag=True, help="Check the whole chain instead of showing it.")
+@click.option("--key", metavar="SHA-256", help="With --verify: what this passkey signed, checked with its key.")
 @click.option("--ticket", help="Only the steps of one ticket.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @as_json_option
 @_instance
-def ledger(verify: bool, ticket: str | None, limit: int, instance: str | None, *, as_json: bool) -> int:
+def ledger(
+    verify: bool, key: str | None, ticket: str | None, limit: int, instance: str | None, *, as_json: bool
+) -> int:
     """Show what was ordered and every step since, or verify the record.
 
     --verify finds a step that was changed, removed or reordered.
     """
     settings = load(instance=instance)
+    if key is not None and not (verify and re.fullmatch(r"[0-9a-fA-F]{64}", key)):
+        raise InvalidArguments(
+            "--key takes all 64 digits of a passkey's SHA-256, and --verify", "gunbot-mcp passkey --list"
+        )
     if verify:
-        return with_desk(settings, lambda desk: _verify(desk, as_json=as_json))
+        return with_desk(settings, lambda desk: _verify(desk, key, as_json=as_json))
     with_desk(settings, lambda desk: ledger_lines(desk, ticket, limit))(as_json)
     return 0
 
 
-async def _verify(desk: Desk, *, as_json: bool) -> int:
-    problems = await desk.ledger.verify()
+async def _verify(desk: Desk, key: str | None, *, as_json: bool) -> int:
+    signatures: list[Signature] = []
+    problems = await desk.ledger.verify(signatures)
     newest = await desk.ledger.events(limit=1)
+    by_key = [one for one in signatures if key is not None and one.fingerprint == key.lower()]
+    bad = bool(problems) or (key is not None and not by_key)
     if as_json:
         last = {"step": newest[0].seq, "at": instant(newest[0].at), "hash": newest[0].hash} if newest else None
-        told = {"sound": not problems, "problems": [clean(problem, 1000) for problem in problems], "last": last}
+        told: dict[str, Any] = {
+            "sound": not problems,
+            "problems": [clean(problem, 1000) for problem in problems],
+            "last": last,
+        }
+        if key is not None:
+            told["signed"] = [
+                {"step": one.seq, "at": str(one.at), "deed": str(one.deed), "ticket": one.ticket} for one in by_key
+            ]
         click.echo(printable_json(json.dumps(told, indent=2, ensure_ascii=False)))
-        return 1 if problems else 0
+        return 1 if bad else 0
     for problem in problems:
         click.echo(clean(problem, 1000), err=True)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
     click.echo(f"{len(problems)} found wrong" if problems else f"The ledger is sound: {steps}.")
+    if key is not None:
+        click.echo(f"This passkey signed {len(by_key)} of its steps:")
+        for one in by_key:
+            click.echo(f"{one.seq}  {one.at}  {one.deed}  {one.ticket or '-'}  {clean(one.passkey, 60)}")
+        return 1 if bad else 0
+    if signatures:
+        click.echo(f"{len(signatures)} touches of passkeys hold; --key SHA-256 lists those of one.")
     return 1 if problems else 0
 
 

@@ -1,17 +1,22 @@
 """`gunbot-mcp halt | resume`: the kill switch. `halt` needs nothing that could be broken: no config, no ledger."""
 
+import secrets
+
 import anyio
 import click
 
 from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
 from gunbot_mcp.cli.screen import say
+from gunbot_mcp.cli.touch import ask_for
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard import halt as switch
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.content import canonical, instant_text
+from gunbot_mcp.tickets.passkey import Deed
 from gunbot_mcp.whereabouts import Whereabouts, whereabouts
 
 _LONGEST = 20.0
@@ -99,7 +104,7 @@ def resume(instance: str | None) -> None:
     if switch.halted(folder) is None and not shared:
         click.echo("Trading is not halted.")
         return
-    pin = has_pin(folder)
+    pin = has_pin(folder) or _touches(settings)
     # The switches come last: where the ledger's halt cannot be lifted, all stays halted.
     lifted = with_desk(settings, lambda desk: _allowed(settings, desk, pin=pin, shared=shared)) if pin or shared else 0
     lifted += switch.resume(folder)
@@ -109,9 +114,26 @@ def resume(instance: str | None) -> None:
 
 async def _allowed(settings: Settings, desk: Desk, *, pin: bool, shared: bool) -> int:
     """Ask for the PIN where one is set, then lift the halts that replicas share; return how many there were."""
+    if _touches(settings):
+        reason = switch.halted(state_folder(settings)) or "a halt of the shared ledger"
+        said = canonical({"resume": reason, "at": instant_text(desk.clock.now()), "nonce": secrets.token_hex(16)})
+        lines = ("Allow trading again", f"Trading is halted: {reason}", "Every instance can then send orders again.")
+        touch = await ask_for(settings, desk, Deed.RESUME, said, lines)
+        async with desk.ledger.write() as write:
+            by = (await write.proven(touch, Deed.RESUME, said, live=True)).actor
+            if shared:
+                return await write.lift_halts(by, touch, said)
+            await write.event("resumed", actor=by, detail={"touch": touch.facts(Deed.RESUME, said)})
+            return 0
     if pin:
         await ask_pin(settings, desk, actor=TERMINAL)
     if not shared:
         return 0
     async with desk.ledger.write() as write:
         return await write.lift_halts(TERMINAL)
+
+
+def _touches(settings: Settings) -> bool:
+    """Return whether resuming needs a touch: the switch is for every instance, so one that is live is enough."""
+    live = any(instance.live for instance in settings.instances.values())
+    return live and settings.approval.live_needs == "passkey"

@@ -4,14 +4,16 @@ from datetime import datetime
 
 import click
 
-from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
+from gunbot_mcp.cli.human import at_terminal, require_terminal, with_desk
 from gunbot_mcp.cli.listings import as_json_option, show_tickets
 from gunbot_mcp.cli.screen import say
+from gunbot_mcp.cli.touch import proven
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.outcome import candidate_line
+from gunbot_mcp.tickets.passkey import Deed, settling
 from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 
@@ -51,10 +53,11 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
     if ticket.state is not State.PENDING:
         raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
     await _show(ticket, desk)
-    await ask_pin(settings, desk, actor=TERMINAL, ticket=ticket.id)
-    if not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
+    lines = (f"Approve and send: {ticket.summary}", f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
+    by, touch = await proven(settings, desk, Deed.APPROVE, ticket.content, lines, ticket=ticket.id)
+    if touch is None and not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
         raise click.Abort
-    return await desk.approve(ticket.id, by=TERMINAL)
+    return await desk.approve(ticket.id, by=by, touch=touch)
 
 
 @click.command()
@@ -106,8 +109,11 @@ async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bo
     if not can_be_settled(ticket):
         raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, and settled", "there is nothing to resolve")
     await _show(ticket, desk)
-    await ask_pin(settings, desk, actor=TERMINAL, ticket=ticket.id)
-    return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
+    word = "it was placed" if placed else "it was not placed"
+    lines = (f"Settle by your word: {word}", ticket.summary, f"its order: {order_id or 'no id given'}")
+    said = settling(ticket, placed=placed, order_id=order_id)
+    by, touch = await proven(settings, desk, Deed.RESOLVE, said, lines, ticket=ticket.id)
+    return await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=by, touch=touch)
 
 
 async def _show(ticket: Ticket, desk: Desk) -> None:

@@ -189,6 +189,11 @@ class Cases:
         """Return whether the config in force still lets this channel approve."""
         return switched_on(by.row, self._rules.require())
 
+    @property
+    def live_needs(self) -> str:
+        """What counts as a human's word on live instances, by the config in force; who sends asks `require`, too."""
+        return self._rules.last.approval.live_needs
+
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""
         if self.is_expired(ticket):

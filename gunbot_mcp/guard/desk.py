@@ -32,9 +32,10 @@ from gunbot_mcp.guard.usage import Line, lines, usage
 from gunbot_mcp.guard.watching import Watcher
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.reload import Rules
-from gunbot_mcp.tickets.channels import CLOCK, Actor
+from gunbot_mcp.tickets.channels import CLOCK, Actor, Proof
 from gunbot_mcp.tickets.content import hash_nonce
 from gunbot_mcp.tickets.ids import Ids
+from gunbot_mcp.tickets.passkey import Deed, settling
 from gunbot_mcp.tickets.ticket import (
     IN_FLIGHT,
     OPEN,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.gunbot.client import Gunbot
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.tickets.order import Order
+    from gunbot_mcp.tickets.passkey import Touch
 
 
 def can_be_settled(ticket: Ticket) -> bool:
@@ -172,11 +174,12 @@ class Desk:
             ticket = await self.get(ticket.id)
         return replace(proposal, ticket=ticket)
 
-    async def approve(self, ticket_id: str, *, by: Actor) -> Ticket:
+    async def approve(self, ticket_id: str, *, by: Actor, touch: Touch | None = None) -> Ticket:
         """Approve and send. Of several decisions at once, one counts; the others get an error.
 
         Raises:
-            TicketNotFound, TicketClosed. LedgerUnavailable: nothing was sent.
+            TicketNotFound, TicketClosed.
+            BadTouch: a passkey is said to have decided, and did not. LedgerUnavailable: nothing was sent.
         """
         ticket = await self.get(ticket_id)
         if ticket.state is not State.PENDING:
@@ -184,7 +187,7 @@ class Desk:
         self._under_way.add(ticket_id)
         try:
             with anyio.CancelScope(shield=True), answer_within(self._instance.answer_seconds):
-                ticket = await self._sender.approve(ticket, by)
+                ticket = await self._sender.approve(ticket, by, touch)
                 self._told(ticket)
         finally:
             self._under_way.discard(ticket_id)
@@ -199,16 +202,21 @@ class Desk:
         """Withdraw a pending ticket: its proposer may take it back."""
         return await self._close(ticket_id, State.WITHDRAWN, by=by, code=ReasonCode.WITHDRAWN)
 
-    async def resolve(self, ticket_id: str, *, placed: bool, order_id: str | None, by: Actor) -> Ticket:
+    async def resolve(
+        self, ticket_id: str, *, placed: bool, order_id: str | None, by: Actor, touch: Touch | None = None
+    ) -> Ticket:
         """Settle a ticket by a human's word: the order exists (`order_id`), or it never did.
 
         That overrules what was found by its looks, too. Gunbot's own "success" stays `accepted`: then only the
         observation changes. It frees nothing of today's limits.
 
         Raises:
-            TicketClosed: its fate is known, or a human has settled it already.
+            TicketClosed: its fate is known, a human has settled it already, or this way does not count here.
+            BadTouch: a passkey is said to have decided, and did not.
         """
         ticket = await self.get(ticket_id)
+        if not by.row.suffices(live=ticket.live, needs=self._cases.live_needs):
+            raise TicketClosed(f"the word of {by} does not count on this instance", "live_needs in the config says so")
         word = Observation(
             order_ids=(order_id,) if placed and order_id else (),
             where="human",
@@ -219,15 +227,20 @@ class Desk:
         reason = Reason(ReasonCode.HUMAN_PLACED if placed else ReasonCode.HUMAN_NOT_PLACED)
         named = word if placed and order_id else None
         async with self._ledger.write() as write:
+            kept = None
+            if by.row.proof is Proof.PASSKEY:
+                said = settling(ticket, placed=placed, order_id=order_id)
+                by = (await write.proven(touch, Deed.RESOLVE, said, live=ticket.live)).actor
+                kept = None if touch is None else {"touch": touch.facts(Deed.RESOLVE, said)}
             now = await write.get(ticket.id) or ticket
             moved = None
             if now.state is State.UNKNOWN or (was_found(now) and not placed):
                 to = State.ACCEPTED if placed else State.VOID
-                moved = await write.move(ticket.id, now.state, to, actor=by, reason=reason, observed=named)
+                moved = await write.move(ticket.id, now.state, to, actor=by, detail=kept, reason=reason, observed=named)
             elif can_be_settled(now) and (named is not None or not placed):
                 # Gunbot's word stays the reason where it gave one.
                 because = reason if was_found(now) else None
-                moved = await write.observe(ticket.id, named if placed else word, by, reason=because)
+                moved = await write.observe(ticket.id, named if placed else word, by, reason=because, detail=kept)
         if moved is None:
             raise TicketClosed(f"ticket {ticket_id} is {now.state.value}, and settled", "there is nothing to resolve")
         self._tell(ticket_id)

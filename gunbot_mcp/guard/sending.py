@@ -36,8 +36,9 @@ from gunbot_mcp.guard.following import made_for, unsettled
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.way import Way
 from gunbot_mcp.gunbot.deadline import keeping_back, seconds_left
-from gunbot_mcp.tickets.channels import SENDER, SMART_CANCEL, Actor
+from gunbot_mcp.tickets.channels import NEEDS, SENDER, SMART_CANCEL, Actor, Proof
 from gunbot_mcp.tickets.content import seen_book
+from gunbot_mcp.tickets.passkey import BadTouch, Deed
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.ledger.transaction import Transaction
     from gunbot_mcp.tickets.ids import Ids
     from gunbot_mcp.tickets.notional import Notional
+    from gunbot_mcp.tickets.passkey import Touch
 
     Later = Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -122,11 +124,11 @@ class Sender:
         self._later = later
         self.sent = Sent()
 
-    async def approve(self, ticket: Ticket, by: Actor) -> Ticket:
+    async def approve(self, ticket: Ticket, by: Actor, touch: Touch | None = None) -> Ticket:
         """Approve a pending ticket and send it. Of several decisions at once, one counts; the others get an error.
 
         Raises:
-            TicketClosed: it is already decided. Halted, ConfigInvalid: it goes on waiting.
+            TicketClosed: it is already decided. Halted, ConfigInvalid, BadTouch: it goes on waiting.
             LedgerUnavailable: nothing was sent.
         """
         claim = self._ids.claim()
@@ -139,8 +141,8 @@ class Sender:
             shown = exc
         try:
             async with self._ledger.write() as write:
-                claimed = await self._decide(write, ticket, by, shown, claim)
-        except (TicketClosed, Halted, ConfigInvalid):
+                claimed = await self._decide(write, ticket, by, shown, claim, touch=touch)
+        except (TicketClosed, Halted, ConfigInvalid, BadTouch):
             raise
         except BaseException as exc:
             await self.take_back(replace(ticket, baseline={"claim": claim}), exc)
@@ -150,7 +152,14 @@ class Sender:
         return await self.send(claimed) if claimed.state is State.SENDING else claimed
 
     async def _decide(
-        self, write: Transaction, ticket: Ticket, by: Actor, shown: Survey | BaseException, claim: str
+        self,
+        write: Transaction,
+        ticket: Ticket,
+        by: Actor,
+        shown: Survey | BaseException,
+        claim: str,
+        *,
+        touch: Touch | None,
     ) -> Ticket:
         """Approve, check once more, and take the right to send; the ticket comes back as `sending`, or as closed."""
         await _check_intact(write, ticket)
@@ -159,7 +168,7 @@ class Sender:
             raise TicketClosed(f"the config has meanwhile closed this way to approve: {by}", _STILL)
         if by == SMART_CANCEL:
             await self._check_cancel(write, ticket, shown)
-        approved = await self.grant(write, ticket, by)
+        approved = await self.grant(write, ticket, by, touch)
         if isinstance(shown, BaseException):
             return await _refuse(write, approved, shown)
         refusal: GunbotMcpError | None = self._cases.out_of_date(ticket)
@@ -195,23 +204,43 @@ class Sender:
         if not covered:
             raise TicketClosed("the rule for cancels does not cover it any more", _STILL)
 
-    async def grant(self, write: Transaction, ticket: Ticket, by: Actor) -> Ticket:
-        """Record an approval; under a mandate, its cost is first taken from the mandate.
+    async def grant(self, write: Transaction, ticket: Ticket, by: Actor, touch: Touch | None = None) -> Ticket:
+        """Record an approval; under a mandate, its cost is first taken from the mandate. A passkey's needs its touch.
 
         Raises:
             TicketClosed: it is already decided, its mandate no longer covers it, or the channel does not count.
+            BadTouch: no passkey that counts here gave this touch for this ticket.
         """
-        if not by.row.counts(live=ticket.live):
+        needs, kept = self._cases.live_needs, None
+        if not by.row.counts(live=ticket.live, needs=needs):
             raise TicketClosed(f"an approval by {by} does not count on this instance", _STILL)
+        if by.row.proof is Proof.PASSKEY:
+            by = (await write.proven(touch, Deed.APPROVE, ticket.content, live=ticket.live)).actor
+            kept = None if touch is None else {"touch": touch.facts(Deed.APPROVE)}
         mandate = by.name if by.channel == "mandate" else None
+        if mandate is not None and not await self._given(write, mandate, needs):
+            raise TicketClosed(f"mandate {mandate} was not made with what live_needs = {needs!r} asks for", _STILL)
         if mandate is not None and not await self._spend(write, mandate, ticket.notional or Decimal(0), by):
             raise TicketClosed(f"mandate {mandate} does not cover ticket {ticket.id} any more", _STILL)
         moved = await write.move(
-            ticket.id, State.PENDING, State.APPROVED, actor=by, decided_by=by, owner=self._owner, mandate=mandate
+            ticket.id,
+            State.PENDING,
+            State.APPROVED,
+            actor=by,
+            detail=kept,
+            decided_by=by,
+            owner=self._owner,
+            mandate=mandate,
         )
         if moved is None:
             raise closed(await write.get(ticket.id) or ticket)
         return moved
+
+    async def _given(self, write: Transaction, mandate: str, needs: str) -> bool:
+        """Return whether a mandate was made with what counts now; a mandate that is not there counts for nothing."""
+        active = await write.mandates(self._settings.name, active_at=self._clock.now())
+        made = next((one for one in active if one.id == mandate), None)
+        return made is None or made.created_by.row.proof in NEEDS[needs]
 
     async def claim(self, write: Transaction, approved: Ticket, shown: Survey, claim: str) -> Ticket:
         """Take the right to send, and record what was there just before."""

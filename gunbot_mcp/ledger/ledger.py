@@ -13,6 +13,7 @@ from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.errands import noticed
+from gunbot_mcp.ledger.passkeys import PASSKEY_EVENTS, PASSKEY_ROWS, sound
 from gunbot_mcp.ledger.reads import (
     CANCELS_SINCE,
     IN_FLIGHT_NOW,
@@ -29,11 +30,13 @@ from gunbot_mcp.ledger.reads import (
     wrong_pins,
 )
 from gunbot_mcp.ledger.rows import Changes, Event, Row, event_of, mandate_of, rows_of, ticket_of
+from gunbot_mcp.ledger.signed import Signature
 from gunbot_mcp.ledger.tables import tickets
 from gunbot_mcp.ledger.transaction import Transaction
 from gunbot_mcp.ledger.verify import problems
 from gunbot_mcp.tickets.content import instant_text
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.passkey import Passkey
 from gunbot_mcp.tickets.spent import Sent
 from gunbot_mcp.tickets.ticket import State, Ticket
 
@@ -168,19 +171,26 @@ class Ledger:
         """Return which of these tickets there was a notice of this kind about."""
         return frozenset(row["ticket"] for row in await self._read(noticed(kind, ticket_ids)))
 
-    async def verify(self) -> list[str]:
+    async def passkeys(self) -> list[Passkey]:
+        """Return every passkey that is what its events say, the oldest first; the revoked ones, too."""
+        return sound(await self._read(PASSKEY_EVENTS), await self._read(PASSKEY_ROWS))
+
+    async def verify(self, signatures: list[Signature] | None = None) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; an empty list means sound.
 
         Finds a changed, removed (at the start, in the middle, at the end), inserted or reordered event, and a ticket or
         mandate whose row is not what its events say. Cannot find a forgery by somebody who rewrites the whole chain,
         with its hashes, its end and the rows; nor an older copy of the whole ledger put in its place: there is no key,
         and nothing elsewhere to compare with. To have that, keep the last event's hash somewhere else.
+
+        What passkeys signed is checked against the keys in the chain; `signatures` gets each that holds. Whoever kept a
+        key's fingerprint elsewhere has that proof even of a chain that was rewritten.
         """
         async with self._database.connect() as connection:
             if isinstance(connection, AsyncConnection):
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             with self._database.faults():
-                return await problems(self._database, connection)
+                return await problems(self._database, connection, signatures)
 
     async def list(
         self, instance: str | None, *, states: Collection[State] | None = None, limit: int | None = 50

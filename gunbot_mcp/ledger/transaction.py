@@ -15,6 +15,7 @@ from gunbot_mcp.errors import LedgerUnavailable, clean
 from gunbot_mcp.ledger import version_1
 from gunbot_mcp.ledger.database import Database, Head
 from gunbot_mcp.ledger.errands import Errands
+from gunbot_mcp.ledger.passkeys import REGISTERED, REVOKED, PasskeyWrites
 from gunbot_mcp.ledger.port import Link, Parameters
 from gunbot_mcp.ledger.reads import MADE, MANDATE, TICKET
 from gunbot_mcp.ledger.rows import (
@@ -36,14 +37,15 @@ from gunbot_mcp.ledger.rows import (
 )
 from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
 from gunbot_mcp.tickets import content, mandate
-from gunbot_mcp.tickets.channels import Actor
+from gunbot_mcp.tickets.channels import Actor, Proof
 from gunbot_mcp.tickets.content import canonical, instant_text, money_text
 from gunbot_mcp.tickets.mandate import Mandate
+from gunbot_mcp.tickets.passkey import Deed, Touch
 from gunbot_mcp.tickets.ticket import CLOSED, TRANSITIONS, Observation, Reason, State, Ticket
 
 RESERVED = frozenset(
     {"created", "imported", "observed", "mandate_created", "mandate_imported", "mandate_spent", "mandate_revoked"}
-    | {"migrated", "halt_set", "halt_lifted", *State}
+    | {"migrated", "halt_set", "halt_lifted", REGISTERED, REVOKED, *State}
 )
 """Kinds of events that only the methods which change the rows may append; `verify` replays them."""
 
@@ -63,7 +65,7 @@ _ADD_HALT = insert(halts)
 _LIFT_HALTS = update(halts).where(halts.c.lifted_at.is_(None)).returning(halts.c.id)
 
 
-class Transaction(Errands):
+class Transaction(Errands, PasskeyWrites):
     """One write transaction. From its first line to its end nobody else changes anything.
 
     After any failure inside it, also one that the caller caught, the transaction is not committed: `Ledger.write`
@@ -205,16 +207,21 @@ class Transaction(Errands):
 
     # Mandates
 
-    async def add_mandate(self, given: Mandate) -> Mandate:
-        """Record a human's mandate and return it as it is stored: sealed.
+    async def add_mandate(self, given: Mandate, touch: Touch | None = None) -> Mandate:
+        """Record a human's mandate and return it as it is stored: sealed. A passkey's needs its touch.
 
         Raises:
             ValueError: something is already spent of it, or it is revoked; or it cannot be written down.
+            BadTouch: a passkey is said to have made it, and did not.
         """
         if given.spent or given.revoked_at is not None:
             raise ValueError("a new mandate is unspent and not revoked")
         stored = mandate.sealed(given)
         detail = f'{{"content":{stored.content}}}'
+        if stored.created_by.row.proof is Proof.PASSKEY:
+            await self.proven(touch, Deed.MANDATE, stored.content, live=stored.live is not False)
+            kept = None if touch is None else touch.facts(Deed.MANDATE)
+            detail = f'{{"content":{stored.content},"touch":{canonical(kept)}}}'
         with self._whole():
             await self._run(_ADD_MANDATE, mandate_row(stored))
             await self._append("mandate_created", stored.created_by, detail, ticket=None, instance=stored.instance)
@@ -270,13 +277,16 @@ class Transaction(Errands):
             facts = canonical({"halt": made, "set": values})
             await self._append("halt_set", actor, facts, ticket=None, instance=None)
 
-    async def lift_halts(self, actor: Actor) -> int:
-        """Take back every halt that holds; return how many there were."""
+    async def lift_halts(self, actor: Actor, touch: Touch | None = None, said: str = "") -> int:
+        """Take back every halt that holds; return how many there were. A passkey's word is a touch over `said`."""
+        if actor.row.proof is Proof.PASSKEY:
+            await self.proven(touch, Deed.RESUME, said, live=True)
+        kept = {} if touch is None else {"touch": touch.facts(Deed.RESUME, said)}
         values = {"lifted_at": instant_text(self._clock.now()), "lifted_by": str(actor)}
         with self._whole():
             lifted = sorted((await self._run(_LIFT_HALTS, values)).scalars())
             if lifted:
-                facts = canonical({"halts": lifted, "set": values})
+                facts = canonical({"halts": lifted, "set": values, **kept})
                 await self._append("halt_lifted", actor, facts, ticket=None, instance=None)
         return len(lifted)
 

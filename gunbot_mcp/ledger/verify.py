@@ -24,8 +24,10 @@ from gunbot_mcp.ledger.rows import (
     sightings_of,
 )
 from gunbot_mcp.ledger.schema import first_event
-from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
+from gunbot_mcp.ledger.signed import Signature, Signed
+from gunbot_mcp.ledger.tables import credentials, events, halts, head, mandates, sightings, tickets
 from gunbot_mcp.tickets.content import canonical
+from gunbot_mcp.tickets.passkey import Deed, challenge_of
 from gunbot_mcp.tickets.ticket import TRANSITIONS, State
 
 _PAGE = 1000
@@ -42,12 +44,15 @@ class _Expected:
     values: dict[str, object]
     content: str | None = None
     old: object = None
+    challenge: bytes = b""
+    """What a passkey signs that approves it."""
 
 
-async def problems(port: Port, connection: Link) -> list[str]:
+async def problems(port: Port, connection: Link, signatures: list[Signature] | None = None) -> list[str]:
+    """`signatures` gets every touch in the ledger that was checked and holds."""
     run = partial(port.run, connection)
     found: list[str] = []
-    replay = _Replay(found, await in_sync(connection, first_event))
+    replay = _Replay(found, await in_sync(connection, first_event), [] if signatures is None else signatures)
     seq, previous = 0, START
     async for row in _pages(run, events):
         if row["seq"] != seq + 1:
@@ -69,6 +74,9 @@ async def problems(port: Port, connection: Link) -> list[str]:
         expected = replay.halts.pop(row["id"], None)
         if expected is None or any(row[name] != value for name, value in expected.items()):
             found.append(f"halt {row['id']} is not what its events say")
+    async for row in _pages(run, credentials):
+        found += replay.passkeys.row_problems(row)
+    found += replay.passkeys.missing()
     found += [f"halt {name} is missing" for name in replay.halts]
     found += [f"ticket {name} is missing" for name in replay.tickets]
     found += [f"mandate {name} is missing" for name in replay.mandates]
@@ -156,10 +164,11 @@ class _Replay:
     `first` is the number of the first event that this version's tables kept: the ones before are read as version 1's.
     """
 
-    def __init__(self, found: list[str], first: int) -> None:
+    def __init__(self, found: list[str], first: int, signatures: list[Signature]) -> None:
         self.tickets: dict[str, _Expected] = {}
         self.mandates: dict[str, _Expected] = {}
         self.halts: dict[str, dict[str, object]] = {}
+        self.passkeys = Signed(found, signatures, first)
         self._found = found
         self._first = first
 
@@ -173,6 +182,8 @@ class _Replay:
             self._found.append(f"event {row['seq']} holds no details that can be read")
             return
         facts = cast("dict[str, Any]", detail)
+        ticket = self.tickets.get(row["ticket"])
+        self.passkeys.take(row, facts, approves=b"" if ticket is None else ticket.challenge)
         match kind:
             case "created":
                 pending: dict[str, object] = {"state": State.PENDING.value, **dict.fromkeys(OUTCOME_COLUMNS)}
@@ -215,7 +226,8 @@ class _Replay:
         self._fill(row, expected, found)
 
     def _fill(self, row: Row, expected: _Expected, content: object) -> None:
-        expected.content = _hash(canonical(content))
+        text = canonical(content)
+        expected.content, expected.challenge = _hash(text), challenge_of(Deed.APPROVE, text)
         try:
             _columns("mandate" if row["kind"].startswith("mandate") else "ticket", cast("dict[str, Any]", content))
         except (ValueError, KeyError, TypeError):

@@ -28,6 +28,15 @@ class Proof(StrEnum):
     PIN = "the PIN, where one is set; live instances always need one"
     SETTING = "the user's configuration"
     GRANT = "a mandate, made by a human at a terminal"
+    PASSKEY = "a touch of a registered passkey, which signs this very order"
+
+
+NEEDS: Mapping[str, frozenset[Proof]] = {
+    "any": frozenset(Proof),
+    "pin": frozenset({Proof.PIN, Proof.PASSKEY}),
+    "passkey": frozenset({Proof.PASSKEY}),
+}
+"""What counts as a human's word on live instances, for each value of `approval.live_needs`."""
 
 
 class On(StrEnum):
@@ -56,12 +65,21 @@ class Channel:
     setting: str | None = None
     about: str = ""
 
-    def counts(self, *, live: bool, known: bool = True) -> bool:
+    def suffices(self, *, live: bool, needs: str) -> bool:
+        """Return whether what this channel proves is enough for a human's word there, under that `live_needs`.
+
+        A rule is not a word: the human who set it gave theirs before.
+        """
+        return not live or self.speaks_for is not Speaker.HUMAN or self.proof in NEEDS[needs]
+
+    def counts(self, *, live: bool, known: bool = True, needs: str = "any") -> bool:
         """Return whether an approval through this channel sends an order on such an instance.
 
         `known` says that the client is the user's own, at the other end of a pipe: on a port, a program could answer
-        its own form.
+        its own form. `needs` is `approval.live_needs`.
         """
+        if not self.suffices(live=live, needs=needs):
+            return False
         match self.approves_on:
             case On.ANYWHERE:
                 return True
@@ -114,6 +132,16 @@ CHANNELS = (
         place="on the ticket card in {name}",
         setting="approval.card_buttons",
         about="the buttons of the ticket card, in clients that show MCP Apps (live: only if you switch it on)",
+    ),
+    Channel(
+        name="passkey",
+        speaks_for=Speaker.HUMAN,
+        approves_on=On.ANYWHERE,
+        proof=Proof.PASSKEY,
+        label="passkey {name}",
+        place="with passkey {name}",
+        setting="approval.page",
+        about="a touch of your passkey on the approval page: it signs this very order",
     ),
     Channel(
         name="auto",
@@ -219,6 +247,7 @@ CLOCK = Actor("clock")
 FOLLOWING = Actor("following")
 MIGRATION = Actor("migration")
 PAGE = Actor("page")
+PASSKEY = Actor("passkey")
 RECOVERY = Actor("recovery")
 SENDER = Actor("sender")
 SMART_CANCEL = Actor("smart_cancel")

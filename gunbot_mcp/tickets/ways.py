@@ -35,7 +35,8 @@ def is_open(channel: str, settings: "Settings", *, known: bool = True) -> bool:
     `known` is False where anybody could be the client, see `Channel.counts`.
     """
     row = BY_NAME[channel]
-    return switched_on(row, settings) and row.counts(live=settings.served.live, known=known)
+    needs = settings.approval.live_needs
+    return switched_on(row, settings) and row.counts(live=settings.served.live, known=known, needs=needs)
 
 
 def human_channels(settings: "Settings", *, known: bool = True) -> tuple[Channel, ...]:

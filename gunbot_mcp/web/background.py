@@ -5,7 +5,7 @@ import contextlib
 import contextvars
 import functools
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, cast
 
 import anyio
@@ -13,10 +13,11 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from gunbot_mcp.approval.inbox import has_ipv6
 from gunbot_mcp.errors import ConfigInvalid
-from gunbot_mcp.loopback import bind, url_of
+from gunbot_mcp.loopback import GRACE_SECONDS, bind, url_of
 
-HOST = "127.0.0.1"
+HOST, HOST_6 = "127.0.0.1", "::1"
 
 
 class _Server(uvicorn.Server):
@@ -81,6 +82,20 @@ def guarded(app: ASGIApp, request_seconds: float = 10, *, grace: int | None = No
     )
 
 
+@contextlib.asynccontextmanager
+async def beside(app: ASGIApp, listeners: list[socket.socket]) -> AsyncGenerator[None]:
+    """Serve an application on sockets that listen already, beside other work, until the block ends."""
+    server = _Server(guarded(app, grace=GRACE_SECONDS))
+    task = asyncio.create_task(server.serve(sockets=listeners), context=contextvars.Context())
+    try:
+        await server.ready.wait()
+        yield
+    finally:
+        server.should_exit = True
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+
+
 class Background:
     """Serves one application. Belongs to the event loop in which it was started.
 
@@ -99,6 +114,7 @@ class Background:
         self._listen = listen
         self._turn = anyio.Lock()
         self._listener: socket.socket | None = None
+        self._second: socket.socket | None = None
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -106,6 +122,11 @@ class Background:
     def port(self) -> int | None:
         """The port, or None while nothing is served."""
         return None if self._listener is None else int(self._listener.getsockname()[1])
+
+    @property
+    def both(self) -> bool:
+        """Whether `localhost` leads here and to nobody else: browsers try [::1] first."""
+        return self._second is not None or not has_ipv6()
 
     async def start(self, port: int) -> str:
         """Serve at that port, or at any free one if it is taken; return the address. Starts only once.
@@ -125,10 +146,15 @@ class Background:
             self._listener = self._listen(HOST, port)
         except ConfigInvalid:
             self._listener = self._listen(HOST, 0)
+        # Where a stranger has it, the page is still at 127.0.0.1; only passkeys need the name.
+        with contextlib.suppress(ConfigInvalid):
+            self._second = self._listen(HOST_6, int(self._listener.getsockname()[1])) if has_ipv6() else None
         self._server = _Server(guarded(self._app, self._request_seconds))
         # Its own task and context: when the call that started the page is cancelled, the page goes on.
         self._task = asyncio.create_task(
-            self._server.serve(sockets=[self._listener]), name="approval page", context=contextvars.Context()
+            self._server.serve(sockets=[one for one in (self._listener, self._second) if one is not None]),
+            name="approval page",
+            context=contextvars.Context(),
         )
         await self._server.ready.wait()
 
@@ -142,6 +168,7 @@ class Background:
             self._close()
 
     def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-        self._listener = self._server = self._task = None
+        for listener in (self._listener, self._second):
+            if listener is not None:
+                listener.close()
+        self._listener = self._second = self._server = self._task = None

@@ -58,9 +58,34 @@ def check_host(request: Request, port: int | None) -> None:
     Raises:
         Misdirected: the request is for another host or port.
     """
+    refuse_forwarded(request)
     named = request.headers.getlist("host")
     if port is None or named not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
         raise Misdirected("this page answers only at its own address on this machine", "use the address as given")
+
+
+def refuse_forwarded(request: Request) -> None:
+    """Refuse what came through a proxy: to the loopback port, the internet would look like the human at the machine.
+
+    Raises:
+        NotOurs: it carries a header that proxies add.
+    """
+    names = {name.decode("latin-1").lower() for name, _ in request.scope["headers"]}
+    if names & {"forwarded", "via", "x-real-ip"} or any(name.startswith("x-forwarded") for name in names):
+        raise NotOurs(
+            "this port is for this machine only, and the request came through a proxy",
+            "set approval.public_url, and let the proxy forward to approval.public_port",
+        )
+
+
+def check_public_host(request: Request, url: str) -> None:
+    """Check 1 at the public url: the host that it names, with its port, and nothing else.
+
+    Raises:
+        Misdirected: the request is for another host or port.
+    """
+    if request.headers.getlist("host") != [url.removeprefix("https://")]:
+        raise Misdirected("this is not the address of this page", "use the address as given")
 
 
 def check_visit(request: Request) -> None:
@@ -76,21 +101,23 @@ def check_visit(request: Request) -> None:
         raise NotOurs("another site asked for this page", "open it in a tab of its own")
 
 
-def check_origin(request: Request) -> None:
-    """Check 3.
+def check_origin(request: Request, origin: str = "") -> None:
+    """Check 3; `origin` is ours where it is not the one of the loopback address that was asked.
 
     Raises:
         NotOurs: the form was not sent by our own page.
     """
-    ours = f"http://{request.headers.get('host', '')}"
+    ours = origin or f"http://{request.headers.get('host', '')}"
     if request.headers.getlist("origin") != [ours]:
         raise NotOurs("the decision was not sent by this page", _AGAIN)
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise NotOurs("the decision came from another site", _AGAIN)
 
 
-async def read_form(request: Request, fields: Collection[str], within: float) -> Mapping[str, str]:
-    """Check 4, and return the form, which has `within` seconds to arrive.
+async def read_form(
+    request: Request, fields: Collection[str], within: float, *, most: int = MAX_FORM
+) -> Mapping[str, str]:
+    """Check 4, and return the form, which has `within` seconds to arrive and at most `most` bytes.
 
     Raises:
         BadForm: too large, too slow, of another type, or not these fields.
@@ -103,7 +130,7 @@ async def read_form(request: Request, fields: Collection[str], within: float) ->
         with anyio.fail_after(within):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_FORM:
+                if len(body) > most:
                     raise BadForm("the form is too large", 413)
     except TimeoutError:
         raise BadForm("the form did not arrive in time", 408) from None
@@ -127,10 +154,14 @@ class Tokens:
 
     def issue(self, request: Request, ticket: Ticket) -> tuple[str, str]:
         """Return (cookie, token) for a ticket's page; a good cookie is kept, so that two tabs agree."""
+        return self.issue_for(request, _subject(ticket))
+
+    def issue_for(self, request: Request, subject: str) -> tuple[str, str]:
+        """Return (cookie, token) for a page about something else than a ticket."""
         cookie = request.cookies.get(COOKIE, "")
         if not _COOKIE_VALUE.fullmatch(cookie):
             cookie = secrets.token_urlsafe(32)
-        return cookie, self._token(cookie, ticket)
+        return cookie, self._token(cookie, subject)
 
     def check(self, request: Request, ticket: Ticket, token: str) -> None:
         """Check a form's token.
@@ -138,16 +169,31 @@ class Tokens:
         Raises:
             NotOurs: it is not the token of this ticket in this browser.
         """
+        self.check_for(request, _subject(ticket), token)
+
+    def check_for(self, request: Request, subject: str, token: str) -> None:
+        """Check the token of a form about something else than a ticket.
+
+        Raises:
+            NotOurs: it is not the token of this page in this browser.
+        """
         cookie = request.cookies.get(COOKIE, "")
         ours = _COOKIE_VALUE.fullmatch(cookie) is not None
-        if not hmac.compare_digest(self._token(cookie, ticket).encode(), token.encode()) or not ours:
+        if not hmac.compare_digest(self._token(cookie, subject).encode(), token.encode()) or not ours:
             raise NotOurs("this form is out of date or was made elsewhere; nothing was decided", _AGAIN)
 
-    def _token(self, cookie: str, ticket: Ticket) -> str:
-        content = f"{cookie}\n{ticket.instance}\n{ticket.id}\n{ticket.digest}"
-        return hmac.new(self._key, content.encode(), hashlib.sha256).hexdigest()
+    def _token(self, cookie: str, subject: str) -> str:
+        return hmac.new(self._key, f"{cookie}\n{subject}".encode(), hashlib.sha256).hexdigest()
 
 
-def keep_cookie(response: Response, ticket: Ticket, cookie: str) -> None:
+def _subject(ticket: Ticket) -> str:
+    return f"{ticket.instance}\n{ticket.id}\n{ticket.digest}"
+
+
+def keep_cookie(response: Response, ticket: Ticket, cookie: str, *, secure: bool = False) -> None:
     """Bind the browser to this ticket's forms; cookies ignore ports, but paths keep the pages of tickets apart."""
-    response.set_cookie(COOKIE, cookie, path=f"/tickets/{ticket.id}", httponly=True, samesite="strict")
+    keep_cookie_at(response, f"/tickets/{ticket.id}", cookie, secure=secure)
+
+
+def keep_cookie_at(response: Response, path: str, cookie: str, *, secure: bool = False) -> None:
+    response.set_cookie(COOKIE, cookie, path=path, httponly=True, samesite="strict", secure=secure)

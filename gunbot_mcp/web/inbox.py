@@ -4,6 +4,7 @@
     GET  /live          a word that changes when that list does
     GET  /inbox?nonce=  the proof that this is the inbox of this state folder, see `approval.inbox`
     …    /tickets/ID…   the page of the ticket's instance
+    …    /passkeys…     registering passkeys, see `passkeys`; not at the public url
 
 A ticket whose instance this process has no url or login for is shown in the list's words only: it cannot be sent here.
 """
@@ -37,7 +38,10 @@ class Inbox:
         ledger: Ledger,
         folder: Path,
         port: Callable[[], int | None],
+        public: str = "",
     ) -> None:
+        """`public` is the public url, where this is what stands behind `public.PublicSide`."""
+        self._public = public
         self._pages = pages
         self._served = served
         self._ledger = ledger
@@ -49,7 +53,10 @@ class Inbox:
             return
         request = Request(scope, receive)
         try:
-            gate.check_host(request, self._port())
+            if self._public:
+                gate.check_public_host(request, self._public)
+            else:
+                gate.check_host(request, self._port())
             answer = await self._answer(request)
         except GunbotMcpError as exc:
             answer = self._first.failure(exc)
@@ -61,11 +68,12 @@ class Inbox:
 
     async def _answer(self, request: Request) -> ASGIApp:
         path = request.url.path
-        if path == "/inbox" and request.method == "GET":
+        if path == "/inbox" and request.method == "GET" and not self._public:
             gate.check_visit(request)
             return self._prove(request)
         if path in {"/", "/live"} and request.method == "GET" and len(self._pages) > 1:
             gate.check_visit(request)
+            await self._first.refresh()
             found = [await page.lists() for page in self._pages.values()]
             waiting = [ticket for lists in found for ticket in lists[0]]
             recent = [ticket for lists in found for ticket in lists[1]]
@@ -81,6 +89,9 @@ class Inbox:
         if ticket is None:
             raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         page = self._pages.get(ticket.instance)
+        if page is None and self._public:
+            # There, what exists elsewhere is told apart from nothing by nobody.
+            raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         if page is None:
             raise ConfigInvalid(
                 f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}",

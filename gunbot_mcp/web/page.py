@@ -5,19 +5,19 @@
     GET  /tickets/ID           one ticket: what, how much, where, PAPER or LIVE; what became of it
     GET  /tickets/ID/live      its state, the seconds left and the book, for the open page
     POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
+                               token, touch  the same by a passkey
     POST /tickets/ID/reject    token
 
 A GET decides nothing. No address carries a secret.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 from starlette.applications import Starlette
@@ -29,21 +29,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
-from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.passkeys import Registrar, news
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, Halted, PriceOutOfBand, TicketClosed, TicketNotFound
+from gunbot_mcp.errors import GunbotMcpError, LedgerUnavailable, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.telling.announcer import seen
-from gunbot_mcp.tickets.channels import PAGE, Actor
+from gunbot_mcp.tickets.channels import PAGE, PASSKEY
+from gunbot_mcp.tickets.passkey import parse_touch
 from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
-from gunbot_mcp.tickets.ways import needs_pin
 from gunbot_mcp.web import gate, view_model
 from gunbot_mcp.web.background import Background
-from gunbot_mcp.web.pages import POLICY, render
-from gunbot_mcp.web.view_model import Form, Served, kind_word
+from gunbot_mcp.web.door import Door
+from gunbot_mcp.web.frame import Served, error_page
+from gunbot_mcp.web.headers import HEADERS
+from gunbot_mcp.web.pages import render
+from gunbot_mcp.web.passkeys import PATH, PasskeyPages
+from gunbot_mcp.web.ways import Gate, Ways
 
 LOOK_SECONDS = 4.0
 PATIENCE = 10.0
@@ -58,24 +62,6 @@ _STATUS: Mapping[str, int] = {
     errors.TicketClosed.code: 409,
     errors.LedgerUnavailable.code: 503,
 }
-_HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # Not no-referrer: with it, browsers send `Origin: null` with our own forms. Nothing goes to other origins.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class Gate(Protocol):
-    """What checks a PIN: `approval.pin.PinGate`."""
-
-    async def verify(self, pin: str, *, actor: Actor, ticket: str | None) -> None: ...
-
-    async def wait(self) -> timedelta: ...
 
 
 class ApprovalPage:
@@ -94,11 +80,15 @@ class ApprovalPage:
         patience: float = PATIENCE,
         port: Callable[[], int | None] | None = None,
         rules: Rules | None = None,
+        public: str = "",
     ) -> None:
         """`port` is where somebody else serves `app`; None: this object does, once it is started.
 
-        `rules` are the settings in force (None: `settings`, for ever).
+        `rules` are the settings in force (None: `settings`, for ever). `public` is the public url, where this is the
+        page behind it: there every approval is a touch, the PIN counts for nothing, and only who signed in gets here.
         """
+        self._public = public
+        self._news: tuple[str, ...] = ()
         self._rules = rules or Rules(settings)
         self._desk = desk
         self._settings = settings
@@ -113,14 +103,41 @@ class ApprovalPage:
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
                 Route("/tickets/{id}/reject", self._reject, methods=["POST"]),
+                *([] if public else [Route(PATH + "{rest:path}", self._passkeys, methods=["GET", "POST"])]),
             ],
-            middleware=[Middleware(_Guarded, check=self._check_host)],
+            middleware=[Middleware(_Guarded, check=self._check_host, before=self.refresh)],
             exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
         )
         self.app.router.redirect_slashes = False
         self._patience = patience
-        self._background = Background(self.app, request_seconds=patience)
+        door = Door(
+            self.app,
+            closed=lambda: self._rules.last.approval.page_login,
+            pins=pin_gate,
+            clock=desk.clock,
+            port=lambda: self._background.port,
+        )
+        self._background = Background(door, request_seconds=patience)
         self._port = port or (lambda: self._background.port)
+        self._ways = Ways(
+            settings=settings,
+            rules=self._rules,
+            folder=folder,
+            ledger=desk.ledger,
+            pin_gate=pin_gate,
+            port=self._port,
+            public=public,
+            ours=lambda: port is not None or self._background.both,
+        )
+        registrar = Registrar(
+            desk.ledger,
+            desk.clock,
+            folder,
+            rp="localhost",
+            origin=self._ways.origin,
+            any_live=any(instance.live for instance in settings.instances.values()),
+        )
+        self._passkey_pages = PasskeyPages(registrar, desk.ledger, self.served)
 
     async def ensure_started(self) -> str:
         """Serve at the configured port, or at any free one where that is taken; return the base address.
@@ -151,7 +168,7 @@ class ApprovalPage:
         version = self._version(waiting, recent)
         if live:
             return _json({"version": version})
-        served = self._served()
+        served = self.served()
         if instance:
             served = replace(served, instance=instance, live=served.live or any(ticket.live for ticket in waiting))
         frame, page = view_model.list_page(served, waiting, recent, self._desk.clock.now(), version=version)
@@ -187,7 +204,7 @@ class ApprovalPage:
         if not waits:
             return _json({"state": ticket.state.value, "left": self._left(ticket), "book": None, "version": None})
         seen = await self._desk.market(ticket)
-        version = self._form_version(await self._locked(ticket), seen)
+        version = self._form_version(await self._ways.locked(ticket), seen)
         book = {**seen.as_dict(), "figure": view_model.figure_now(seen, ticket)}
         return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
 
@@ -196,44 +213,52 @@ class ApprovalPage:
     ) -> Response:
         """Return the ticket's page; `failure` is shown at its top: the result of the last attempt to decide."""
         if ticket.state is not State.PENDING:
-            frame, closed = view_model.closed_page(self._served(), ticket, failure)
+            frame, closed = view_model.closed_page(self.served(), ticket, failure)
             return _html(render("closed.html", frame, closed), status)
         book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
-        locked = await self._locked(ticket)
-        form = Form(token=token, pin=self._needs_pin(ticket), locked=locked, obstacle=self._obstacle(ticket, book))
+        locked = await self._ways.locked(ticket)
+        form = await self._ways.form(ticket, token, here=self._here(request), book=book)
         left, version = self._left(ticket), self._form_version(locked, book)
         frame, page = view_model.open_page(
-            self._served(), ticket, book, form, left=left, version=version, failure=failure
+            self.served(), ticket, book, form, left=left, version=version, failure=failure
         )
         response = _html(render("open.html", frame, page), status)
-        gate.keep_cookie(response, ticket, cookie)
+        gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
         return response
+
+    async def _passkeys(self, request: Request) -> Response:
+        return await self._passkey_pages.answer(request)
 
     # Deciding
 
     async def _approve(self, request: Request) -> Response:
-        async def decide(ticket: Ticket, pin: str) -> Ticket:
-            if (obstacle := self._obstacle(ticket)) is not None:
+        async def decide(ticket: Ticket, form: Mapping[str, str]) -> Ticket:
+            if (obstacle := self._ways.obstacle(ticket, await self._ways.able(ticket))) is not None:
                 raise obstacle
-            if self._needs_pin(ticket):
-                if not pin:
+            if touched := form.get("touch"):
+                touch = parse_touch(touched, self._ways.origin())
+                return await self._desk.approve(ticket.id, by=PASSKEY, touch=touch)
+            if not self._ways.plain(ticket):
+                raise gate.NotOurs("only a touch of your passkey approves this; nothing was approved", "touch it")
+            if self._ways.needs_pin(ticket):
+                if not (pin := form.get("pin", "")):
                     raise gate.NotOurs("approving needs your PIN; nothing was approved", "type it and press Approve")
                 await self._pin_gate.verify(pin, actor=PAGE, ticket=ticket.id)
             return await self._desk.approve(ticket.id, by=PAGE)
 
-        return await self._decide(request, {"token", "pin"}, decide)
+        return await self._decide(request, {"token", "touch"} if self._public else {"token", "pin", "touch"}, decide)
 
     async def _reject(self, request: Request) -> Response:
-        async def decide(ticket: Ticket, _: str) -> Ticket:
+        async def decide(ticket: Ticket, _: Mapping[str, str]) -> Ticket:
             return await self._desk.decline(ticket.id, by=PAGE)
 
         return await self._decide(request, {"token"}, decide)
 
     async def _decide(
-        self, request: Request, fields: set[str], decide: Callable[[Ticket, str], Awaitable[Ticket]]
+        self, request: Request, fields: set[str], decide: Callable[[Ticket, Mapping[str, str]], Awaitable[Ticket]]
     ) -> Response:
-        gate.check_origin(request)
+        gate.check_origin(request, self._public)
         form = await gate.read_form(request, fields, self._patience)
         ticket = await self._found(request)
         try:
@@ -243,39 +268,20 @@ class ApprovalPage:
                     f"this ticket is already {ticket.state.value}; your decision changed nothing",
                     "below is what became of it",
                 )
-            await decide(ticket, form.get("pin", ""))
+            await decide(ticket, form)
         except GunbotMcpError as exc:
             # Show the error together with the ticket's present state.
             return await self._show(request, await self._found(request), status=_status(exc), failure=exc)
-        return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=_HEADERS)
+        return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=HEADERS)
 
-    def _needs_pin(self, ticket: Ticket) -> bool:
-        live = ticket.live or self._settings.served.live
-        return needs_pin("page", live=live, pin_set=has_pin(self._folder))
+    def _here(self, request: Request) -> bool:
+        """Return whether the browser is at the address that passkeys belong to: 127.0.0.1 is not localhost."""
+        return bool(self._public) or request.url.hostname == "localhost"
 
-    async def _locked(self, ticket: Ticket) -> int:
-        """Return for how many more minutes no PIN is read, after too many wrong ones on any channel; 0 if it is."""
-        if not self._needs_pin(ticket):
-            return 0
-        return -(-await self._pin_gate.wait() // timedelta(minutes=1))
-
-    def _obstacle(self, ticket: Ticket, book: BookView | None = None) -> GunbotMcpError | None:
-        """Return why nobody can approve this ticket here and now, whatever is typed."""
-        if ticket.live is not self._settings.served.live:
-            return ConfigInvalid(
-                f"this ticket is for a {kind_word(live=ticket.live)} instance, and {ticket.instance} is now "
-                f"{kind_word(live=not ticket.live)}",
-                "reject it and let it be proposed again",
-            )
-        if ticket.live and not has_pin(self._folder):
-            return ConfigInvalid("approving live orders here needs a PIN, and none is set", "gunbot-mcp pin")
-        if not self._rules.last.approval.page:
-            return ConfigInvalid("the config has switched this page off", f"gunbot-mcp approve {ticket.id}")
-        if (reason := halted(self._folder)) is not None:
-            return Halted(f"trading is halted: {reason}", "gunbot-mcp resume")
-        if book is not None and book.refused is not None:
-            return PriceOutOfBand(f"{book.refused}: this would not be sent", "this page looks again every few seconds")
-        return None
+    async def refresh(self) -> None:
+        """Look what every page has to tell; a ledger that cannot be asked is told of elsewhere."""
+        with contextlib.suppress(LedgerUnavailable):
+            self._news = news(await self._desk.ledger.passkeys(), self._desk.clock.now())
 
     # Answers
 
@@ -293,12 +299,14 @@ class ApprovalPage:
             left = min(left, ticket.deadline - clock.monotonic())
         return max(0.0, left)
 
-    def _served(self) -> Served:
+    def served(self) -> Served:
         return Served(
             instance=self._settings.name,
             live=self._settings.served.live,
             halted=halted(self._folder),
             secrets=self._settings.secrets(),
+            news=self._news,
+            public=bool(self._public),
         )
 
     def _version(self, *lists: list[Ticket]) -> str:
@@ -312,13 +320,16 @@ class ApprovalPage:
 
     def _check_host(self, request: Request) -> Response | None:
         try:
-            gate.check_host(request, self._port())
-        except gate.Misdirected as exc:
+            if self._public:
+                gate.check_public_host(request, self._public)
+            else:
+                gate.check_host(request, self._port())
+        except gate.NotOurs as exc:
             return self._error(exc)
         return None
 
     def _error(self, exc: GunbotMcpError) -> Response:
-        return _html(render("error.html", *view_model.error_page(self._served(), exc)), _status(exc))
+        return _html(render("error.html", *error_page(self.served(), exc)), _status(exc))
 
     async def _failed(self, _: Request, exc: Exception) -> Response:
         assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
@@ -341,12 +352,17 @@ class ApprovalPage:
 class _Guarded:
     """Refuses requests for other hosts, before any route is looked at."""
 
-    def __init__(self, app: ASGIApp, check: Callable[[Request], Response | None]) -> None:
+    def __init__(
+        self, app: ASGIApp, check: Callable[[Request], Response | None], before: Callable[[], Awaitable[None]]
+    ) -> None:
         self._app = app
         self._check = check
+        self._before = before
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._check(Request(scope)) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._before()
         await (refusal or self._app)(scope, receive, send)
 
 
@@ -364,8 +380,8 @@ def _word(*facts: str | None) -> str:
 
 
 def _html(text: str, status: int = 200) -> Response:
-    return Response(text, status, headers=_HEADERS, media_type="text/html")
+    return Response(text, status, headers=HEADERS, media_type="text/html")
 
 
 def _json(value: object) -> Response:
-    return JSONResponse(value, headers=_HEADERS)
+    return JSONResponse(value, headers=HEADERS)

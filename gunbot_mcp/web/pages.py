@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from gunbot_mcp.web.view_model import ClosedPage, Frame, ListPage, OpenPage, Problem
+    from gunbot_mcp.web.frame import Frame, Problem
+    from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
+    from gunbot_mcp.web.view_model import ClosedPage, ListPage, OpenPage
 
 POLICY = "; ".join(
     (
         "default-src 'none'",
         f"style-src {source('ticket.css')}",
-        f"script-src {source('page.js')}",
+        f"script-src {source('page.js')} {source('passkey.js')}",
         "img-src data:",
         "connect-src 'self'",
         "form-action 'self'",
@@ -29,9 +31,16 @@ POLICY = "; ".join(
 )
 
 
-def render(template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPage | Problem") -> str:
+def render(
+    template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPage | PasskeyPage | TouchPage | Problem"
+) -> str:
     """Return the HTML of a page; every text in it is escaped, and a name that a template misspells is an error."""
     return environment().get_template(template).render(frame=frame, page=page, **_inline_files())
+
+
+def render_door(template: str, **shown: str) -> str:
+    """Return the HTML of a page for somebody of whom nothing is known yet: without any frame."""
+    return environment().get_template(template).render(**shown, **_inline_files())
 
 
 @cache
@@ -57,4 +66,5 @@ def _inline_files() -> "Mapping[str, Markup]":
     return {
         "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704 - our own file
         "script": Markup(inline("script", asset("page.js"))),  # noqa: S704 - likewise
+        "passkey_script": Markup(inline("script", asset("passkey.js"))),  # noqa: S704 - likewise
     }

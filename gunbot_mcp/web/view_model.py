@@ -11,9 +11,8 @@ from datetime import datetime
 from markupsafe import Markup
 
 from gunbot_mcp.approval.pin import LONGEST
-from gunbot_mcp.errors import GunbotMcpError, Halted, clean
+from gunbot_mcp.errors import GunbotMcpError, Halted
 from gunbot_mcp.guard.market import BookView
-from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.ladder import Shape, as_svg, ladder
 from gunbot_mcp.tickets.outcome import Outcome, outcome_of
@@ -21,6 +20,10 @@ from gunbot_mcp.tickets.proceeds import costs_of
 from gunbot_mcp.tickets.sentences import Figure, figure_of, headline_of
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, shown_quote, worst_case_text
+from gunbot_mcp.web.frame import Frame, Moment, Problem, Served
+from gunbot_mcp.web.frame import frame_of as _frame
+from gunbot_mcp.web.frame import moment_of as _moment
+from gunbot_mcp.web.frame import problem_of as _problem
 
 _WARNINGS = 10
 _SENTENCE = 1200
@@ -31,59 +34,23 @@ _SENTENCE = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """The instance that is served, and why nothing is sent now (`halted`). `secrets` are removed from every text."""
-
-    instance: str
-    live: bool
-    halted: str | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-
-    def shown(self, text: object, limit: int = 400) -> str:
-        return clean(text, limit, self.secrets)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """How to decide. `obstacle` is why nobody can approve now; `locked` the minutes for which no PIN is read."""
+    """How to decide. `obstacle` is why nobody can approve now; `locked` the minutes for which no PIN is read.
+
+    `plain` says that the form without a passkey counts; `touch` is what a browser needs to ask for one (JSON), and
+    `elsewhere` the address at which it could.
+    """
 
     token: str = field(repr=False)
     pin: bool
     locked: int
     obstacle: GunbotMcpError | None
+    plain: bool = True
+    touch: str | None = None
+    elsewhere: str | None = None
 
 
 # What the templates show
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What is around every page. `otherwise` is what to run in a terminal when the server of an open page is gone."""
-
-    kind: str
-    live: bool
-    instance: str
-    title: str
-    halted: str | None
-    otherwise: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A time in UTC: as text for people and as an instant for the page's script."""
-
-    text: str
-    instant: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """An error for people. The next step is a `command` for a terminal, or `advice`, or nothing. No full stops."""
-
-    message: str
-    code: str
-    command: str | None
-    advice: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +75,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The forms of a ticket; when `blocked`, one of the three reasons is set, and nobody can approve."""
+    """The forms of a ticket; when `blocked`, one of the four reasons is set, and nobody can approve here."""
 
     token: str = field(repr=False)
     pin: bool
@@ -116,10 +83,14 @@ class Decision:
     halted: bool
     obstacle: Problem | None
     locked: int
+    plain: bool
+    touch: str | None
+    elsewhere: str | None
 
     @property
     def blocked(self) -> bool:
-        return self.halted or self.obstacle is not None or self.locked > 0
+        by_form = self.plain and self.locked == 0
+        return self.halted or self.obstacle is not None or not (by_form or self.touch is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,26 +241,7 @@ def list_page(
     return _frame(at, title, live=at.live), page
 
 
-def error_page(at: Served, exc: GunbotMcpError) -> tuple[Frame, Problem]:
-    return _frame(at, at.shown(exc.message, 120), live=at.live), _problem(at, exc)
-
-
 # Their parts
-
-
-def _frame(at: Served, title: str, *, live: bool, otherwise: str = "gunbot-mcp tickets") -> Frame:
-    return Frame(
-        kind=kind_word(live=live),
-        live=live,
-        instance=at.shown(at.instance, 60),
-        title=title,
-        halted=None if at.halted is None else at.shown(at.halted, 500).removesuffix("."),
-        otherwise=otherwise,
-    )
-
-
-def kind_word(*, live: bool) -> str:
-    return "LIVE" if live else "PAPER"
 
 
 def _failure(at: Served, failure: GunbotMcpError | None) -> Problem | None:
@@ -297,16 +249,6 @@ def _failure(at: Served, failure: GunbotMcpError | None) -> Problem | None:
     if failure is None or (at.halted is not None and isinstance(failure, Halted)):
         return None
     return _problem(at, failure)
-
-
-def _problem(at: Served, exc: GunbotMcpError) -> Problem:
-    runs = exc.hint.startswith("gunbot-mcp ")
-    return Problem(
-        message=_capital(at.shown(exc.message, 600)),
-        code=exc.code,
-        command=at.shown(exc.hint) if runs else None,
-        advice=_capital(at.shown(exc.hint, 600)) if exc.hint and not runs else None,
-    )
 
 
 def _headline(at: Served, ticket: Ticket) -> tuple[str, str]:
@@ -350,6 +292,9 @@ def _decision(at: Served, form: Form) -> Decision:
         halted=at.halted is not None,
         obstacle=None if form.obstacle is None else _problem(at, form.obstacle),
         locked=form.locked,
+        plain=form.plain and form.locked == 0,
+        touch=form.touch,
+        elsewhere=form.elsewhere,
     )
 
 
@@ -392,13 +337,5 @@ def _past(at: Served, ticket: Ticket) -> Past:
     )
 
 
-def _moment(moment: datetime, *, date: bool = False) -> Moment:
-    return Moment(text=f"{moment:{'%Y-%m-%d ' if date else ''}%H:%M:%S} UTC", instant=instant(moment))
-
-
 def _minutes(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".removesuffix(".")

@@ -264,6 +264,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         buttons: Literal["paper", "always", "never"] = "paper",
         patience: float = PATIENCE,
         desk_type: type[Desk] = Desk,
+        login: bool = False,
         **instance: Any,  # noqa: ANN401 - any of its settings
     ) -> Site:
         name = name or ("main" if live else "paper")
@@ -273,7 +274,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
             home=tmp_path,
             instance=name,
             instances={name: served},
-            approval=Approval(page_port=port, ttl=ttl, wait=0, card_buttons=buttons),
+            approval=Approval(page_port=port, ttl=ttl, wait=0, card_buttons=buttons, page_login=login),
         )
         gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
         gateways.append(gateway)
@@ -346,6 +347,18 @@ async def _close(site: Site, gateway: PaperGateway) -> None:
 # The browser
 
 
+_QUIET = ("quic", "background-networking", "component-update", "sync")
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in _QUIET)]
+
+
+def chromium() -> str:
+    """Return the system's Chromium; where there is none, the test is skipped."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine: install the system's chromium package")
+    return found
+
+
 @pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
     # While it runs, this thread has a running event loop, and tests of other modules could not start theirs.
@@ -357,14 +370,7 @@ def _playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def browser(_playwright: Playwright) -> Iterator[Browser]:
     """One Chromium for all tests of a module."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium on this machine: install the system's chromium package")
-    quiet = ("quic", "background-networking", "component-update", "sync")
-    browser = _playwright.chromium.launch(
-        executable_path=found,
-        args=["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in quiet)],
-    )
+    browser = _playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
     yield browser
     browser.close()
 

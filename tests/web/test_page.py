@@ -421,3 +421,16 @@ def test_a_fault_of_ours_shows_no_traceback(make_site: MakeSite, caplog: pytest.
     assert "secret detail" not in answer.text
     site.portal.call(site.page.aclose)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_page_of_a_server_registers_passkeys_too_and_says_where(make_site: Callable[..., Any]) -> None:
+    site = make_site()
+    assert 'href="/passkeys"' in site.request("GET", "/").text
+    port = site.host.rpartition(":")[2]
+    shown = site.request("GET", "/passkeys")
+    assert f"http://localhost:{port}/passkeys" in shown.text
+    assert 'id="register"' not in shown.text
+    assert 'id="register"' in site.request("GET", "/passkeys", headers={"Host": f"localhost:{port}"}).text
+    assert site.request("GET", "/passkeysx").status == 404
+    headers = {"Origin": site.url, "Content-Type": "application/x-www-form-urlencoded"}
+    assert site.request("POST", "/passkeys/begin", body="token=x&name=y", headers=headers).status == 403

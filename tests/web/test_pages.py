@@ -12,8 +12,8 @@ from jinja2 import UndefinedError
 import gunbot_mcp
 from gunbot_mcp.errors import GunbotMcpError, TicketNotFound
 from gunbot_mcp.web.assets import inline
+from gunbot_mcp.web.frame import Served, error_page
 from gunbot_mcp.web.pages import environment, render
-from gunbot_mcp.web.view_model import Served, error_page
 
 PAPER = Served(instance="paper", live=False, secrets=("hush-hush-token",))
 TEMPLATES = sorted(file.name for file in (files("gunbot_mcp.web") / "templates").iterdir())

@@ -41,14 +41,14 @@
   if (!main) return;
 
   const say = (text) => (byId("announcement").textContent = text);
-  const approve = document.querySelector("button.approve");
+  const approves = document.querySelectorAll("button.approve");
   const reject = document.querySelector("button.reject");
   let armed = false;
   let deciding = false;
   let expired = false;
   let lost = false;
   const enable = () => {
-    if (approve) approve.disabled = deciding || lost || expired || !armed;
+    for (const approve of approves) approve.disabled = deciding || lost || expired || !armed;
     if (reject) reject.disabled = deciding || lost;
   };
 
@@ -63,7 +63,7 @@
       deciding = true;
       // After the browser has collected the form's fields.
       setTimeout(() => {
-        form.querySelector("button:not([hidden])").textContent = form.id === "approve" ? "Sending…" : "Rejecting…";
+        form.querySelector("button:not([hidden])").textContent = form.id === "reject" ? "Rejecting…" : "Sending…";
         enable();
       });
     });

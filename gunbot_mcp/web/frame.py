@@ -1,0 +1,95 @@
+"""What is around every page, and the parts that any page may have: moments and problems. See `view_model`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gunbot_mcp.errors import GunbotMcpError, clean
+from gunbot_mcp.render import instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The instance that is served, and why nothing is sent now (`halted`). `secrets` are removed from every text."""
+
+    instance: str
+    live: bool
+    halted: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    news: tuple[str, ...] = ()
+    public: bool = False
+
+    def shown(self, text: object, limit: int = 400) -> str:
+        return clean(text, limit, self.secrets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is around every page. `otherwise` is what to run in a terminal when the server of an open page is gone."""
+
+    kind: str
+    live: bool
+    instance: str
+    title: str
+    halted: str | None
+    otherwise: str
+    news: tuple[str, ...]
+    place: str
+    public: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A time in UTC: as text for people and as an instant for the page's script."""
+
+    text: str
+    instant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error for people. The next step is a `command` for a terminal, or `advice`, or nothing. No full stops."""
+
+    message: str
+    code: str
+    command: str | None
+    advice: str | None
+
+
+def error_page(at: Served, exc: GunbotMcpError) -> tuple[Frame, Problem]:
+    return frame_of(at, at.shown(exc.message, 120), live=at.live), problem_of(at, exc)
+
+
+def frame_of(at: Served, title: str, *, live: bool, otherwise: str = "gunbot-mcp tickets") -> Frame:
+    return Frame(
+        kind=kind_word(live=live),
+        live=live,
+        instance=at.shown(at.instance, 60),
+        title=title,
+        halted=None if at.halted is None else at.shown(at.halted, 500).removesuffix("."),
+        otherwise=otherwise,
+        news=tuple(at.shown(text) for text in at.news),
+        public=at.public,
+        place="gunbot-mcp, through your own proxy" if at.public else "gunbot-mcp, on this machine only",
+    )
+
+
+def kind_word(*, live: bool) -> str:
+    return "LIVE" if live else "PAPER"
+
+
+def problem_of(at: Served, exc: GunbotMcpError) -> Problem:
+    runs = exc.hint.startswith("gunbot-mcp ")
+    return Problem(
+        message=_capital(at.shown(exc.message, 600)),
+        code=exc.code,
+        command=at.shown(exc.hint) if runs else None,
+        advice=_capital(at.shown(exc.hint, 600)) if exc.hint and not runs else None,
+    )
+
+
+def moment_of(moment: datetime, *, date: bool = False) -> Moment:
+    return Moment(text=f"{moment:{'%Y-%m-%d ' if date else ''}%H:%M:%S} UTC", instant=instant(moment))
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".removesuffix(".")
