@@ -7,15 +7,18 @@
     POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
                                token, touch  the same by a passkey
     POST /tickets/ID/reject    token
+    POST /tickets/ID/resolve   what a human found, see `settling`
+    GET  /events               a stream that tells how much waits, see `events`
+    POST /halt, POST /resume   the kill switch, see `switch`
 
 A GET decides nothing. No address carries a secret.
 """
 
 import contextlib
-import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,9 +27,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp import errors
 from gunbot_mcp.approval.passkeys import Registrar, news
@@ -39,29 +41,26 @@ from gunbot_mcp.reload import Rules
 from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
 from gunbot_mcp.tickets.passkey import parse_touch
-from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
+from gunbot_mcp.tickets.ticket import CLOSED, OPEN, State, Ticket
 from gunbot_mcp.web import gate, view_model
+from gunbot_mcp.web.answers import Guarded, data, html, status_of, word_of
 from gunbot_mcp.web.background import Background
 from gunbot_mcp.web.door import Door
+from gunbot_mcp.web.events import Pulse, Streams
 from gunbot_mcp.web.frame import Served, error_page
+from gunbot_mcp.web.front import Lists, front_page
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkeys import PATH, PasskeyPages
+from gunbot_mcp.web.settling import Settler
+from gunbot_mcp.web.switch import Halts
+from gunbot_mcp.web.view_model import Others
 from gunbot_mcp.web.ways import Gate, Ways
 
 LOOK_SECONDS = 4.0
 PATIENCE = 10.0
 _RECENT = 5
 _TICKET_ID = re.compile(r"[0-9a-zA-Z_-]{1,40}")
-
-_STATUS: Mapping[str, int] = {
-    errors.InvalidArguments.code: 400,
-    errors.Unauthorized.code: 403,
-    errors.ConfigInvalid.code: 403,
-    errors.TicketNotFound.code: 404,
-    errors.TicketClosed.code: 409,
-    errors.LedgerUnavailable.code: 503,
-}
 
 
 class ApprovalPage:
@@ -99,13 +98,17 @@ class ApprovalPage:
             routes=[
                 Route("/", self._tickets, methods=["GET"]),
                 Route("/live", self._tickets_live, methods=["GET"]),
+                Route("/events", self._events, methods=["GET"]),
                 Route("/tickets/{id}", self._ticket, methods=["GET"]),
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
                 Route("/tickets/{id}/reject", self._reject, methods=["POST"]),
+                Route("/tickets/{id}/resolve", self._resolve, methods=["POST"]),
+                *([] if public else [Route("/halt", self._halt, methods=["POST"])]),
+                *([] if public else [Route("/resume", self._resume, methods=["POST"])]),
                 *([] if public else [Route(PATH + "{rest:path}", self._passkeys, methods=["GET", "POST"])]),
             ],
-            middleware=[Middleware(_Guarded, check=self._check_host, before=self.refresh)],
+            middleware=[Middleware(Guarded, check=self._check_host, before=self.refresh)],
             exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
         )
         self.app.router.redirect_slashes = False
@@ -129,6 +132,17 @@ class ApprovalPage:
             public=public,
             ours=lambda: port is not None or self._background.both,
         )
+        self._settler = Settler(desk, self._ways, pin_gate)
+        self._halts = Halts(
+            settings=settings,
+            folder=folder,
+            ledger=desk.ledger,
+            clock=desk.clock,
+            pin_gate=pin_gate,
+            origin=self._ways.origin,
+        )
+        self._streams = Streams()
+        self._shared = port is not None
         registrar = Registrar(
             desk.ledger,
             desk.clock,
@@ -151,28 +165,53 @@ class ApprovalPage:
 
     async def aclose(self) -> None:
         """Stop serving; an order that is on its way is waited for."""
+        self.end_streams()
         await self._background.aclose()
+
+    def end_streams(self) -> None:
+        """Let the streams end that tell browsers how much waits: a server's stop waits for what is open."""
+        self._streams.end()
 
     # Looking
 
     async def _tickets(self, request: Request) -> Response:
         gate.check_visit(request)
-        return self.front(*await self.lists(), live=False)
+        return await self.front(request, await self.lists())
 
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
-        return self.front(*await self.lists(), live=True)
+        return self.live(await self.lists())
 
-    def front(self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instance: str = "") -> Response:
-        """Return the front page of these tickets, or with `live` only the word that changes when they do."""
-        version = self._version(waiting, recent)
-        if live:
-            return _json({"version": version})
-        served = self.served()
-        if instance:
-            served = replace(served, instance=instance, live=served.live or any(ticket.live for ticket in waiting))
-        frame, page = view_model.list_page(served, waiting, recent, self._desk.clock.now(), version=version)
-        return _html(render("list.html", frame, page))
+    async def _events(self, request: Request) -> Response:
+        return self.stream(request, self.lists)
+
+    async def front(self, request: Request, lists: Lists, instances: Sequence[str] = ()) -> Response:
+        """Return the front page of these tickets; `instances` are those of an inbox that can be decided here."""
+        served, able = self.served(), instances or (self._settings.name,)
+        if len(able) > 1:
+            live = served.live or any(ticket.live for ticket in lists.waiting)
+            served = replace(served, instance=", ".join(able), live=live)
+        switch = None if self._public else await self._halts.shown(here=self._here(request))
+        version = self._version(lists)
+        frame, page = front_page(served, lists, self._desk.clock.now(), version=version, switch=switch, able=able)
+        return html(render("list.html", frame, page))
+
+    def live(self, lists: Lists) -> Response:
+        """Return only the word that changes when the front page of these tickets does."""
+        return data({"version": self._version(lists)})
+
+    def stream(self, request: Request, lists: Callable[[], Awaitable[Lists]]) -> Response:
+        """Return a stream that tells how much of these tickets waits, as it changes."""
+        gate.check_visit(request)
+
+        async def pulse() -> Pulse:
+            found = await lists()
+            return found.pulse(self._desk.clock.now(), self._version(found))
+
+        return self._streams.answer(pulse)
+
+    def now(self) -> datetime:
+        return self._desk.clock.now()
 
     def failure(self, exc: GunbotMcpError) -> Response:
         """Return the page of an error."""
@@ -180,13 +219,25 @@ class ApprovalPage:
 
     def data(self, value: object) -> Response:
         """Return JSON for a program, under the page's own headers."""
-        return _json(value)
+        return data(value)
 
-    async def lists(self) -> tuple[list[Ticket], list[Ticket]]:
-        """Return the tickets that wait, and a few of those that do not any more."""
-        waiting = await self._desk.list(states=OPEN)
-        recent = await self._desk.list(states=set(State) - OPEN, limit=_RECENT)
-        return waiting, recent
+    async def lists(self) -> Lists:
+        """Return the tickets that wait, those of unknown fate, and those that were closed lately."""
+        waiting = await self._desk.list(states=OPEN, limit=10_000)
+        unknown = await self._desk.list(states={State.UNKNOWN})
+        taken = await self._desk.list(states={State.ACCEPTED})
+        rest = await self._desk.list(states=CLOSED - {State.ACCEPTED}, limit=_RECENT)
+        recent = sorted((*unknown, *taken, *rest), key=lambda ticket: (ticket.created_at, ticket.id), reverse=True)
+        return Lists(waiting, recent)
+
+    async def _others(self, ticket: Ticket) -> Others:
+        """Return how many other tickets wait, here or in the whole inbox, and the one that ends first."""
+        instance = None if self._shared else self._settings.name
+        now = self._desk.clock.now()
+        found = await self._desk.ledger.list(instance, states={State.PENDING}, limit=10_000)
+        waits = [one for one in found if one.id != ticket.id and one.expires_at > now]
+        following = min(waits, key=lambda one: one.expires_at, default=None)
+        return Others(len(waits), None if following is None else following.id)
 
     async def _ticket(self, request: Request) -> Response:
         gate.check_visit(request)
@@ -202,29 +253,47 @@ class ApprovalPage:
         ticket = await self._found(request)
         waits = ticket.state is State.PENDING
         if not waits:
-            return _json({"state": ticket.state.value, "left": self._left(ticket), "book": None, "version": None})
+            return data({"state": ticket.state.value, "left": self._left(ticket), "book": None, "version": None})
         seen = await self._desk.market(ticket)
         version = self._form_version(await self._ways.locked(ticket), seen)
         book = {**seen.as_dict(), "figure": view_model.figure_now(seen, ticket)}
-        return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
+        return data({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
 
     async def _show(
         self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
     ) -> Response:
         """Return the ticket's page; `failure` is shown at its top: the result of the last attempt to decide."""
         if ticket.state is not State.PENDING:
-            frame, closed = view_model.closed_page(self.served(), ticket, failure)
-            return _html(render("closed.html", frame, closed), status)
+            return await self._show_closed(request, ticket, status, failure)
         book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._ways.locked(ticket)
         form = await self._ways.form(ticket, token, here=self._here(request), book=book)
         left, version = self._left(ticket), self._form_version(locked, book)
         frame, page = view_model.open_page(
-            self.served(), ticket, book, form, left=left, version=version, failure=failure
+            self.served(),
+            ticket,
+            book,
+            form,
+            left=left,
+            version=version,
+            failure=failure,
+            others=await self._others(ticket),
         )
-        response = _html(render("open.html", frame, page), status)
+        response = html(render("open.html", frame, page), status)
         gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
+        return response
+
+    async def _show_closed(
+        self, request: Request, ticket: Ticket, status: int, failure: GunbotMcpError | None
+    ) -> Response:
+        cookie, token = self._tokens.issue(request, ticket)
+        settling = await self._settler.shown(ticket, token, here=self._here(request))
+        others = await self._others(ticket)
+        frame, page = view_model.closed_page(self.served(), ticket, failure, others=others, settling=settling)
+        response = html(render("closed.html", frame, page), status)
+        if settling is not None:
+            gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
         return response
 
     async def _passkeys(self, request: Request) -> Response:
@@ -255,15 +324,38 @@ class ApprovalPage:
 
         return await self._decide(request, {"token"}, decide)
 
-    async def _decide(
-        self, request: Request, fields: set[str], decide: Callable[[Ticket, Mapping[str, str]], Awaitable[Ticket]]
-    ) -> Response:
+    async def _resolve(self, request: Request) -> Response:
+        return await self._decide(
+            request, {"token", "word", "pin", "touch"}, self._settler.settle, states={State.UNKNOWN}
+        )
+
+    async def _halt(self, request: Request) -> Response:
+        self._halts.check((await self._form(request, {"token"})).get("token", ""))
+        await self._halts.halt()
+        return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+    async def _resume(self, request: Request) -> Response:
+        form = await self._form(request, {"token", "pin", "ceremony", "touch"})
+        self._halts.check(form.get("token", ""))
+        await self._halts.resume(form)
+        return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+    async def _form(self, request: Request, fields: set[str]) -> Mapping[str, str]:
         gate.check_origin(request, self._public)
-        form = await gate.read_form(request, fields, self._patience)
+        return await gate.read_form(request, fields, self._patience)
+
+    async def _decide(
+        self,
+        request: Request,
+        fields: set[str],
+        decide: Callable[[Ticket, Mapping[str, str]], Awaitable[Ticket]],
+        states: Collection[State] = (State.PENDING,),
+    ) -> Response:
+        form = await self._form(request, fields)
         ticket = await self._found(request)
         try:
             self._tokens.check(request, ticket, form.get("token", ""))
-            if ticket.state is not State.PENDING:
+            if ticket.state not in states:
                 raise TicketClosed(
                     f"this ticket is already {ticket.state.value}; your decision changed nothing",
                     "below is what became of it",
@@ -271,7 +363,7 @@ class ApprovalPage:
             await decide(ticket, form)
         except GunbotMcpError as exc:
             # Show the error together with the ticket's present state.
-            return await self._show(request, await self._found(request), status=_status(exc), failure=exc)
+            return await self._show(request, await self._found(request), status=status_of(exc), failure=exc)
         return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=HEADERS)
 
     def _here(self, request: Request) -> bool:
@@ -309,14 +401,13 @@ class ApprovalPage:
             public=bool(self._public),
         )
 
-    def _version(self, *lists: list[Ticket]) -> str:
+    def _version(self, lists: Lists) -> str:
         """Return a word for what the front page shows; an open page reloads when it has changed."""
-        states = [f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets]
-        return _word(halted(self._folder), *states)
+        return word_of(halted(self._folder), *lists.facts())
 
     def _form_version(self, locked: int, book: BookView) -> str:
         """Return a word for whether a ticket can be approved; it does not change with each minute of a lock."""
-        return _word(halted(self._folder), "locked" if locked else "", "moved" if book.refused else "")
+        return word_of(halted(self._folder), "locked" if locked else "", "moved" if book.refused else "")
 
     def _check_host(self, request: Request) -> Response | None:
         try:
@@ -329,7 +420,7 @@ class ApprovalPage:
         return None
 
     def _error(self, exc: GunbotMcpError) -> Response:
-        return _html(render("error.html", *error_page(self.served(), exc)), _status(exc))
+        return html(render("error.html", *error_page(self.served(), exc)), status_of(exc))
 
     async def _failed(self, _: Request, exc: Exception) -> Response:
         assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
@@ -347,41 +438,3 @@ class ApprovalPage:
     async def _broken(self, _: Request, exc: Exception) -> Response:  # noqa: ARG002 - its text is for the log only
         fault = errors.Internal("gunbot-mcp itself failed", "look at the ticket again before you do anything else")
         return self._error(fault)
-
-
-class _Guarded:
-    """Refuses requests for other hosts, before any route is looked at."""
-
-    def __init__(
-        self, app: ASGIApp, check: Callable[[Request], Response | None], before: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._app = app
-        self._check = check
-        self._before = before
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._check(Request(scope)) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._before()
-        await (refusal or self._app)(scope, receive, send)
-
-
-def _status(exc: GunbotMcpError) -> int:
-    found = getattr(exc, "status", None)
-    if isinstance(found, int):
-        return found
-    if isinstance(exc, errors.Refused):
-        return 403
-    return _STATUS.get(exc.code, 502 if isinstance(exc, errors.GatewayError) else 500)
-
-
-def _word(*facts: str | None) -> str:
-    return hashlib.sha256("\n".join(map(str, facts)).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return Response(text, status, headers=HEADERS, media_type="text/html")
-
-
-def _json(value: object) -> Response:
-    return JSONResponse(value, headers=HEADERS)

@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from gunbot_mcp.web.frame import Frame, Problem
+    from gunbot_mcp.web.front import FrontPage
     from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
-    from gunbot_mcp.web.view_model import ClosedPage, ListPage, OpenPage
+    from gunbot_mcp.web.view_model import ClosedPage, OpenPage
 
 POLICY = "; ".join(
     (
         "default-src 'none'",
         f"style-src {source('ticket.css')}",
-        f"script-src {source('page.js')} {source('passkey.js')}",
+        f"script-src {source('page.js')} {source('passkey.js')} {source('events.js')}",
         "img-src data:",
         "connect-src 'self'",
         "form-action 'self'",
@@ -32,7 +33,7 @@ POLICY = "; ".join(
 
 
 def render(
-    template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPage | PasskeyPage | TouchPage | Problem"
+    template: str, frame: "Frame", page: "OpenPage | ClosedPage | FrontPage | PasskeyPage | TouchPage | Problem"
 ) -> str:
     """Return the HTML of a page; every text in it is escaped, and a name that a template misspells is an error."""
     return environment().get_template(template).render(frame=frame, page=page, **_inline_files())
@@ -66,5 +67,6 @@ def _inline_files() -> "Mapping[str, Markup]":
     return {
         "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704 - our own file
         "script": Markup(inline("script", asset("page.js"))),  # noqa: S704 - likewise
+        "events_script": Markup(inline("script", asset("events.js"))),  # noqa: S704 - likewise
         "passkey_script": Markup(inline("script", asset("passkey.js"))),  # noqa: S704 - likewise
     }
