@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -185,7 +185,7 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 @as_json_option
 @_instance
 def ledger(
-    *, verify: bool, key: str | None, ticket: str | None, limit: int, instance: str | None, as_json: bool
+    verify: bool, key: str | None, ticket: str | None, limit: int, instance: str | None, *, as_json: bool
 ) -> int:
     """Show what was ordered and every step since, or verify the record.
 
@@ -207,21 +207,20 @@ async def _verify(desk: Desk, key: str | None, *, as_json: bool) -> int:
     problems = await desk.ledger.verify(signatures)
     newest = await desk.ledger.events(limit=1)
     by_key = [one for one in signatures if key is not None and one.fingerprint == key.lower()]
-    wrong = bool(problems) or (key is not None and not by_key)
+    bad = bool(problems) or (key is not None and not by_key)
     if as_json:
         last = {"step": newest[0].seq, "at": instant(newest[0].at), "hash": newest[0].hash} if newest else None
-        told: dict[str, object] = {
+        told: dict[str, Any] = {
             "sound": not problems,
             "problems": [clean(problem, 1000) for problem in problems],
             "last": last,
-            "touches": len(signatures),
         }
         if key is not None:
             told["signed"] = [
-                {"step": one.seq, "at": str(one.at), "deed": one.deed, "ticket": one.ticket} for one in by_key
+                {"step": one.seq, "at": str(one.at), "deed": str(one.deed), "ticket": one.ticket} for one in by_key
             ]
         click.echo(printable_json(json.dumps(told, indent=2, ensure_ascii=False)))
-        return 1 if wrong else 0
+        return 1 if bad else 0
     for problem in problems:
         click.echo(clean(problem, 1000), err=True)
     steps = f"{newest[0].seq} steps, the last at {instant(newest[0].at)}" if newest else "it is empty"
@@ -230,7 +229,7 @@ async def _verify(desk: Desk, key: str | None, *, as_json: bool) -> int:
         click.echo(f"This passkey signed {len(by_key)} of its steps:")
         for one in by_key:
             click.echo(f"{one.seq}  {one.at}  {one.deed}  {one.ticket or '-'}  {clean(one.passkey, 60)}")
-        return 1 if wrong else 0
+        return 1 if bad else 0
     if signatures:
         click.echo(f"{len(signatures)} touches of passkeys hold; --key SHA-256 lists those of one.")
     return 1 if problems else 0

@@ -127,16 +127,22 @@ async def _serve(able: list[Settings], port: int) -> None:
             clock=desks[0].clock,
             port=lambda: bound,
         )
+        sides = [app]
         if outside:
-            await stack.enter_async_context(beside(house.public_side(approval.public_url), outside))
+            sides.append(house.inbox(approval.public_url))
+            await stack.enter_async_context(beside(house.public_side(approval.public_url, sides[-1]), outside))
             say(f"{approval.public_url} is served on port {approval.public_port}, for your own proxy alone")
+
+        def ending() -> None:
+            for side in sides:
+                side.end_streams()
 
         def ready(_: str) -> None:
             announce(folder, bound)
             stack.callback(withdraw, folder, bound)
             say(f"listening on http://localhost:{bound}")
 
-        await serve_sockets(guarded(door, grace=GRACE_SECONDS), listeners, announce=ready)
+        await serve_sockets(guarded(door, grace=GRACE_SECONDS), listeners, announce=ready, ending=ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +183,9 @@ class _House:
     def any_live(self) -> bool:
         return any(one.settings.served.live for one in self.runtimes)
 
-    def public_side(self, url: str) -> PublicSide:
+    def public_side(self, url: str, inside: Inbox) -> PublicSide:
         return PublicSide(
-            self.inbox(url),
+            inside,
             url=url,
             registrar=Registrar(
                 self.desks[0].ledger,

@@ -333,7 +333,7 @@ def _declined(ticket: Ticket) -> Outcome:
 
 
 def _expired(_: Ticket) -> Outcome:
-    return Outcome(tone="calm", title="Expired", lines=("Nobody decided in time. Nothing was sent.",))
+    return Outcome(tone="calm", title="Expired: nothing was sent", lines=("Nobody decided in time.",))
 
 
 def _withdrawn(ticket: Ticket) -> Outcome:

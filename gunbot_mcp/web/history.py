@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from gunbot_mcp.errors import TicketNotFound, error_codes
 from gunbot_mcp.history.charts import picture
 from gunbot_mcp.history.charts.chart import Kind
 from gunbot_mcp.render import CHART_META, Answer
+from gunbot_mcp.web.answers import html
 from gunbot_mcp.web.assets import asset, inline
 from gunbot_mcp.web.frame import Served, frame_of
 from gunbot_mcp.web.pages import environment, policy
@@ -80,6 +83,13 @@ async def page_of(charts: Charts | None, served: Served, query: Sequence[tuple[s
         known, facts = error_codes(), answer.error
         raise known[facts["code"]](facts["message"], facts["hint"])
     return history_html(served, arguments, answer)
+
+
+async def response_of(charts: Charts | None, served: Served, query: Sequence[tuple[str, str]]) -> Response:
+    """Return the page's answer, with the policy that its picture needs. Raises as `page_of` does."""
+    response = html(await page_of(charts, served, query))
+    response.headers["Content-Security-Policy"] = history_policy()
+    return response
 
 
 def asked(query: Sequence[tuple[str, str]]) -> dict[str, object]:

@@ -8,15 +8,18 @@
     POST /tickets/ID/approve   token, pin   approve and send (a PIN is needed on live instances, or once one is set)
                                token, touch  the same by a passkey
     POST /tickets/ID/reject    token
+    POST /tickets/ID/resolve   what a human found, see `settling`
+    GET  /events               a stream that tells how much waits, see `events`
+    POST /halt, POST /resume   the kill switch, see `switch`
 
 A GET decides nothing. No address carries a secret.
 """
 
 import contextlib
-import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,29 +29,31 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gunbot_mcp import errors
 from gunbot_mcp.approval.passkeys import Registrar, news
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import GunbotMcpError, LedgerUnavailable, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
 from gunbot_mcp.tickets.passkey import parse_touch
-from gunbot_mcp.tickets.ticket import OPEN, State, Ticket
+from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web import gate, view_model
+from gunbot_mcp.web.answers import Failing, Guarded, data, form_word, html, left_of, status_of, word_of
 from gunbot_mcp.web.background import Background
 from gunbot_mcp.web.door import Door
-from gunbot_mcp.web.frame import Served, error_page
+from gunbot_mcp.web.events import Pulse, Streams
+from gunbot_mcp.web.frame import Served
+from gunbot_mcp.web.front import Lists, front_page, lists_of, others_of
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkeys import PATH, PasskeyPages
+from gunbot_mcp.web.settling import Settler
+from gunbot_mcp.web.switch import Halts
 from gunbot_mcp.web.ways import Gate, Ways
 
 if TYPE_CHECKING:
@@ -56,20 +61,10 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 4.0
 PATIENCE = 10.0
-_RECENT = 5
 _TICKET_ID = re.compile(r"[0-9a-zA-Z_-]{1,40}")
 
-_STATUS: Mapping[str, int] = {
-    errors.InvalidArguments.code: 400,
-    errors.Unauthorized.code: 403,
-    errors.ConfigInvalid.code: 403,
-    errors.TicketNotFound.code: 404,
-    errors.TicketClosed.code: 409,
-    errors.LedgerUnavailable.code: 503,
-}
 
-
-class ApprovalPage:
+class ApprovalPage(Failing):
     """The page of one instance. `app` is the application; `ensure_started` serves it on loopback, `aclose` stops it.
 
     A request, and the form in it, may take `patience` seconds to arrive.
@@ -108,14 +103,18 @@ class ApprovalPage:
                 Route("/", self._tickets, methods=["GET"]),
                 Route("/live", self._tickets_live, methods=["GET"]),
                 Route("/history", self._history, methods=["GET"]),
+                Route("/events", self._events, methods=["GET"]),
                 Route("/tickets/{id}", self._ticket, methods=["GET"]),
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
                 Route("/tickets/{id}/reject", self._reject, methods=["POST"]),
+                Route("/tickets/{id}/resolve", self._resolve, methods=["POST"]),
+                *([] if public else [Route("/halt", self._halt, methods=["POST"])]),
+                *([] if public else [Route("/resume", self._resume, methods=["POST"])]),
                 *([] if public else [Route(PATH + "{rest:path}", self._passkeys, methods=["GET", "POST"])]),
             ],
-            middleware=[Middleware(_Guarded, check=self._check_host, before=self.refresh)],
-            exception_handlers={GunbotMcpError: self._failed, HTTPException: self._strange, 500: self._broken},
+            middleware=[Middleware(Guarded, check=self._check_host, before=self.refresh)],
+            exception_handlers={GunbotMcpError: self.failed, HTTPException: self.strange, 500: self.broken},
         )
         self.app.router.redirect_slashes = False
         self._patience = patience
@@ -138,6 +137,17 @@ class ApprovalPage:
             public=public,
             ours=lambda: port is not None or self._background.both,
         )
+        self._settler = Settler(desk, self._ways, pin_gate)
+        self._halts = Halts(
+            settings=settings,
+            folder=folder,
+            ledger=desk.ledger,
+            clock=desk.clock,
+            pin_gate=pin_gate,
+            origin=self._ways.origin,
+        )
+        self._streams = Streams()
+        self._shared = port is not None
         registrar = Registrar(
             desk.ledger,
             desk.clock,
@@ -160,17 +170,22 @@ class ApprovalPage:
 
     async def aclose(self) -> None:
         """Stop serving; an order that is on its way is waited for."""
+        self.end_streams()
         await self._background.aclose()
+
+    def end_streams(self) -> None:
+        """Let the streams end that tell browsers how much waits: a server's stop waits for what is open."""
+        self._streams.end()
 
     # Looking
 
     async def _tickets(self, request: Request) -> Response:
         gate.check_visit(request)
-        return self.front(*await self.lists(), live=False)
+        return await self.front(request, await self.lists())
 
     async def _tickets_live(self, request: Request) -> Response:
         gate.check_visit(request)
-        return self.front(*await self.lists(), live=True)
+        return self.live(await self.lists())
 
     async def _history(self, request: Request) -> Response:
         gate.check_visit(request)
@@ -179,42 +194,51 @@ class ApprovalPage:
         asked = request.query_params.get("instance") or self._settings.name
         if asked != self._settings.name:
             raise TicketNotFound("there is no such instance at this address", "the front page links what is here")
-        text = await history.page_of(self._charts, self.served(), request.query_params.multi_items())
-        response = _html(text)
-        response.headers["Content-Security-Policy"] = history.history_policy()
-        return response
+        return await history.response_of(self._charts, self.served(), request.query_params.multi_items())
 
-    def front(
-        self, waiting: list[Ticket], recent: list[Ticket], *, live: bool, instances: Sequence[Served] = ()
-    ) -> Response:
-        """Return the front page of these tickets, or with `live` only the word that changes when they do."""
-        version = self._version(waiting, recent)
-        if live:
-            return _json({"version": version})
+    async def _events(self, request: Request) -> Response:
+        return self.stream(request, self.lists)
+
+    async def front(self, request: Request, lists: Lists, instances: Sequence[Served] = ()) -> Response:
+        """Return the front page of these tickets; `instances` are those of an inbox that can be decided here."""
         served = self.served()
-        if instances:
+        able = tuple(one.instance for one in instances) or (self._settings.name,)
+        if len(able) > 1:
             served = replace(
                 served,
-                instance=", ".join(one.instance for one in instances),
-                live=served.live or any(ticket.live for ticket in waiting),
+                instance=", ".join(able),
+                live=served.live or any(ticket.live for ticket in lists.waiting),
                 histories=tuple(name for one in instances for name in one.histories),
             )
-        frame, page = view_model.list_page(served, waiting, recent, self._desk.clock.now(), version=version)
-        return _html(render("list.html", frame, page))
+        switch = None if self._public else await self._halts.shown(here=self._here(request))
+        version = word_of(halted(self._folder), *lists.facts())
+        frame, page = front_page(served, lists, self._desk.clock.now(), version=version, switch=switch, able=able)
+        return html(render("list.html", frame, page))
 
-    def failure(self, exc: GunbotMcpError) -> Response:
-        """Return the page of an error."""
-        return self._error(exc)
+    def live(self, lists: Lists) -> Response:
+        """Return only the word that changes when the front page of these tickets does."""
+        return data({"version": word_of(halted(self._folder), *lists.facts())})
+
+    def stream(self, request: Request, lists: Callable[[], Awaitable[Lists]]) -> Response:
+        """Return a stream that tells how much of these tickets waits, as it changes."""
+        gate.check_visit(request)
+
+        async def pulse() -> Pulse:
+            found = await lists()
+            return found.pulse(self._desk.clock.now(), word_of(halted(self._folder), *found.facts()))
+
+        return self._streams.answer(pulse)
+
+    def now(self) -> datetime:
+        return self._desk.clock.now()
 
     def data(self, value: object) -> Response:
         """Return JSON for a program, under the page's own headers."""
-        return _json(value)
+        return data(value)
 
-    async def lists(self) -> tuple[list[Ticket], list[Ticket]]:
-        """Return the tickets that wait, and a few of those that do not any more."""
-        waiting = await self._desk.list(states=OPEN)
-        recent = await self._desk.list(states=set(State) - OPEN, limit=_RECENT)
-        return waiting, recent
+    async def lists(self) -> Lists:
+        """Return the tickets that wait, those of unknown fate, and those that were closed lately."""
+        return await lists_of(self._desk)
 
     async def _ticket(self, request: Request) -> Response:
         gate.check_visit(request)
@@ -230,31 +254,50 @@ class ApprovalPage:
     async def _ticket_live(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
-        waits = ticket.state is State.PENDING
-        if not waits:
-            return _json({"state": ticket.state.value, "left": self._left(ticket), "book": None, "version": None})
-        seen_now = await self._desk.market(ticket)
-        version = self._form_version(await self._ways.locked(ticket), seen_now)
-        book = {**seen_now.as_dict(), "figure": view_model.figure_now(seen_now, ticket)}
-        return _json({"state": ticket.state.value, "left": self._left(ticket), "book": book, "version": version})
+        told: dict[str, object] = {"state": ticket.state.value, "left": left_of(ticket, self._desk.clock)}
+        if ticket.state is not State.PENDING:
+            return data({**told, "book": None, "version": None})
+        now = await self._desk.market(ticket)
+        version = form_word(self._folder, await self._ways.locked(ticket), now)
+        return data(
+            {**told, "book": {**now.as_dict(), "figure": view_model.figure_now(now, ticket)}, "version": version}
+        )
 
     async def _show(
         self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
     ) -> Response:
         """Return the ticket's page; `failure` is shown at its top: the result of the last attempt to decide."""
         if ticket.state is not State.PENDING:
-            frame, closed = view_model.closed_page(self.served(), ticket, failure)
-            return _html(render("closed.html", frame, closed), status)
+            return await self._show_closed(request, ticket, status, failure)
         book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._ways.locked(ticket)
         form = await self._ways.form(ticket, token, here=self._here(request), book=book)
-        left, version = self._left(ticket), self._form_version(locked, book)
+        left, version = left_of(ticket, self._desk.clock), form_word(self._folder, locked, book)
         frame, page = view_model.open_page(
-            self.served(), ticket, book, form, left=left, version=version, failure=failure
+            self.served(),
+            ticket,
+            book,
+            form,
+            left=left,
+            version=version,
+            failure=failure,
+            others=await others_of(self._desk, ticket, None if self._shared else self._settings.name),
         )
-        response = _html(render("open.html", frame, page), status)
+        response = html(render("open.html", frame, page), status)
         gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
+        return response
+
+    async def _show_closed(
+        self, request: Request, ticket: Ticket, status: int, failure: GunbotMcpError | None
+    ) -> Response:
+        cookie, token = self._tokens.issue(request, ticket)
+        settling = await self._settler.shown(ticket, token, here=self._here(request))
+        others = await others_of(self._desk, ticket, None if self._shared else self._settings.name)
+        frame, page = view_model.closed_page(self.served(), ticket, failure, others=others, settling=settling)
+        response = html(render("closed.html", frame, page), status)
+        if settling is not None:
+            gate.keep_cookie(response, ticket, cookie, secure=bool(self._public))
         return response
 
     async def _passkeys(self, request: Request) -> Response:
@@ -285,15 +328,38 @@ class ApprovalPage:
 
         return await self._decide(request, {"token"}, decide)
 
-    async def _decide(
-        self, request: Request, fields: set[str], decide: Callable[[Ticket, Mapping[str, str]], Awaitable[Ticket]]
-    ) -> Response:
+    async def _resolve(self, request: Request) -> Response:
+        return await self._decide(
+            request, {"token", "word", "pin", "touch"}, self._settler.settle, states={State.UNKNOWN}
+        )
+
+    async def _halt(self, request: Request) -> Response:
+        self._halts.check((await self._form(request, {"token"})).get("token", ""))
+        await self._halts.halt()
+        return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+    async def _resume(self, request: Request) -> Response:
+        form = await self._form(request, {"token", "pin", "ceremony", "touch"})
+        self._halts.check(form.get("token", ""))
+        await self._halts.resume(form)
+        return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+    async def _form(self, request: Request, fields: set[str]) -> Mapping[str, str]:
         gate.check_origin(request, self._public)
-        form = await gate.read_form(request, fields, self._patience)
+        return await gate.read_form(request, fields, self._patience)
+
+    async def _decide(
+        self,
+        request: Request,
+        fields: set[str],
+        decide: Callable[[Ticket, Mapping[str, str]], Awaitable[Ticket]],
+        states: Collection[State] = (State.PENDING,),
+    ) -> Response:
+        form = await self._form(request, fields)
         ticket = await self._found(request)
         try:
             self._tokens.check(request, ticket, form.get("token", ""))
-            if ticket.state is not State.PENDING:
+            if ticket.state not in states:
                 raise TicketClosed(
                     f"this ticket is already {ticket.state.value}; your decision changed nothing",
                     "below is what became of it",
@@ -301,7 +367,7 @@ class ApprovalPage:
             await decide(ticket, form)
         except GunbotMcpError as exc:
             # Show the error together with the ticket's present state.
-            return await self._show(request, await self._found(request), status=_status(exc), failure=exc)
+            return await self._show(request, await self._found(request), status=status_of(exc), failure=exc)
         return RedirectResponse(f"/tickets/{ticket.id}", HTTPStatus.SEE_OTHER, headers=HEADERS)
 
     def _here(self, request: Request) -> bool:
@@ -321,14 +387,6 @@ class ApprovalPage:
             raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
         return await self._desk.get(ticket_id)
 
-    def _left(self, ticket: Ticket) -> float:
-        """Return the seconds left, by whichever clock ends it first."""
-        clock = self._desk.clock
-        left = (ticket.expires_at - clock.now()).total_seconds()
-        if ticket.boot == clock.boot_id():
-            left = min(left, ticket.deadline - clock.monotonic())
-        return max(0.0, left)
-
     def served(self) -> Served:
         return Served(
             instance=self._settings.name,
@@ -340,15 +398,6 @@ class ApprovalPage:
             histories=() if self._charts is None else (self._settings.name,),
         )
 
-    def _version(self, *lists: list[Ticket]) -> str:
-        """Return a word for what the front page shows; an open page reloads when it has changed."""
-        states = [f"{ticket.id} {ticket.state.value}" for tickets in lists for ticket in tickets]
-        return _word(halted(self._folder), *states)
-
-    def _form_version(self, locked: int, book: BookView) -> str:
-        """Return a word for whether a ticket can be approved; it does not change with each minute of a lock."""
-        return _word(halted(self._folder), "locked" if locked else "", "moved" if book.refused else "")
-
     def _check_host(self, request: Request) -> Response | None:
         try:
             if self._public:
@@ -356,63 +405,5 @@ class ApprovalPage:
             else:
                 gate.check_host(request, self._port())
         except gate.NotOurs as exc:
-            return self._error(exc)
+            return self.error_of(exc)
         return None
-
-    def _error(self, exc: GunbotMcpError) -> Response:
-        return _html(render("error.html", *error_page(self.served(), exc)), _status(exc))
-
-    async def _failed(self, _: Request, exc: Exception) -> Response:
-        assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
-        return self._error(exc)
-
-    async def _strange(self, _: Request, exc: Exception) -> Response:
-        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for nothing else
-        error = TicketNotFound("there is no such page", "the front page lists the open tickets")
-        if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            error = gate.BadForm("this address does not accept this kind of request", exc.status_code)
-        response = self._error(error)
-        response.headers.update(exc.headers or {})
-        return response
-
-    async def _broken(self, _: Request, exc: Exception) -> Response:  # noqa: ARG002 - its text is for the log only
-        fault = errors.Internal("gunbot-mcp itself failed", "look at the ticket again before you do anything else")
-        return self._error(fault)
-
-
-class _Guarded:
-    """Refuses requests for other hosts, before any route is looked at."""
-
-    def __init__(
-        self, app: ASGIApp, check: Callable[[Request], Response | None], before: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._app = app
-        self._check = check
-        self._before = before
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._check(Request(scope)) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._before()
-        await (refusal or self._app)(scope, receive, send)
-
-
-def _status(exc: GunbotMcpError) -> int:
-    found = getattr(exc, "status", None)
-    if isinstance(found, int):
-        return found
-    if isinstance(exc, errors.Refused):
-        return 403
-    return _STATUS.get(exc.code, 502 if isinstance(exc, errors.GatewayError) else 500)
-
-
-def _word(*facts: str | None) -> str:
-    return hashlib.sha256("\n".join(map(str, facts)).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return Response(text, status, headers=HEADERS, media_type="text/html")
-
-
-def _json(value: object) -> Response:
-    return JSONResponse(value, headers=HEADERS)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from gunbot_mcp.web.frame import Frame, Problem
+    from gunbot_mcp.web.front import FrontPage
     from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
-    from gunbot_mcp.web.view_model import ClosedPage, ListPage, OpenPage
+    from gunbot_mcp.web.view_model import ClosedPage, OpenPage
 
 
 def policy(style: str, script: str) -> str:
@@ -34,11 +35,11 @@ def policy(style: str, script: str) -> str:
     )
 
 
-POLICY = policy(source("ticket.css"), f"{source('page.js')} {source('passkey.js')}")
+POLICY = policy(source("ticket.css"), " ".join(map(source, ("page.js", "passkey.js", "events.js"))))
 
 
 def render(
-    template: str, frame: "Frame", page: "OpenPage | ClosedPage | ListPage | PasskeyPage | TouchPage | Problem"
+    template: str, frame: "Frame", page: "OpenPage | ClosedPage | FrontPage | PasskeyPage | TouchPage | Problem"
 ) -> str:
     """Return the HTML of a page; every text in it is escaped, and a name that a template misspells is an error."""
     return environment().get_template(template).render(frame=frame, page=page, **_inline_files())
@@ -72,5 +73,6 @@ def _inline_files() -> "Mapping[str, Markup]":
     return {
         "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704 - our own file
         "script": Markup(inline("script", asset("page.js"))),  # noqa: S704 - likewise
+        "events_script": Markup(inline("script", asset("events.js"))),  # noqa: S704 - likewise
         "passkey_script": Markup(inline("script", asset("passkey.js"))),  # noqa: S704 - likewise
     }

@@ -4,9 +4,7 @@ All texts of clients, models and gateways are cleaned and clipped here, and secr
 templates escape whatever they print.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from markupsafe import Markup
 
@@ -19,7 +17,8 @@ from gunbot_mcp.tickets.outcome import Outcome, outcome_of
 from gunbot_mcp.tickets.proceeds import costs_of
 from gunbot_mcp.tickets.sentences import Figure, figure_of, headline_of
 from gunbot_mcp.tickets.ticket import State, Ticket
-from gunbot_mcp.tickets.view import kind_of, seconds_left, shown_quote, worst_case_text
+from gunbot_mcp.tickets.view import shown_quote, worst_case_text
+from gunbot_mcp.web.choices import Settling
 from gunbot_mcp.web.frame import Frame, Moment, Problem, Served
 from gunbot_mcp.web.frame import frame_of as _frame
 from gunbot_mcp.web.frame import moment_of as _moment
@@ -108,6 +107,14 @@ class Origin:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """How many other tickets wait, and the one to decide next (its id)."""
+
+    count: int = 0
+    next: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPage:
     """A ticket that waits for a decision."""
@@ -127,6 +134,7 @@ class OpenPage:
     book: Book
     decision: Decision
     origin: Origin
+    others: Others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,35 +149,9 @@ class ClosedPage:
     summary: str
     warnings: tuple[str, ...]
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A line of the front page. `waits` is False for a ticket that is approved and not sent yet."""
-
-    ticket: str
-    summary: str
-    kind: str
-    waits: bool
-    state: str
-    left: int
-    countdown: str
-    expires: Moment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    ticket: str
-    summary: str
-    tone: str
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage:
-    version: str
-    waiting: tuple[Waiting, ...]
-    past: tuple[Past, ...]
+    others: Others
+    settling: Settling | None
+    decided: bool
 
 
 # From facts to pages
@@ -184,6 +166,7 @@ def open_page(
     left: float,
     version: str,
     failure: GunbotMcpError | None,
+    others: Others,
 ) -> tuple[Frame, OpenPage]:
     what, worth = _headline(at, ticket)
     page = OpenPage(
@@ -202,12 +185,20 @@ def open_page(
         book=_book(at, book, ticket),
         decision=_decision(at, form),
         origin=_origin(at, ticket),
+        others=others,
     )
     title = at.shown(ticket.summary, _SENTENCE)
     return _frame(at, title, live=ticket.live, otherwise=f"gunbot-mcp approve {ticket.id}"), page
 
 
-def closed_page(at: Served, ticket: Ticket, failure: GunbotMcpError | None) -> tuple[Frame, ClosedPage]:
+def closed_page(
+    at: Served,
+    ticket: Ticket,
+    failure: GunbotMcpError | None,
+    *,
+    others: Others,
+    settling: Settling | None,
+) -> tuple[Frame, ClosedPage]:
     found = outcome_of(ticket)
     outcome = Outcome(
         tone=found.tone,
@@ -224,21 +215,11 @@ def closed_page(at: Served, ticket: Ticket, failure: GunbotMcpError | None) -> t
         summary=at.shown(ticket.summary, _SENTENCE),
         warnings=_warnings(at, ticket),
         origin=_origin(at, ticket),
+        others=others,
+        settling=settling,
+        decided=ticket.decided_by is not None,
     )
     return _frame(at, f"{outcome.title}: {at.shown(ticket.summary, _SENTENCE)}", live=ticket.live), page
-
-
-def list_page(
-    at: Served, waiting: Sequence[Ticket], recent: Sequence[Ticket], now: datetime, *, version: str
-) -> tuple[Frame, ListPage]:
-    """Return the front page: what waits for the human, and the last few tickets that no longer wait."""
-    page = ListPage(
-        version=version,
-        waiting=tuple(_waiting(at, ticket, now) for ticket in waiting),
-        past=tuple(_past(at, ticket) for ticket in recent),
-    )
-    title = {0: "No open tickets", 1: "1 order waits for you"}.get(len(waiting), f"{len(waiting)} orders wait for you")
-    return _frame(at, title, live=at.live), page
 
 
 # Their parts
@@ -310,30 +291,6 @@ def _origin(at: Served, ticket: Ticket) -> Origin:
         worst_case=worst_case_text(ticket),
         costs=None if costs is None else f"fee {costs.fee_percent} %, slippage {costs.slippage_percent} %",
         digest=ticket.digest[:16],
-    )
-
-
-def _waiting(at: Served, ticket: Ticket, now: datetime) -> Waiting:
-    left = seconds_left(ticket, now)
-    return Waiting(
-        ticket=ticket.id,
-        summary=at.shown(ticket.summary, _SENTENCE),
-        kind=kind_of(ticket),
-        waits=ticket.state is State.PENDING,
-        state=ticket.state.value,
-        left=left,
-        countdown=_minutes(left),
-        expires=_moment(ticket.expires_at),
-    )
-
-
-def _past(at: Served, ticket: Ticket) -> Past:
-    outcome = outcome_of(ticket)
-    return Past(
-        ticket=ticket.id,
-        summary=at.shown(ticket.summary, _SENTENCE),
-        tone=outcome.tone,
-        outcome=at.shown(outcome.title),
     )
 
 

@@ -49,13 +49,13 @@ class Ways:
         """`ours` says whether `localhost`, at that port, leads here and nowhere else."""
         self._settings = settings
         self._rules = rules
-        self._folder = folder
+        self.folder = folder
         self._ledger = ledger
         self._pin_gate = pin_gate
         self._port = port
         self._public = public
         self._ours = ours
-        self._rp = urlsplit(public).hostname or "localhost"
+        self.rp = urlsplit(public).hostname or "localhost"
 
     async def form(self, ticket: Ticket, token: str, *, here: bool, book: BookView | None = None) -> Form:
         """Return how to decide; `here`: the page is at the address that passkeys belong to.
@@ -63,25 +63,20 @@ class Ways:
         In the market of `book` the order may be one that would not be sent; then nobody is asked to approve it.
         """
         able = await self.able(ticket)
-        asked = request_options(Deed.APPROVE, ticket.content, self._rp, able)
-        obstacle = self.obstacle(ticket, able)
-        if obstacle is None and book is not None and book.refused is not None:
-            obstacle = PriceOutOfBand(
-                f"{book.refused}: this would not be sent", "this page looks again every few seconds"
-            )
+        asked = request_options(Deed.APPROVE, ticket.content, self.rp, able)
         return Form(
             token=token,
             pin=self.needs_pin(ticket),
             locked=await self.locked(ticket),
-            obstacle=obstacle,
-            plain=self.plain(ticket) and (has_pin(self._folder) or not ticket.live),
+            obstacle=self.obstacle(ticket, able, book),
+            plain=self.plain(ticket) and (has_pin(self.folder) or not ticket.live),
             touch=json.dumps(asked) if able and here else None,
             elsewhere=f"{self.origin()}/tickets/{ticket.id}" if able and not here and self._ours() else None,
         )
 
     def needs_pin(self, ticket: Ticket) -> bool:
         live = ticket.live or self._settings.served.live
-        return self.plain(ticket) and needs_pin("page", live=live, pin_set=has_pin(self._folder))
+        return self.plain(ticket) and needs_pin("page", live=live, pin_set=has_pin(self.folder))
 
     def plain(self, ticket: Ticket) -> bool:
         """Return whether the form counts here without a touch."""
@@ -90,7 +85,7 @@ class Ways:
 
     async def able(self, ticket: Ticket) -> list[Passkey]:
         """Return the passkeys that can approve this ticket at this address."""
-        return of_host(await self._ledger.passkeys(), self._rp, live=ticket.live or self._settings.served.live)
+        return of_host(await self._ledger.passkeys(), self.rp, live=ticket.live or self._settings.served.live)
 
     def origin(self) -> str:
         """Return the address at which this page asks for touches: the browser says which one it was asked at."""
@@ -102,7 +97,7 @@ class Ways:
             return 0
         return -(-await self._pin_gate.wait() // timedelta(minutes=1))
 
-    def obstacle(self, ticket: Ticket, able: list[Passkey]) -> GunbotMcpError | None:
+    def obstacle(self, ticket: Ticket, able: list[Passkey], book: BookView | None = None) -> GunbotMcpError | None:
         """Return why nobody can approve this ticket here and now, whatever is typed."""
         if ticket.live is not self._settings.served.live:
             return ConfigInvalid(
@@ -115,10 +110,17 @@ class Ways:
             return ConfigInvalid(
                 "a touch of a passkey approves this, and none that counts belongs to this address", how
             )
-        if ticket.live and not has_pin(self._folder) and not able:
+        if ticket.live and not has_pin(self.folder) and not able:
             return ConfigInvalid("approving live orders here needs a PIN, and none is set", "gunbot-mcp pin")
         if not self._rules.last.approval.page:
             return ConfigInvalid("the config has switched this page off", f"gunbot-mcp approve {ticket.id}")
-        if (reason := halted(self._folder)) is not None:
+        if (reason := halted(self.folder)) is not None:
             return Halted(f"trading is halted: {reason}", "gunbot-mcp resume")
+        return None if book is None else _moved(book)
+
+
+def _moved(book: BookView) -> GunbotMcpError | None:
+    """Return why the order would not be sent into the market of now."""
+    if book.refused is None:
         return None
+    return PriceOutOfBand(f"{book.refused}: this would not be sent", "this page looks again every few seconds")

@@ -228,7 +228,7 @@ def test_an_open_page_turns_into_what_became_of_its_ticket_when_its_time_is_up(
         page.goto(f"{site.url}/tickets/{ticket.id}")
         site.clock.advance(timedelta(seconds=121))
         page.clock.run_for(3100)
-        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Expired")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Expired: nothing was sent")
 
 
 def test_an_open_page_follows_the_book_and_a_decision_taken_elsewhere(make_site: MakeSite, new_page: NewPage) -> None:

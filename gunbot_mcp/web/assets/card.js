@@ -6,6 +6,7 @@
   const TONES = new Set(["good", "calm", "bad", "unsure"]);
   const POLL_MS = 4000;
   const MOST_POLLS = 60;
+  const MOST_LATE = 30;
   const UNPRINTABLE =
     /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/g;
 
@@ -273,12 +274,21 @@
     put("countdown", "Expired");
     if (lastLook !== card.ticket.id) {
       lastLook = card.ticket.id;
+      late = 0;
       put("announcement", "The ticket has expired.");
-      refresh();
     }
+    // The server ends it, by its own clock, which may be behind ours and counts fractions of a second: ask until it has.
+    if (late < MOST_LATE) ticking = setTimeout(lookLate, late ? POLL_MS : 1000);
+    else show("decision", false);
     enable();
   };
   let lastLook = null;
+  let late = 0;
+  const lookLate = async () => {
+    late += 1;
+    await refresh();
+    if (card.ticket.state === "pending") count();
+  };
 
   // Acting.
 
