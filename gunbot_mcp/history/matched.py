@@ -193,7 +193,7 @@ def _insert(
     at, matched, basis, opening, waited, longest, opened = columns
     lists: list[Sequence[int]] = [[places[index] for index in at], *_split(basis), *_split(opening)]
     lists += [*_split([value // _WAIT_CUT for value in waited]), longest]
-    connection.execute(f"INSERT INTO lists SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
+    _hand_over(connection, "lists", lists)
     parts: list[tuple[int, int, int, int, int]] = []
     for index, share, more in zip(at, matched, opened, strict=True):
         _, _, _, amount, cost, fees, _ = fills[index]
@@ -204,7 +204,13 @@ def _insert(
     if parts:
         place, *shares = [list(column) for column in zip(*parts, strict=True)]
         lists = [place, *(half for column in shares for half in _split(column))]
-        connection.execute(f"INSERT INTO parts SELECT {', '.join(['unnest(?::BIGINT[])'] * len(lists))}", lists)
+        _hand_over(connection, "parts", lists)
+
+
+def _hand_over(connection: DuckDBPyConnection, table: str, lists: Sequence[Sequence[int]]) -> None:
+    """Append columns of whole numbers, each as one text: a list would become an object a number on its way."""
+    columns = ", ".join(["unnest(?::VARCHAR::BIGINT[])"] * len(lists))
+    connection.execute(f"INSERT INTO {table} SELECT {columns}", [str(list(column)) for column in lists])
 
 
 _LISTS = ("place", "basis", "basis_", "opening", "opening_", "waited", "waited_", "longest")
