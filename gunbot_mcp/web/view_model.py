@@ -166,7 +166,7 @@ def open_page(
     left: float,
     version: str,
     failure: GunbotMcpError | None,
-    others: Others,
+    others: Others | None = None,
 ) -> tuple[Frame, OpenPage]:
     what, worth = _headline(at, ticket)
     page = OpenPage(
@@ -185,7 +185,7 @@ def open_page(
         book=_book(at, book, ticket),
         decision=_decision(at, form),
         origin=_origin(at, ticket),
-        others=others,
+        others=others or Others(0, None),
     )
     title = at.shown(ticket.summary, _SENTENCE)
     return _frame(at, title, live=ticket.live, otherwise=f"gunbot-mcp approve {ticket.id}"), page
@@ -196,8 +196,8 @@ def closed_page(
     ticket: Ticket,
     failure: GunbotMcpError | None,
     *,
-    others: Others,
-    settling: Settling | None,
+    others: Others | None = None,
+    settling: Settling | None = None,
 ) -> tuple[Frame, ClosedPage]:
     found = outcome_of(ticket)
     outcome = Outcome(
@@ -215,7 +215,7 @@ def closed_page(
         summary=at.shown(ticket.summary, _SENTENCE),
         warnings=_warnings(at, ticket),
         origin=_origin(at, ticket),
-        others=others,
+        others=others or Others(0, None),
         settling=settling,
         decided=ticket.decided_by is not None,
     )

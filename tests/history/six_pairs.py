@@ -1,6 +1,6 @@
 """An account of six pairs, 2,500 fills in 60 days and 306 balances, in a Gunbot that needs no port."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,7 @@ class Account:
 
 
 @asynccontextmanager
-async def account(folder: Path) -> AsyncIterator[Account]:
+async def account(folder: Path) -> AsyncGenerator[Account]:
     """Run the account as a live instance whose clock stands at `NOW`; its history is made new in the folder."""
     file, clock = folder / "made.jsonl", ManualClock(NOW)
     write(records(), file)

@@ -23,8 +23,9 @@ from gunbot_mcp.tickets.proceeds import Costs, proceeds
 from gunbot_mcp.tickets.sentences import sentence
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.tickets.view import card_view, ticket_answer
+from gunbot_mcp.web.front import Lists, front_page
 from gunbot_mcp.web.pages import render
-from gunbot_mcp.web.view_model import Form, Served, closed_page, list_page, open_page
+from gunbot_mcp.web.view_model import Form, Served, closed_page, open_page
 
 MakeTicket = Callable[..., Ticket]
 TOOLS = [endpoint.name for endpoint in ENDPOINTS if endpoint.intent]
@@ -85,8 +86,8 @@ def places(ticket: Ticket) -> Iterator[tuple[str, str]]:
     yield "title", re.findall("<title>(.*?)</title>", page)[0]
     closed = replace(ticket, state=State.EXPIRED)
     yield "closed page", _visible(render("closed.html", *closed_page(SERVED, closed, None)))
-    for waiting, past in (([ticket], []), ([], [closed])):
-        listed = render("list.html", *list_page(SERVED, waiting, past, NOON, version="1"))
+    for lists in (Lists([ticket], []), Lists([], [closed])):
+        listed = render("list.html", *front_page(SERVED, lists, NOON, version="1", switch=None, able=[ticket.instance]))
         yield "list", _visible(listed)
 
 

@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import click
@@ -28,9 +28,11 @@ from gunbot_mcp.tools.chart import ChartArgs
 from gunbot_mcp.tools.history import AnalyzeArgs
 from gunbot_mcp.tools.query import QueryArgs
 
-_KINDS: Mapping[str, click.ParamType] = {"number": click.FLOAT, "integer": click.INT}
+_KINDS: Mapping[str, "click.ParamType[Any]"] = {"number": click.FLOAT, "integer": click.INT}
 _HEADS = re.compile(r"[a-z_%]+(,[a-z_%]+)+")
 Command = Callable[..., Any]
+_WIDE = 10_000
+"""A pipe: nothing is folded."""
 
 
 def options_of(model: Any, *but: str) -> Callable[[Command], Command]:  # noqa: ANN401 - any class of arguments
@@ -44,7 +46,7 @@ def options_of(model: Any, *but: str) -> Callable[[Command], Command]:  # noqa: 
             kind, about = found.get("type"), found.get("description", "")
             option = f"--{name.replace('_', '-')}"
             choices = found.get("enum") or found.get("items", {}).get("enum")
-            value = click.Choice(choices) if choices else _KINDS.get(kind, click.STRING)
+            value: click.ParamType[Any] = click.Choice(choices) if choices else _KINDS.get(kind, click.STRING)
             if kind == "boolean":
                 command = click.option(option, name, is_flag=True, default=None, help=about)(command)
             else:
@@ -123,13 +125,17 @@ def _ask(
     Raises:
         GunbotMcpError: the answer is a refusal.
     """
-    arguments = {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
-    arguments = {name: value for name, value in arguments.items() if value not in (None, [])}
+    # An option that may be given again and was not is an empty tuple.
+    arguments: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, ())}
+    arguments = {
+        name: list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+        for name, value in arguments.items()
+    }
 
     async def run() -> Answer | Question:
         async with Runtime(load(instance=instance), seams=seams) as runtime:
             await refreshed(runtime.mirror(), keys)
-            named = {**arguments, **({"keys": list(keys)} if keys else {})}
+            named: dict[str, Any] = {**arguments, **({"keys": list(keys)} if keys else {})}
             # The drawing itself comes to who can show it.
             return await runtime.dispatcher.call(tool, named, Caller(name="gunbot-mcp history", shows_card=True))
 
@@ -145,21 +151,22 @@ def _show(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         click.echo(printable_json(to_json(answer.structured, indent=2, inf_nan_mode="null").decode()))
     else:
-        click.echo("\n".join(fitted(answer, columns(sys.stdout))))
+        click.echo("\n".join(fitted(answer, columns(sys.stdout) or _WIDE)))
 
 
 def fitted(answer: Answer, width: int) -> list[str]:
     """Return an answer's text, its table in columns that fit so many characters."""
-    lines, heads = answer.text.splitlines(), answer.structured.get("columns") or []
+    lines = answer.text.splitlines()
+    heads: list[str] = answer.structured.get("columns") or []
     shown: list[str] = []
     while lines:
         line = lines.pop(0)
-        cells = next(csv.reader([line]), [])
+        cells: list[str] = next(csv.reader([line]), list[str]())
         if len(cells) < 2 or not (cells == heads or _HEADS.fullmatch(line)):  # noqa: PLR2004 - a table has two columns
             shown.append(line)
             continue
         rows: list[list[str]] = []
-        while lines and len(row := next(csv.reader([lines[0]]), [])) == len(cells):
+        while lines and len(row := next(csv.reader([lines[0]]), list[str]())) == len(cells):
             rows.append(row)
             lines.pop(0)
         shown += table(cells, rows, width)
