@@ -149,6 +149,21 @@ def test_lines_end_between_words_and_a_long_word_stays_whole() -> None:
     assert wrapped("one\n  two three", 8) == ["one", "  two", "  three"]
 
 
+@pytest.mark.parametrize(
+    ("command", "said"), [("install", "gunbot (PAPER) is in"), ("inbox", "cannot send for gunbot:")]
+)
+def test_what_install_and_inbox_say_ends_between_words_too(
+    monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    if command == "inbox":
+        monkeypatch.setenv("GUNBOT_URL", "https://gunbot.example")  # and no token
+    terminal = Terminal(*([command, "cursor"] if command == "install" else [command]), columns=40)
+    assert terminal.end() == (0 if command == "install" else 1)
+    assert said in " ".join(" ".join(terminal.lines).split())
+    # Only a word that is longer than a line (a path) stays whole; lines of a file are shown as they stand there.
+    assert [line for line in terminal.lines if len(line) > 40 and " " in line and line[:1] != " "] == []
+
+
 def test_a_table_fits_its_terminal_and_a_narrow_one_shows_record_by_record() -> None:
     names, rows = ("id", "state", "what"), [["a1", "open", "Buy one of it"], ["b", "", "Sell " + "it " * 12 + "all"]]
     assert table(names, rows, None) == [
