@@ -298,9 +298,7 @@ class Desk:
                 raise
             return sent
         if ticket is None:
-            raise TicketNotFound(
-                f"there is no ticket {clean(ticket_id, 40)!r}", "the list of tickets shows which there are"
-            )
+            raise TicketNotFound(f"there is no ticket {clean(ticket_id, 40)!r}", "the list of tickets shows them")
         if ticket.instance != self._settings.name:
             raise TicketNotFound(
                 f"ticket {ticket_id} belongs to another instance", f"this server serves {self._settings.name} only"
