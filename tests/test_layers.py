@@ -119,7 +119,8 @@ from gunbot_mcp.config import load
 from gunbot_mcp.runtime import Runtime
 from gunbot_mcp.server.app import build_server
 build_server(Runtime(load()))
-heavy = ("sqlalchemy", "duckdb", "rich", "asyncpg", "jinja2", "webauthn")  # the SDK itself loads the others
+heavy = ("sqlalchemy", "duckdb", "rich", "asyncpg", "jinja2", "webauthn", "apprise", "requests", "vl_convert")
+heavy += ("keyring", "filelock", "ruamel", "empyrical", "numpy", "pandas")  # the SDK itself loads the others
 print(*[name for name in heavy if name in sys.modules])
 """
 

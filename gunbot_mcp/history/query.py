@@ -15,6 +15,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
+from anyio.lowlevel import RunVar
 
 import gunbot_mcp
 from gunbot_mcp.domain import MOST_EXACT
@@ -26,6 +27,9 @@ from gunbot_mcp.history.sql import MOST_SQL
 
 SECONDS = 10.0
 """How long a query's process may take, its start and reading the files included."""
+AT_ONCE = 2
+"""Queries that run at the same time: each may take a core or two and `MEMORY_BYTES`, and ten at once would add up."""
+_turns = RunVar[anyio.Semaphore]("queries' turns")
 _MOST_ANSWER = 4_000_000
 _MOST_NEAR = 24
 _LONGEST_TOLD = 300
@@ -102,14 +106,29 @@ async def _answer(request: Request) -> dict[str, Any]:
         "rows": request.rows,
     }
     output: bytes | None = None
-    with anyio.move_on_after(request.seconds):
-        output = await _run(json.dumps(asked, default=_iso).encode(), request.seconds, request.memory_bytes)
+    began = False
+    with anyio.move_on_after(request.seconds) as scope:
+        async with _turn():
+            began, left = True, scope.deadline - anyio.current_time()
+            output = await _run(json.dumps(asked, default=_iso).encode(), left, request.memory_bytes)
+    if not began:
+        return {"kind": "busy", "error": f"{AT_ONCE} other queries were still running after {request.seconds:g} s"}
     if output is None:
         return {"kind": "time", "error": f"the query took more than {request.seconds:g} s and was stopped"}
     try:
         return json.loads(output)
     except ValueError:
         return {"kind": "memory", "error": ""}
+
+
+def _turn() -> anyio.Semaphore:
+    """Return what lets a few queries of this event loop run, and the others wait."""
+    try:
+        return _turns.get()
+    except LookupError:
+        found = anyio.Semaphore(AT_ONCE)
+        _turns.set(found)
+        return found
 
 
 def _iso(moment: object) -> str:
@@ -173,6 +192,8 @@ def _refusal(sql: str, said: dict[str, Any]) -> InvalidArguments | HistoryUnavai
             "the mirror of the order history cannot be read",
             "ask again: what is damaged is fetched again; gunbot-mcp history verify looks at all of it",
         )
+    if kind == "busy":
+        return InvalidArguments(f"sql: {message}, so this one did not run", "ask one at a time")
     if kind in {"time", "memory", "size"}:
         return InvalidArguments(
             f"sql: {message or 'the query needs more memory than it may have'}",

@@ -7,11 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from history.made_orders import BTC, SHORT, sample, written
 
 from gunbot_mcp.errors import HistoryUnavailable, InvalidArguments
-from gunbot_mcp.history.query import Found, Request, ask
+from gunbot_mcp.history.query import AT_ONCE, Found, Request, ask
 from gunbot_mcp.history.reader import FILL_COLUMNS, Fill, Reader
 from gunbot_mcp.history.record import COLUMNS
 from gunbot_mcp.history.schema_text import ABOUT_FILLS, ABOUT_ORDERS, EXAMPLES, schema_text
@@ -146,6 +147,49 @@ def test_the_process_of_a_query_has_nothing_of_ours(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_of_many_queries_at_once_only_a_few_run_and_the_others_say_that_they_did_not(tmp_path: Path) -> None:
+    reader = written(tmp_path)
+    endless = "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM t) SELECT count(*) FROM t"
+    said: list[str] = []
+    most = 0
+
+    async def one() -> None:
+        try:
+            await ask(Request(sql=endless, reader=reader, seconds=1.5))
+        except InvalidArguments as exc:
+            said.append(exc.message)
+
+    async def all_of_them() -> None:
+        nonlocal most
+        async with anyio.create_task_group() as tasks:
+            for _ in range(6):
+                tasks.start_soon(one)
+            while len(said) < 6:
+                most = max(most, len(_queries()))
+                await anyio.lowlevel.checkpoint()
+
+    anyio.run(all_of_them)
+
+    assert most == AT_ONCE
+    assert sum("took more than 1.5 s" in text for text in said) == AT_ONCE
+    assert sum("did not run" in text for text in said) == 6 - AT_ONCE
+    assert _queries() == []
+
+
+def _queries() -> list[str]:
+    """Return the processes of queries that this process has."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+    return [pid for pid in children if _is_query(pid)]
+
+
+def _is_query(pid: str) -> bool:
+    try:
+        return b"history.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_no_process_is_left_behind_when_the_caller_gives_up(tmp_path: Path) -> None:
     reader = written(tmp_path)
     sql = "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM t) SELECT count(*) FROM t"
@@ -156,8 +200,7 @@ def test_no_process_is_left_behind_when_the_caller_gives_up(tmp_path: Path) -> N
 
     anyio.run(give_up)
 
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    assert [pid for pid in children if b"history.child" in Path(f"/proc/{pid}/cmdline").read_bytes()] == []
+    assert _queries() == []
 
 
 def test_the_schema_tells_every_column_and_its_examples_work(tmp_path: Path) -> None:
