@@ -113,7 +113,7 @@ async def _propose(story: Story, address: str, wait: int) -> str:
     story.chapter("2. The assistant proposes")
     placed = await story.call("buy_limit", **BTC, price=PRICE)
     answer: Mapping[str, Any] = placed.structured_content or {}
-    story.check(answer.get("status") == "awaiting_approval", "nothing was sent: the order waits for you")
+    story.check(answer.get("status") == "awaiting_approval", "the order waits for you, and is not sent")
     ticket, page = str(answer["ticket"]["id"]), str(answer["approve"].get("page"))
     story.check(page == f"{address}/tickets/{ticket}", "the assistant was told where you decide")
     story.chapter("3. You decide")

@@ -1,9 +1,11 @@
 """The front page: what waits, what is of unknown fate, what is open or filled today. See `view_model`."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.outcome import outcome_of
@@ -168,7 +170,10 @@ async def lists_of(desk: Desk) -> Lists:
 async def others_of(desk: Desk, ticket: Ticket, instance: str | None) -> Others:
     """Return how many other tickets wait (None: in the whole inbox), and the one that ends first."""
     now = desk.clock.now()
-    found = await desk.ledger.list(instance, states={State.PENDING}, limit=_MOST)
+    found: list[Ticket] = []
+    # A page about a ticket is shown without a ledger, too; how many others wait is not known then.
+    with contextlib.suppress(LedgerUnavailable):
+        found = await desk.ledger.list(instance, states={State.PENDING}, limit=_MOST)
     waits = [one for one in found if one.id != ticket.id and one.expires_at > now]
     following = min(waits, key=lambda one: one.expires_at, default=None)
     return Others(len(waits), None if following is None else following.id)

@@ -302,7 +302,7 @@ def test_an_answer_from_an_old_conversation_is_brought_up_to_date(make_site: Mak
     with new_page() as page:
         card = Client(page, site).show(result)
         outcome(card, "Expired: nothing was sent")
-        expect(card.locator("#outcome-lines")).to_contain_text("Nothing was sent.")
+        expect(card.locator("#outcome-lines")).to_contain_text("Nobody decided in time.")
         expect(card.locator("#decision")).to_be_hidden()
 
 
@@ -325,4 +325,4 @@ def test_at_the_end_of_the_countdown_the_card_cannot_approve_and_looks_again(
         card.get_by_role("button", name="Look again").click()
         page.clock.run_for(100)
         outcome(card, "Expired: nothing was sent")
-        expect(card.locator("#outcome-lines")).to_contain_text("Nothing was sent.")
+        expect(card.locator("#outcome-lines")).to_contain_text("Nobody decided in time.")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -38,6 +39,7 @@ def test_a_row_says_what_how_much_where_and_by_whom(make_site: "MakeSite") -> No
 def test_the_newest_comes_first_and_a_ticket_says_how_many_others_wait_and_leads_on(make_site: "MakeSite") -> None:
     site = make_site()
     first = site.propose()
+    site.clock.advance(timedelta(seconds=1))
     second = site.propose(exchange="binance", pair="USDT-BTC", amount=0.0005, price=50000)
     text = site.request("GET", "/").text
     assert text.index(second.id) < text.index(first.id)
