@@ -156,6 +156,7 @@ class Dispatcher:
             ticket_answer=lambda ticket: self._answer(ticket, caller, None),
             mirror=self._mirror,
             opened=self._around.opened,
+            contracts=self._settings.served.contracts,
         )
 
     def _mirror(self) -> "Mirror":

@@ -18,6 +18,7 @@ from gunbot_mcp.history.shapes import DayClose, Extras, Shape, shape_of_answer
 from gunbot_mcp.history.zones import sql_day
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
     from pathlib import Path
 
@@ -30,8 +31,12 @@ MEMORY = "512MB"
 _SAID = 3
 
 
-def look(reader: Reader, question: Question, kept: Path | None) -> tuple[Analysis, Extras]:
-    """Return the figures; `kept` is the folder for what is computed once. Blocks: run it in a thread.
+def look(
+    reader: Reader, question: Question, kept: Path | None, sizes: Mapping[str, Decimal] | None = None
+) -> tuple[Analysis, Extras]:
+    """Return the figures; `kept` is the folder for what is computed once, `sizes` are those of contracts.
+
+    Blocks: run it in a thread.
 
     Raises:
         HistoryUnavailable: a file of the mirror cannot be read.
@@ -42,7 +47,7 @@ def look(reader: Reader, question: Question, kept: Path | None) -> tuple[Analysi
     with reader.connect(memory=MEMORY) as connection:
         _require_known(connection, question.only.by)
         try:
-            return _looked(connection, reader, question, Kept(kept))
+            return _looked(connection, reader, question, Kept(kept, sizes))
         except (duckdb.OutOfRangeException, duckdb.ConversionException) as exc:
             raise InvalidArguments(
                 "a number or a sum is too large to be added exactly (about 1e19)", "name other keys, or a shorter range"

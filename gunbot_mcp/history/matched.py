@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import time
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -25,7 +26,7 @@ from gunbot_mcp.history.metrics.sums import halves
 from gunbot_mcp.history.reader import orders_sql, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -53,10 +54,11 @@ class _Part(NamedTuple):
 
 
 class Kept:
-    """The folder for such files; None keeps nothing."""
+    """The folder for such files; None keeps nothing. `sizes` are those of contracts, by `exchange/pair`."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, sizes: Mapping[str, Decimal] | None = None) -> None:
         self._folder = folder
+        self._sizes = dict(sizes or {})
 
     def attach(
         self, connection: DuckDBPyConnection, files: Sequence[Path], *, shared: bool, method: Method, view: str
@@ -67,7 +69,7 @@ class Kept:
         for part in _parts(files, shared=shared):
             path = self._path(part, method)
             if path is None or not path.exists():
-                _compute(connection, part, method)
+                _compute(connection, part, method, self._sizes)
                 path = self._keep(connection, path)
             if path is None:
                 table = f"{view}_{made}"
@@ -81,7 +83,8 @@ class Kept:
     def _path(self, part: _Part, method: Method) -> Path | None:
         if self._folder is None:
             return None
-        made_of = hashlib.sha256("\n".join(map(str, part.files)).encode()).hexdigest()[:24]
+        sizes = [f"{key} {decimal_text(size)}" for key, size in sorted(self._sizes.items())]
+        made_of = hashlib.sha256("\n".join([*map(str, part.files), *sizes]).encode()).hexdigest()[:24]
         return self._folder / f"{part.name}.{method.value}.{VERSION}.{made_of}.parquet"
 
     def _keep(self, connection: DuckDBPyConnection, path: Path | None) -> Path | None:
@@ -127,7 +130,7 @@ def _remove_older(path: Path) -> None:
 def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
     """Return one SELECT; all files in one list where all are files, which is read in parallel."""
     if not found:
-        _compute(connection, _Part("", (), shared=False), Method.FIFO)
+        _compute(connection, _Part("", (), shared=False), Method.FIFO, {})
         connection.execute("CREATE OR REPLACE TEMP TABLE nothing AS SELECT * FROM computed")
         return "SELECT * FROM nothing"
     paths = [one.removeprefix("SELECT * FROM ") for one in found]
@@ -145,19 +148,20 @@ def _joined(before: str, behind: str) -> str:
 _COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price, amount, cost, fees, pnl, closes"
 
 
-def _compute(connection: DuckDBPyConnection, part: _Part, method: Method) -> None:
+def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes: Mapping[str, Decimal]) -> None:
     """Make the table `computed` of one part."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - our own names and paths
         f"row_number() OVER (ORDER BY time_ms, closes, key, {_BY_ID}) - 1 AS place "
         f"FROM ({orders_sql(part.files, shared=part.shared)})"
     )
+    _to_assets(connection, sizes)
     _fill_costs(connection)
     _make_lists(connection)
     pairs = connection.execute("SELECT DISTINCT exchange, pair FROM ordered ORDER BY ALL").fetchall()
     connection.execute("CREATE OR REPLACE TEMP TABLE kinds (exchange VARCHAR, pair VARCHAR, counted BOOLEAN)")
     for exchange, pair in pairs:
-        counted = amounts_of(exchange, pair)[0] is Amounts.ASSET
+        counted = f"{exchange}/{pair}" in sizes or amounts_of(exchange, pair)[0] is Amounts.ASSET
         connection.execute("INSERT INTO kinds VALUES (?, ?, ?)", [exchange, pair, counted])
         _match_pair(connection, exchange, pair, method)
     connection.execute(_COMPUTED)
@@ -224,6 +228,26 @@ def _make_lists(connection: DuckDBPyConnection) -> None:
 
 def _split(values: Sequence[int]) -> tuple[list[int], list[int]]:
     return [value // UNIT for value in values], [value % UNIT for value in values]
+
+
+def _to_assets(connection: DuckDBPyConnection, sizes: Mapping[str, Decimal]) -> None:
+    """Turn amounts that count contracts into amounts of the traded asset, where the user says what one holds.
+
+    In Python: DuckDB's product of two such decimals has more digits than it has room for.
+    """
+    for key, size in sizes.items():
+        found = connection.execute(
+            "SELECT place, amount::VARCHAR FROM ordered WHERE exchange || '/' || pair = ? AND amount IS NOT NULL", [key]
+        ).fetchall()
+        if not found:
+            continue
+        places = [place for place, _ in found]
+        amounts = [decimal_text(EXACT.quantize(EXACT.multiply(Decimal(amount), size), _PLACES)) for _, amount in found]
+        connection.execute(
+            "UPDATE ordered SET amount = TRY_CAST(asset AS DECIMAL(38,18)), cost = CASE WHEN cost_given THEN cost END "
+            "FROM (SELECT unnest(?::BIGINT[]) AS row_place, unnest(?::VARCHAR[]) AS asset) WHERE place = row_place",
+            [places, amounts],
+        )
 
 
 def _fill_costs(connection: DuckDBPyConnection) -> None:

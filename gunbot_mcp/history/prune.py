@@ -8,6 +8,7 @@ from pathlib import Path
 from gunbot_mcp.history.engine import unwritable
 from gunbot_mcp.history.matched import MATCHED
 from gunbot_mcp.history.mirror import Home
+from gunbot_mcp.history.reader import quoted
 from gunbot_mcp.history.store import ASIDE
 
 
@@ -36,6 +37,21 @@ def leftovers(home: Home) -> list[Leftover]:
         if folder.is_dir() and folder != home.path
     ]
     return found
+
+
+def unreadable_lots(home: Home) -> int:
+    """Remove files of matched lots that cannot be read, and return how many: they are made again when needed."""
+    import duckdb  # noqa: PLC0415 - loaded when the history is first read
+
+    bad = 0
+    for file in sorted((home.path / MATCHED).glob("*.parquet")):
+        try:
+            with duckdb.connect(":memory:") as connection:
+                connection.execute(f"SELECT max(COLUMNS(*)) FROM read_parquet({quoted(str(file))})").fetchall()  # noqa: S608 - a quoted path of our own
+        except duckdb.Error:
+            bad += 1
+            file.unlink(missing_ok=True)
+    return bad
 
 
 def remove(path: Path) -> None:

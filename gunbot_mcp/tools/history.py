@@ -189,7 +189,7 @@ async def _analyze(context: Context, args: AnalyzeArgs) -> Answer:
     question = question_of(args, coverage.read_at)
     keys = [key.key for key in coverage.keys]
     reader = await anyio.to_thread.run_sync(mirror.reader, keys)
-    work = functools.partial(look, reader, question, mirror.place.path("matched"))
+    work = functools.partial(look, reader, question, mirror.place.path("matched"), context.contracts)
     found, extras = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     told = Told(
         coverage=coverage,

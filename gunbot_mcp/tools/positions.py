@@ -118,7 +118,7 @@ async def _lots(context: Context, args: PositionsArgs) -> tuple[str, Analysis | 
         asked = AnalyzeArgs.model_validate({"group_by": ["pair"], "metrics": list(HELD)})
         question = question_of(asked, coverage.read_at)
         reader = await anyio.to_thread.run_sync(mirror.reader, keys)
-        work = functools.partial(look, reader, question, mirror.place.path("matched"))
+        work = functools.partial(look, reader, question, mirror.place.path("matched"), context.contracts)
         found, _ = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     except GunbotMcpError as exc:
         return f"Lots are not known: {exc.message}", None

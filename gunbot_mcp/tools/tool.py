@@ -1,7 +1,8 @@
 """The row that describes a tool, and what its handler works with."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -33,7 +34,8 @@ class Context:
 
     `desk` opens the guard when it is first needed. `propose` takes an order through all its steps;
     `ticket_answer` says what became of a ticket, and how a human can decide it. `mirror` gives the mirror of the order
-    history. `opened` gives the desk where it is open already.
+    history. `opened` gives the desk where it is open already. `contracts` are the sizes that the
+    user gave.
     """
 
     who: str
@@ -44,6 +46,7 @@ class Context:
     ticket_answer: Callable[["Ticket"], Awaitable[Answer]]
     mirror: Callable[[], "Mirror"]
     opened: Callable[[], "Desk | None"] = lambda: None
+    contracts: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

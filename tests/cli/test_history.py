@@ -220,10 +220,18 @@ def test_ctrl_c_ends_a_question_at_once_without_a_traceback(clean_environment: P
     assert not list((clean_environment / "history").rglob("*draft*"))
 
 
-def test_matched_lots_are_told_and_can_go(gunbot: LiveGunbot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_matched_lots_are_checked_told_and_can_go(
+    gunbot: LiveGunbot, clean_environment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     del gunbot
     assert run(["history", "analyze", *KEYS]) == 0
     assert run(["history", "status"]) == 0
+    for file in (clean_environment / "history").rglob("matched/*.parquet"):
+        file.write_bytes(b"no lots")
+    assert run(["history", "verify", *KEYS]) == 1
+    assert run(["history", "verify", *KEYS]) == 0
+    assert "could not be read and are removed" in capsys.readouterr().out
+    assert run(["history", "analyze", *KEYS]) == 0
     assert run(["history", "prune", "--yes"]) == 0
     assert "matched lots" in capsys.readouterr().out
     assert run(["history", "status"]) == 0

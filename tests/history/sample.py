@@ -120,9 +120,15 @@ class Past:
         fields: dict[str, Any] = {"keys": None, **asked}
         return Question(zone=zone, now=now, asked=asked_range(since, until, zone, now), **fields)
 
-    def analyse(self, *period: str | None, keep: bool = True, **asked: Any) -> Analysis:  # noqa: ANN401 - as above
+    def analyse(
+        self,
+        *period: str | None,
+        keep: bool = True,
+        sizes: Mapping[str, Decimal] | None = None,
+        **asked: Any,  # noqa: ANN401 - as above
+    ) -> Analysis:
         question = self.question(*period, **asked)
-        return look(self.reader(question.keys), question, self.folder / "matched" if keep else None)[0]
+        return look(self.reader(question.keys), question, self.folder / "matched" if keep else None, sizes)[0]
 
     def answer(self, *period: str | None, **asked: Any) -> Answer:  # noqa: ANN401 - as above
         question = self.question(*period, **asked)

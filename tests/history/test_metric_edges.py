@@ -196,6 +196,24 @@ def test_a_crossing_future_closes_long_and_opens_short(tmp_path: Path) -> None:
     assert values(found, key) == {"held": 1, "fifo_gross": "nothing_matched", "closes": 0}
 
 
+def test_contracts_of_a_size_that_the_user_gave_are_multiplied(tmp_path: Path) -> None:
+    crossing, other = "asterFutures/USDT-DOGE", "asterFutures/USDT-XRP"
+    records = [
+        (crossing, record(DAY.format(1), "buy", 2, 5, cost=None, fees=0)),
+        (crossing, record(DAY.format(2), "sell", 3, 2, cost=None, fees=0, pnl=200)),
+        (other, record(DAY.format(2), "buy", 2, 5)),
+    ]
+    past, asked = Past.of(tmp_path, records), ("held", "amount_bought", "volume", "fifo_gross")
+    unknown = past.analyse(groups=("pair",), metrics=asked)
+
+    found = past.analyse(groups=("pair",), metrics=asked, sizes={crossing: Decimal(100)})
+
+    # What was kept of the same files without a size is not taken for it.
+    assert values(unknown, crossing)["held"] == "contracts"
+    assert values(found, crossing) == {"held": 300, "amount_bought": 500, "volume": 1600, "fifo_gross": 200}
+    assert values(found, other)["held"] == "contracts"
+
+
 def test_dust_counts_as_flat(tmp_path: Path) -> None:
     records = [
         (B, record(DAY.format(1), "buy", 100, "1.00005")),

@@ -201,3 +201,13 @@ def test_a_view_lets_nothing_in_but_a_drawing(new_page: NewPage) -> None:
         expect(card.locator("svg path")).to_have_attribute("aria-label", "kept")
         left = card.locator("svg").evaluate("svg => svg.outerHTML")
         assert re.findall(r"script|onclick|href|image", left) == []
+
+
+def test_the_front_page_links_the_history_of_its_instance(make_site: MakeSite, tmp_path: Path) -> None:
+    with_charts, without = served(make_site, tmp_path), make_site(name="other")
+
+    assert 'href="/history?instance=paper">Order history</a>' in httpx2.get(with_charts.url).text
+    assert httpx2.get(f"{with_charts.url}{BERLIN}&instance=paper").status_code == 200
+    assert "instance=paper&amp;chart=days" in httpx2.get(f"{with_charts.url}{BERLIN}").text
+    assert httpx2.get(f"{with_charts.url}{BERLIN}&instance=other").status_code == 404
+    assert "/history" not in httpx2.get(without.url).text

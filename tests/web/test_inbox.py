@@ -231,6 +231,10 @@ async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_
         assert first in front
         assert second in front
         assert "instance <b>two</b>" in browser.get(f"/tickets/{second}").text
+        for name in ("one", "two"):
+            assert f'href="/history?instance={name}">Order history of {name}' in front
+            assert f"instance <b>{name}</b>" in browser.get(f"/history?instance={name}", timeout=60).text
+        assert browser.get("/history?instance=nobody").status_code == 404
         assert browser.get("/live").json()["version"]
         assert browser.get("/", headers={"Host": "evil.example"}).status_code == 421
         assert browser.get("/inbox").status_code == 400

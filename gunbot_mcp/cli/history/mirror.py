@@ -82,9 +82,13 @@ def sync(seams: Seams | None, keys: tuple[str, ...], as_json: bool, instance: st
 @click.pass_obj
 def verify(seams: Seams | None, keys: tuple[str, ...], as_json: bool, instance: str | None) -> int:
     """Check every byte of the mirror and compare every record with Gunbot's; what is wrong is put right and said."""
-    coverage = with_mirror(load(instance=instance), seams, lambda mirror: refreshed(mirror, keys, whole=True))
-    tell(coverage, as_json=as_json)
-    return 0 if coverage.complete and not _WRONG & {note.code for note in coverage.notes} else 1
+    settings = load(instance=instance)
+    coverage = with_mirror(settings, seams, lambda mirror: refreshed(mirror, keys, whole=True))
+    bad = pruning.unreadable_lots(home_of(settings, state_folder(settings)))
+    tell(coverage, as_json=as_json, more={"unreadable_lots": bad})
+    if bad and not as_json:
+        click.echo(f"{bad} files of matched lots could not be read and are removed; they are made again when needed")
+    return 0 if coverage.complete and not bad and not _WRONG & {note.code for note in coverage.notes} else 1
 
 
 @click.command()
