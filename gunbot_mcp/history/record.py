@@ -6,6 +6,7 @@ or more, no time, no id, no price) leaves it null; then the row is `odd`, and `e
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,8 @@ _LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BITS = 4096
+_HALF = re.compile("[\ud800-\udfff]")
+"""What JSON can name and no UTF-8 can hold."""
 
 Identity = tuple[str, str, int | None]
 """A record's own pair, its id and its time, within the exchange of a key."""
@@ -123,7 +126,7 @@ def row_of(record: Mapping[str, Any], key: str, fetched_ms: int) -> Row:
     """Return a record of Gunbot's history of `key` as a row. Never raises: what cannot be read makes it odd."""
     exchange, _, pair_of_key = key.partition("/")
     found = record.get("pair")
-    pair = found if isinstance(found, str) and found else pair_of_key
+    pair = _storable(found) if isinstance(found, str) and found else pair_of_key
     names = _names(exchange, pair)
     numbers = {ours: _number(record.get(theirs)) for theirs, ours in _NUMBERS.items()}
     side = _side(record.get("type"))
@@ -185,7 +188,12 @@ def _id(value: object) -> str | None:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _MOST_BITS:
         return str(value)
-    return (value.strip() or None) if isinstance(value, str) else None
+    return (_storable(value.strip()) or None) if isinstance(value, str) else None
+
+
+def _storable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: half a character, which JSON can name, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def millis_of(value: object) -> int | None:
@@ -245,8 +253,13 @@ def _extra(record: Mapping[str, Any], numbers: Mapping[str, Decimal | None], pai
 
 def _json(value: Mapping[str, Any]) -> str:
     try:
-        # Surrogates that Gunbot may send alone are no UTF-8: as escapes they are kept.
-        return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=True, default=str)
+        text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=True, default=str)
+        if "\\ud" in text:
+            # Half a character is no JSON to DuckDB, not even as an escape: what is kept is the words of its escape.
+            whole = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, default=str)
+            halves = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", whole)
+            return text if halves == whole else halves
+        return text  # noqa: TRY300 - the usual case
     except ValueError:
         # Python refuses to write out integers of thousands of digits; no field of a record means one.
         return json.dumps({"unreadable": sorted(map(str, value))}, separators=(",", ":"))

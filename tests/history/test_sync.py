@@ -30,6 +30,19 @@ def test_a_first_sync_reads_each_page_once(mirrored: Mirrored) -> None:
     assert (mirrored.manifest.complete, mirrored.manifest.total, mirrored.manifest.records) == (True, 250, 250)
 
 
+@pytest.mark.parametrize("changes", [{"pair": "USDT-\ud800"}, {"id": "a\ud800"}, {"note": "\ud800"}])
+def test_half_a_character_in_one_record_does_not_keep_the_others_out(
+    mirrored: Mirrored, changes: dict[str, str]
+) -> None:
+    listed = listing(3)
+    listed.add(order(3, **changes))
+
+    mirrored.sync(listed)
+    mirrored.sync(listed)
+
+    assert (mirrored.manifest.complete, mirrored.manifest.records) == (True, 4)
+
+
 def test_a_quiet_key_costs_one_small_page(mirrored: Mirrored) -> None:
     listed = listing(250)
     mirrored.sync(listed)
