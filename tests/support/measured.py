@@ -9,7 +9,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Take such files away after the tests, before pytest-cov, whose wrapper is around this one, adds up all of them."""
+    """Take such files away after the tests, before pytest-cov (its wrapper is around this one) adds them up."""
     result = yield
     adds = session.config.pluginmanager.hasplugin("_cov") and not hasattr(session.config, "workerinput")
     if adds:
