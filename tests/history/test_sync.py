@@ -135,6 +135,19 @@ def test_an_edited_record_is_seen_near_the_top_and_by_reading_all_anywhere(mirro
     assert len(mirrored.ids()) == 150
 
 
+def test_orders_of_the_same_millisecond_stay_however_they_come(mirrored: Mirrored) -> None:
+    burst = [order(n, time=order(n // 30)["time"]) for n in range(700)]
+    listed = List(list(reversed(burst)))
+    mirrored.sync(listed)
+    assert mirrored.ids() == ids_of(listed.orders)
+    listed.add(*(order(n, time=burst[-1]["time"]) for n in range(700, 703)))
+
+    mirrored.sync(listed)
+
+    assert mirrored.ids() == ids_of(listed.orders)
+    assert mirrored.manifest.records == mirrored.manifest.total == 703
+
+
 def test_ids_as_numbers_and_as_text_and_times_in_seconds_are_the_same_records(mirrored: Mirrored) -> None:
     listed = listing(120)
     mirrored.sync(listed)
