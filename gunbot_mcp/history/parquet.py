@@ -20,8 +20,8 @@ FORMAT = 1
 
 FILED: Mapping[str, str] = {**COLUMNS, "odd": "BOOLEAN"}
 """The columns of a file: those of the view, and whether something in the record could not be read."""
-IDENTITY = "CASE WHEN held.id IS NOT NULL AND held.time_ms IS NOT NULL THEN held.id ELSE held.extra END"
-"""The identity of a row of `held`: named, since what it is compared with has such columns, too."""
+IDENTITY = "CASE WHEN held.id IS NOT NULL AND held.time_ms IS NOT NULL THEN held.id ELSE held.extra::VARCHAR END"
+"""The identity of a row of `held` (named: what it is compared with has such columns, too), as text, never as JSON."""
 
 _FROM_TIME = "make_timestamptz(time_ms * 1000)"
 _SENT = [name for name in (*FILED, "identity") if name != "time"]
