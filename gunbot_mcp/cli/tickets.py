@@ -12,8 +12,8 @@ from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
-from gunbot_mcp.tickets.outcome import candidate_line
 from gunbot_mcp.tickets.passkey import Deed, settling
+from gunbot_mcp.tickets.seen import candidate_line
 from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
 

@@ -9,7 +9,8 @@ import pytest
 
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.tickets.order import Order
-from gunbot_mcp.tickets.outcome import news_of, outcome_of, reason_text
+from gunbot_mcp.tickets.outcome import news_of, outcome_of
+from gunbot_mcp.tickets.reasons import reason_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation, Reason, ReasonCode, State, Ticket
 from gunbot_mcp.tickets.view import ticket_answer
 
