@@ -109,12 +109,12 @@ def _what_came_of(ticket: Ticket, seen: Observation) -> tuple[str, str]:
     if trade is None or not seen.sure:
         return "good", "Accepted by Gunbot"
     unit = assets_of(trade)[1] if ticket.contract_size is None else "contracts"
-    part = "" if seen.filled is None else f" {grouped(seen.filled)} {unit}"
+    part = "" if seen.filled is None else f" {grouped(seen.filled)}"
     price = "" if seen.average is None else f" at {grouped(seen.average)}"
     at = "" if seen.filled_at is None else f" at {hour(seen.filled_at)}"
     of_all = f" of {grouped(trade.amount)} {unit}"
     return {
-        "filled": ("good", f"Filled{part}{price}{at}"),
+        "filled": ("good", f"Filled{part and f'{part} {unit}'}{price}{at}"),
         "partly_filled": ("good", f"Partly filled:{part}{of_all}" if part else "Partly filled"),
         "gone": ("calm", f"Only{part}{of_all} filled" if seen.filled else "The order is gone and did not fill"),
     }.get(seen.state or "", ("good", "Accepted by Gunbot"))

@@ -1,6 +1,7 @@
 """A ticket as people, models and pages see it: the same facts everywhere."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.outcome import may_change, news_in_two, news_of, outcome_of
 from gunbot_mcp.tickets.reasons import reason_text
 from gunbot_mcp.tickets.seen import WHERE, seen_line
-from gunbot_mcp.tickets.sentences import figure_of, headline_of
+from gunbot_mcp.tickets.sentences import buttons_of, figure_of, headline_of
 from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
 STATUS: Mapping[State, str] = {
@@ -108,6 +109,7 @@ def card_view(ticket: Ticket) -> dict[str, Any]:
     return {
         "ticket": ticket_view(ticket),
         "headline": {"what": headline.what, "worth": headline.worth},
+        "words": asdict(buttons_of(ticket)),
         "told": None if outcome is None else news_of(ticket),
         "follows": may_change(ticket),
         "figure": {"word": figure.word, "amount": figure.amount, "note": figure.note},
@@ -121,6 +123,15 @@ def card_view(ticket: Ticket) -> dict[str, Any]:
             "command": outcome.command,
         },
     }
+
+
+def human_text(ticket: Ticket) -> str:
+    """Return what a terminal says of a ticket: its order, and what became of it."""
+    about = f"Ticket {ticket.id}, {kind_of(ticket)} instance {ticket.instance}, state {ticket.state.value}"
+    if ticket.state is State.PENDING:
+        return f"{ticket.summary}\nIt waits for a decision until {instant(ticket.expires_at)}.\n{about}"
+    said = outcome_of(ticket)
+    return "\n".join(line for line in (said.title, *said.lines, ticket.summary, about, said.lead, said.command) if line)
 
 
 def kind_of(ticket: Ticket) -> str:
