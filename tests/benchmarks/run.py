@@ -1,7 +1,7 @@
 """This server beside a bare SDK server, in one run, against one canned gateway or one kind of paper gateway.
 
     python tests/benchmarks/run.py            print the whole table
-    python tests/benchmarks/run.py orders     only a group: reads, http, orders, ledger, paper
+    python tests/benchmarks/run.py orders     only a group: reads, http, orders, ledger, paper, history
     python tests/benchmarks/run.py --check    and exit with 1 where a row misses its target
     python tests/benchmarks/run.py --bytes    only the sizes, which are the same in every run
 
@@ -26,6 +26,7 @@ GROUPS: Mapping[str, str] = {
     "orders": "benchmarks.orders",
     "ledger": "benchmarks.growth",
     "paper": "benchmarks.paper",
+    "history": "benchmarks.mirror",
 }
 
 
