@@ -108,5 +108,9 @@ def _line(one: KeyCoverage, *, pending: bool) -> str:
     return f"{one.records} records{span}  {state}"
 
 
+_MB, _KB = 1e6, 1e3
+
+
 def size_text(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"  # noqa: PLR2004 - a tenth of a megabyte
+    """Return bytes in megabytes from a tenth of one on, else in kilobytes."""
+    return f"{size / _MB:.1f} MB" if size >= _MB / 10 else f"{size / _KB:.1f} kB"
