@@ -1,9 +1,9 @@
 """A Gunbot with long lists of orders, in a process of its own: `GET /api/v1/orders/page` over real HTTP.
 
-`python long_lists.py FOLDER RECORDS KEYS` makes the histories (`tests/history/generator.py`), prints its address and
-serves until it is ended. Records lie in files: a page is a slice of one. The newest `HELD_BACK` records of the first
-`CHANGED` keys are listed after `GET /more` only; `GET /asked` answers how many pages of each key were asked for since
-it was last asked.
+`python long_lists.py FOLDER RECORDS KEYS DAYS` makes the histories (`tests/history/generator.py`) of the last so many
+days, prints its address and serves until it is ended. Records lie in files: a page is a slice of one. The newest
+`HELD_BACK` records of the first `CHANGED` keys are listed after `GET /more` only; `GET /asked` answers how many pages
+of each key were asked for since it was last asked.
 """
 
 import asyncio
@@ -23,17 +23,16 @@ from history.generator import history, keys_of
 
 CHANGED = 5
 HELD_BACK = 20
-DAYS = 365
 
 
 class Listed:
     """One key's records, newest first, one behind the other in a file."""
 
-    def __init__(self, path: Path, key: str, style: str, count: int, *, hidden: int) -> None:
-        self.hidden = hidden
+    def __init__(self, path: Path, key: str, style: str, count: int, *, hidden: int, days: float) -> None:
+        self.hidden = min(hidden, count)
         self._ends = array("Q", [0])
         with path.open("wb") as file:
-            for record in reversed(history(key, style, count=count, days=DAYS)):
+            for record in reversed(history(key, style, count=count, days=days)):
                 self._ends.append(
                     self._ends[-1] + file.write(json.dumps(record, separators=(",", ":")).encode() + b",")
                 )
@@ -48,10 +47,17 @@ class Listed:
 
 
 class LongLists:
-    def __init__(self, folder: Path, records: int, keys: int) -> None:
+    def __init__(self, folder: Path, records: int, keys: int, days: float) -> None:
         self.asked = Counter[str]()
         self.lists = {
-            key: Listed(folder / str(number), key, style, records // keys, hidden=HELD_BACK if number < CHANGED else 0)
+            key: Listed(
+                folder / str(number),
+                key,
+                style,
+                records // keys,
+                hidden=HELD_BACK if number < CHANGED else 0,
+                days=days,
+            )
             for number, (key, style) in enumerate(keys_of(keys))
         }
 
@@ -73,8 +79,8 @@ class LongLists:
         return self.lists[key].page(int(query["page"][0]), int(query["pageSize"][0]))
 
 
-async def serve(folder: Path, records: int, keys: int) -> None:
-    lists = LongLists(folder, records, keys)
+async def serve(folder: Path, records: int, keys: int, days: float) -> None:
+    lists = LongLists(folder, records, keys, days)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -97,8 +103,8 @@ async def serve(folder: Path, records: int, keys: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    folder, records, keys = arguments
-    asyncio.run(serve(Path(folder), int(records), int(keys)))
+    folder, records, keys, days = arguments
+    asyncio.run(serve(Path(folder), int(records), int(keys), float(days)))
 
 
 if __name__ == "__main__":

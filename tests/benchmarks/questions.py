@@ -1,10 +1,12 @@
 """Questions to a mirror that is there, in a process of its own: prints what they take, as JSON.
 
-`python questions.py FOLDER URL cold` asks by pair with no lots kept; `warm` asks again and again, in turns with
-DuckDB's own GROUP BY of the same figures over the same files; `month` asks about one month.
+`python questions.py FOLDER URL cold` asks by pair with no lots kept, and lets DuckDB alone group the mirror's files;
+`warm` asks again and again, in turns with DuckDB's own GROUP BY of the same figures over the same files; `month` asks
+about one month.
 """
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,9 +37,10 @@ INSTANCE = "gunbot"
 _RAW = """
 SELECT {by}, coalesce(paying, exchange || '/' || pair) AS asset, count(*), min(time_ms), max(time_ms), count(p),
     count(*) FILTER (p > 0), count(*) FILTER (p < 0), sum(p), sum(p) FILTER (p > 0), sum(p) FILTER (p < 0),
-    sum(net), sum(gross), count(net), sum(cost), sum(fees), sum(cost) FILTER (fees IS NOT NULL)
+    {lots} sum(cost), sum(fees), sum(cost) FILTER (fees IS NOT NULL)
 FROM (SELECT *, CASE WHEN closes THEN pnl END AS p FROM read_parquet([{files}])) GROUP BY ALL
 """
+_LOTS = "sum(net), sum(gross), count(net),"
 _BY = {"month": "date_trunc('month', make_timestamp(time_ms * 1000))", "pair": "exchange || '/' || pair"}
 
 
@@ -59,10 +62,12 @@ class Asked:
     def kept(self) -> Path:
         return self.place.path(MATCHED)
 
-    def answer(self, *groups: str, since: str | None = None, until: str | None = None, **more: Any) -> Answer:
+    def answer(
+        self, *groups: str, since: str | None = None, until: str | None = None, metrics: tuple[str, ...] = ()
+    ) -> Answer:
         """Return what `analyze_orders` answers, without asking Gunbot."""
         question = Question(
-            keys=None, zone="UTC", now=NOW, asked=asked_range(since, until, "UTC", NOW), groups=groups, **more
+            keys=None, zone="UTC", now=NOW, asked=asked_range(since, until, "UTC", NOW), groups=groups, metrics=metrics
         )
         found, extras = look(self.reader, question, self.kept)
         manifests = [load(self.place, key) for key in self.keys]
@@ -81,11 +86,15 @@ class Asked:
         coverage = Coverage(keys=tuple(covered), read_at=NOW, complete=True, pending=(), pages=0, records=records)
         return history_answer(Told(coverage=coverage, analysis=found, extras=extras))
 
-    def raw(self, by: str) -> None:
-        """Let DuckDB alone add up the same figures, from opening to the last row."""
-        files = ", ".join(f"'{file}'" for file in sorted(self.kept.glob(f"*.{Method.FIFO.value}.*.parquet")))
+    def raw(self, by: str, *, kept: bool = True) -> None:
+        """Let DuckDB alone add up the same figures, from opening to the last row.
+
+        From what is kept of the lots; or without them, from the mirror's files.
+        """
+        files = sorted(self.kept.glob(f"*.{Method.FIFO.value}.*.parquet")) if kept else self.reader.files
+        listed = ", ".join(f"'{file}'" for file in files)
         with duckdb.connect(":memory:", config={"threads": 2}) as connection:
-            connection.execute(_RAW.format(by=_BY[by], files=files)).fetchall()
+            connection.execute(_RAW.format(by=_BY[by], lots=_LOTS if kept else "", files=listed)).fetchall()
 
 
 def turns(works: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -103,7 +112,10 @@ def turns(works: dict[str, Callable[[], object]]) -> dict[str, float]:
 def cold(asked: Asked) -> dict[str, Any]:
     begun, used = time.perf_counter(), time.process_time()
     asked.answer("pair")
-    return {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    raw = turns({"": lambda: asked.raw("pair", kept=False)})[""]
+    return {"seconds": seconds, "cpu": cpu, "memory": memory, "raw": raw}
 
 
 def warm(asked: Asked) -> dict[str, Any]:
@@ -118,11 +130,12 @@ def warm(asked: Asked) -> dict[str, Any]:
         ),
     }
     answers = {"by month": asked.answer("month"), "by pair": asked.answer("pair"), "summary": asked.answer()}
+    assets = len(answers["summary"].structured["totals"])
     sizes = {
         name: (len(told.text.encode()), len(json.dumps(told.structured, separators=(",", ":"), default=str)))
         for name, told in answers.items()
     }
-    return {"seconds": turns(works), "bytes": sizes}
+    return {"seconds": turns(works), "bytes": sizes, "assets": assets}
 
 
 def month(asked: Asked) -> dict[str, Any]:
