@@ -260,6 +260,15 @@ def test_the_curve_starts_again_with_each_month_and_all_groups_share_the_range(t
     assert [cell.figures["max_drawdown"].value for cell in found.blocks[0].groups] == [2, 1]
 
 
+def test_a_question_whose_lots_are_kept_opens_none_of_the_mirrors_own_files(tmp_path: Path) -> None:
+    past = Past.of(tmp_path, trades(1, -2, 3))
+    before = past.analyse(groups=("day",))
+    for file in past.files.values():
+        file.unlink()
+
+    assert values(past.analyse(groups=("day",))) == values(before)
+
+
 def test_what_is_held_at_the_end_of_each_month(tmp_path: Path) -> None:
     records = [
         (B, record("2026-08-05T10:00Z", "buy", 100, 1)),
