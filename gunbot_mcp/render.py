@@ -185,10 +185,15 @@ def most_that_fit(count: int, build: Callable[[int], Answer], room: int) -> tupl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The rows that a call asks for, where a list may be too long for one answer: `asked` are its arguments."""
+    """The rows that a call asks for, where a list may be too long for one answer: `asked` are its arguments.
+
+    `by_default` is how many bytes an answer has where nobody asked for more, `count` how many rows it has at most.
+    """
 
     tool: str
     asked: Args
+    by_default: int = ROOM
+    count: int | None = None
 
     @property
     def skip(self) -> int:
@@ -200,10 +205,10 @@ class Window:
 
     @property
     def room(self) -> int:
-        return ROOM if self.max_rows is None else MOST_ROOM
+        return self.by_default if self.max_rows is None else MOST_ROOM
 
     def most(self, count: int) -> int:
-        return count if self.max_rows is None else min(count, self.max_rows)
+        return min([count, *(most for most in (self.max_rows, self.count) if most is not None)])
 
     def call(self, **changes: object) -> dict[str, Any]:
         """Return the call with these arguments changed, in JSON's terms, without those that say nothing."""
@@ -241,6 +246,9 @@ def table_answer(
         part = [list(map(short, row)) if clip else row for row in asked[:shown]]
         return _table(headline, columns, part, {**(extra or {}), **cut_at(window, shown, len(rows), clip=clip)})
 
+    if most and room < ROOM and not most_that_fit(1, build, room)[0]:
+        # A short answer that has no room for one row has that one row.
+        return fit_or_clip(1, build, ROOM)
     return fit_or_clip(most, build, room)
 
 

@@ -44,7 +44,7 @@ def look(
     """
     import duckdb  # noqa: PLC0415 - loaded when the history is first read
 
-    with reader.connect(memory=MEMORY) as connection:
+    with reader.connect(memory=MEMORY, orders=False) as connection:
         _require_known(connection, question.only.by)
         try:
             return _looked(connection, reader, question, Kept(kept, sizes))
@@ -91,15 +91,15 @@ def _held(connection: DuckDBPyConnection, reader: Reader, found: Analysis, kept:
             _attach(connection, reader, question, kept)
             blocks = analyse(connection, question).blocks
             held[method] = blocks[0].total.figures
-    return Extras(held={method: held[method] for method in Method}, own=_own(connection, found))
+    return Extras(held={method: held[method] for method in Method}, own=_own(connection, reader, found))
 
 
 _OWN = ("inventory_cost", "ABP")
 
 
-def _own(connection: DuckDBPyConnection, found: Analysis) -> dict[str, Decimal]:
+def _own(connection: DuckDBPyConnection, reader: Reader, found: Analysis) -> dict[str, Decimal]:
     row = connection.execute(
-        "SELECT extra FROM orders WHERE exchange || '/' || pair = ? "
+        f"SELECT extra FROM ({reader.orders_sql()}) WHERE exchange || '/' || pair = ? "  # noqa: S608 - our own words
         "ORDER BY time_ms DESC, closes DESC, id DESC LIMIT 1",
         [found.blocks[0].total.sums["first_pair"]],
     ).fetchone()

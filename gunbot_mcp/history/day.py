@@ -13,7 +13,7 @@ from gunbot_mcp.guard.losses import Closed, DayResult
 from gunbot_mcp.guard.usage import midnight
 from gunbot_mcp.history.coverage import Coverage
 from gunbot_mcp.history.mirror import Later, Mirror
-from gunbot_mcp.history.reader import Reader
+from gunbot_mcp.history.zones import millis
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class DayWatch:
         try:
             coverage = await mirror.ready(None, within=_WITHIN, max_age=age)
             now = self._clock.now()
-            reader = await anyio.to_thread.run_sync(mirror.reader, [one.key for one in coverage.keys])
-            closes = await anyio.to_thread.run_sync(closes_since, reader, midnight(now))
+            keys = [one.key for one in coverage.keys]
+            closes = await anyio.to_thread.run_sync(closes_since, mirror, keys, midnight(now))
         except GunbotMcpError as exc:
             logger.warning("the day's history cannot be read: %s", exc)
             return
@@ -94,12 +94,15 @@ def _read_at(coverage: Coverage) -> dict[str, datetime | None]:
     }
 
 
-def closes_since(reader: Reader, since: datetime) -> Sequence[Closed]:
-    """Return the closes from that instant on, in their order. Blocks: run it in a thread.
+def closes_since(mirror: Mirror, keys: Sequence[str], since: datetime) -> Sequence[Closed]:
+    """Return the closes of these keys from that instant on, in their order. Blocks: run it in a thread.
+
+    What lies before that instant is not looked at, so a turn costs the same however long the history is.
 
     Raises:
         HistoryUnavailable: a file of the mirror cannot be read.
     """
-    with reader.connect() as connection:
-        rows = connection.execute(_CLOSES, [round(since.timestamp() * 1000)]).fetchall()
+    since_ms = millis(since)
+    with mirror.reader(keys, since_ms=since_ms).connect() as connection:
+        rows = connection.execute(_CLOSES, [since_ms]).fetchall()
     return [Closed(time_ms, asset, pnl) for time_ms, asset, pnl in rows]

@@ -1,6 +1,6 @@
 """The history with what each record closed beside it: computed once a key and method, kept in a file for the next time.
 
-A file holds one key's records in the order of records, with the columns of `orders` that metrics need and those of
+A file holds one key's records, with the columns of `orders` that metrics need and those of
 `lots.Match` (`waited` as cost times thousands of seconds). Its name carries the names of the mirror's files that it was
 made from: those are written once and never again, so it is right as long as it is found. Where no file can be kept, the
 same rows are made for this question alone.
@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gunbot_mcp.domain import EXACT, decimal_text, to_decimal
 from gunbot_mcp.exchanges import Amounts, amounts_of
 from gunbot_mcp.files import private_folder
 from gunbot_mcp.history.lots import UNIT, Fill, Match, Method, match, shape_of
-from gunbot_mcp.history.metrics.sums import halves
 from gunbot_mcp.history.reader import orders_sql, quoted
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ VERSION = 1
 """Of the columns and of how they are computed; a file of another version is made anew."""
 MATCHED = "matched"
 """The folder for them, beside the mirror's own files."""
+_AT_ONCE = 2
+"""Keys whose lots are matched at the same time: what one needs in memory is needed so often."""
 _OLD_SECONDS = 60.0
 """When a file of an older generation is removed: nobody who lists files reads for longer."""
 
@@ -66,19 +69,37 @@ class Kept:
         """Make the view: all records of these files of the mirror, matched by this method."""
         found: list[str] = []
         made = 0
-        for part in _parts(files, shared=shared):
-            path = self._path(part, method)
-            if path is None or not path.exists():
-                _compute(connection, part, method, self._sizes)
-                path = self._keep(connection, path)
+        parts = list(_parts(files, shared=shared))
+        for part, path in zip(parts, self._all_kept(connection, parts, method), strict=True):
             if path is None:
+                _compute(connection, part, method, self._sizes)
                 table = f"{view}_{made}"
-                connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM computed")  # noqa: S608 - our own names
+                connection.execute(f"CREATE TEMP TABLE {table} AS {_COMPUTED}")
                 found.append(f"SELECT * FROM {table}")  # noqa: S608 - as above
                 made += 1
             else:
                 found.append(f"SELECT * FROM {quoted(str(path))}")  # noqa: S608 - a quoted path of our own
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {_union(connection, found)}")
+
+    def _all_kept(
+        self, connection: DuckDBPyConnection, parts: Sequence[_Part], method: Method
+    ) -> Sequence[Path | None]:
+        """Return the file of each part, made where it is not there yet; None where none can be kept."""
+        paths = [self._path(part, method) for part in parts]
+        missing = [(part, path) for part, path in zip(parts, paths, strict=True) if path and not path.exists()]
+        if not missing:
+            return paths
+
+        # Python matches the lots of one key; meanwhile DuckDB reads and writes those of another.
+        def made(one: tuple[_Part, Path]) -> Path | None:
+            part, path = one
+            with connection.cursor() as own:  # with temporary tables of its own
+                _compute(own, part, method, self._sizes)
+                return self._keep(own, path)
+
+        with ThreadPoolExecutor(_AT_ONCE) as workers:
+            kept = dict(zip((path for _, path in missing), workers.map(made, missing), strict=True))
+        return [kept.get(path, path) if path else None for path in paths]
 
     def _path(self, part: _Part, method: Method) -> Path | None:
         if self._folder is None:
@@ -87,16 +108,14 @@ class Kept:
         made_of = hashlib.sha256("\n".join([*map(str, part.files), *sizes]).encode()).hexdigest()[:24]
         return self._folder / f"{part.name}.{method.value}.{VERSION}.{made_of}.parquet"
 
-    def _keep(self, connection: DuckDBPyConnection, path: Path | None) -> Path | None:
+    def _keep(self, connection: DuckDBPyConnection, path: Path) -> Path | None:
         """Write what was computed, whole or not at all; None where it cannot be kept."""
         import duckdb  # noqa: PLC0415 - loaded when the history is first read
 
-        if path is None:
-            return None
         draft = path.with_name(f"draft-{secrets.token_hex(8)}")
         try:
             private_folder(path.parent)
-            connection.execute(f"COPY computed TO {quoted(str(draft))} (FORMAT parquet)")
+            connection.execute(f"COPY ({_COMPUTED}) TO {quoted(str(draft))} (FORMAT parquet)")
             draft.chmod(0o600)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)  # never over a file that somebody reads
@@ -131,7 +150,7 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
     """Return one SELECT; all files in one list where all are files, which is read in parallel."""
     if not found:
         _compute(connection, _Part("", (), shared=False), Method.FIFO, {})
-        connection.execute("CREATE OR REPLACE TEMP TABLE nothing AS SELECT * FROM computed")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE nothing AS {_COMPUTED}")
         return "SELECT * FROM nothing"
     paths = [one.removeprefix("SELECT * FROM ") for one in found]
     if all(path.startswith("'") for path in paths):
@@ -149,7 +168,7 @@ _COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price
 
 
 def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes: Mapping[str, Decimal]) -> None:
-    """Make the table `computed` of one part."""
+    """Make the tables of one part from which `_COMPUTED` selects."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - our own names and paths
         f"row_number() OVER (ORDER BY time_ms, closes, key, {_BY_ID}) - 1 AS place "
@@ -164,25 +183,44 @@ def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes:
         counted = f"{exchange}/{pair}" in sizes or amounts_of(exchange, pair)[0] is Amounts.ASSET
         connection.execute("INSERT INTO kinds VALUES (?, ?, ?)", [exchange, pair, counted])
         _match_pair(connection, exchange, pair, method)
-    connection.execute(_COMPUTED)
 
 
 def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method: Method) -> None:
-    columns = ", ".join(halves(f"coalesce({column}, 0)") for column in ("amount", "cost", "fees"))
-    rate = halves("price") if method is Method.HIFO else "0, 0"
-    rows = connection.execute(
-        f"SELECT place, time_ms, side = 'buy', closes, {columns}, {rate} FROM ordered "  # noqa: S608 - our own names
-        "WHERE exchange = ? AND pair = ? ORDER BY place",
+    money = ["amount", "cost", "fees", *(["price"] if method is Method.HIFO else [])]
+    listed = ", ".join(
+        # One text a column: a number that becomes an object on its way costs three times as much.
+        f"list({column} ORDER BY place)::VARCHAR"
+        for column in ("place", "time_ms", _SIDES, *(f"coalesce({name}, 0)" for name in money))
+    )
+    row = connection.execute(
+        f"SELECT {listed} FROM ordered WHERE exchange = ? AND pair = ?",  # noqa: S608 - our own names
         [exchange, pair],
-    ).fetchall()
-    fills: list[tuple[int, bool | None, bool, int, int, int, int]] = [
-        (at, buys, closes, a * UNIT + a_, c * UNIT + c_, f * UNIT + f_, r * UNIT + r_)
-        for _, at, buys, closes, a, a_, c, c_, f, f_, r, r_ in rows
-    ]
-    plain = cast("list[Fill]", fills)  # a million named tuples would take a second more
-    found = match(plain, shape_of(exchange, pair), method)
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    places, times, sides = (_small_numbers(text) for text in row[:3])
+    amounts, costs, fees, *prices = (_whole_numbers(text) for text in row[3:])
+    rates = prices[0] if prices else repeat(0)
+    buys, closes = [_BUYS[side] for side in sides], [side >= _CLOSING for side in sides]
+    # Plain tuples: a million named ones would take a second more.
+    fills = cast("list[Fill]", list(zip(times, buys, closes, amounts, costs, fees, rates, strict=False)))
+    found = match(fills, shape_of(exchange, pair), method)
     if found:
-        _insert(connection, [row[0] for row in rows], plain, found)
+        _insert(connection, places, fills, found)
+
+
+_CLOSING = 3
+_SIDES = f"CASE side WHEN 'buy' THEN 1 WHEN 'sell' THEN 2 ELSE 0 END + CASE WHEN closes THEN {_CLOSING} ELSE 0 END"
+_BUYS = (None, True, False) * 2
+
+
+def _small_numbers(text: str) -> list[int]:
+    """Return the whole numbers of a list's text."""
+    return json.loads(text)
+
+
+def _whole_numbers(text: str) -> list[int]:
+    """Return the decimals of a list's text in units of 1e-18."""
+    return list(map(int, text[1:-1].replace(".", "").split(", ")))
 
 
 _WAIT_CUT = 10**6
@@ -213,7 +251,7 @@ def _insert(
 
 def _hand_over(connection: DuckDBPyConnection, table: str, lists: Sequence[Sequence[int]]) -> None:
     """Append columns of whole numbers, each as one text: a list would become an object a number on its way."""
-    columns = ", ".join(["unnest(?::VARCHAR::BIGINT[])"] * len(lists))
+    columns = ", ".join(["""unnest(from_json(?, '["BIGINT"]'))"""] * len(lists))
     connection.execute(f"INSERT INTO {table} SELECT {columns}", [str(list(column)) for column in lists])
 
 
@@ -265,7 +303,6 @@ def _fill_costs(connection: DuckDBPyConnection) -> None:
 _PLACES = EXACT.create_decimal("1e-18")
 _SHARE = _joined("s.proceeds", "s.proceeds_")
 _COMPUTED = f"""
-CREATE OR REPLACE TEMP TABLE computed AS
 WITH joined AS (
     SELECT {", ".join(f"o.{name.strip()}" for name in _COLUMNS.split(",") if name.strip() != "cost")},
         o.exchange || '/' || o.pair AS name, coalesce(o.paying, o.exchange || '/' || o.pair) AS asset,
@@ -296,5 +333,5 @@ SELECT * EXCLUDE (matched, opened, opens, proceeds, closing),
     CASE WHEN matched > 0 THEN CASE side WHEN 'sell' THEN proceeds - basis ELSE basis - proceeds END END AS gross,
     CASE WHEN matched > 0 THEN CASE side WHEN 'sell' THEN proceeds - basis ELSE basis - proceeds END
         - opening - closing END AS net
-FROM joined ORDER BY place
+FROM joined
 """  # noqa: S608 - our own names

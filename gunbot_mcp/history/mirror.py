@@ -132,12 +132,15 @@ class Mirror:
             async with self._locks.of(key):
                 await anyio.to_thread.run_sync(KeyFiles(self.place, self._engine, key).forget)
 
-    def reader(self, keys: Iterable[str] | None = None) -> Reader:
-        """Return the files of these keys (None: of all that are held) as they are now, with our own fills."""
+    def reader(self, keys: Iterable[str] | None = None, *, since_ms: int | None = None) -> Reader:
+        """Return the files of these keys (None: of all that are held) as they are now, with our own fills.
+
+        With `since_ms` only the files that may hold a record from then on: of ten years, one a key.
+        """
         wanted = held_keys(self.place) if keys is None else list(dict.fromkeys(keys))
         manifests = [load(self.place, key) for key in wanted]
         shared = len(manifests) > 1 and any(manifest.strays for manifest in manifests)
-        return Reader(paths_of(self.place, manifests), self._fills, shared)
+        return Reader(paths_of(self.place, manifests, since_ms=since_ms), self._fills, shared)
 
     async def ready(
         self, keys: Sequence[str] | None, *, within: float, whole: bool = False, max_age: float = 0

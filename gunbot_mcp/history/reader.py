@@ -60,8 +60,12 @@ class Reader:
     shared: bool = False
 
     @contextmanager
-    def connect(self, *, memory: str = MEMORY, threads: int = THREADS) -> Generator[DuckDBPyConnection]:
-        """Give a connection of its own, in UTC, with the two views.
+    def connect(
+        self, *, memory: str = MEMORY, threads: int = THREADS, orders: bool = True
+    ) -> Generator[DuckDBPyConnection]:
+        """Give a connection of its own, in UTC, with the two views; without `orders` where nobody asks it.
+
+        DuckDB looks at each file to make that view: of ten years of many keys there are thousands.
 
         Raises:
             HistoryUnavailable: a file is gone or damaged; `Mirror.ready` sets it aside and fetches it again.
@@ -80,7 +84,8 @@ class Reader:
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"CREATE VIEW orders AS {orders_sql(self.files, shared=self.shared)}")
+            if orders:
+                connection.execute(f"CREATE VIEW orders AS {self.orders_sql()}")
             _add_fills(connection, self.fills)
             yield connection
         except (duckdb.IOException, duckdb.InvalidInputException) as exc:
@@ -90,6 +95,10 @@ class Reader:
             ) from exc
         finally:
             connection.close()
+
+    def orders_sql(self) -> str:
+        """Return the SELECT behind the view `orders`."""
+        return orders_sql(self.files, shared=self.shared)
 
 
 def orders_sql(files: Sequence[Path], *, shared: bool = False) -> str:

@@ -289,10 +289,13 @@ class KeyFiles:
         return self._place.path(f"{self._folder}/{file.name}")
 
 
-def paths_of(place: Place, manifests: Sequence[Manifest]) -> list[Path]:
-    """Return the files that these manifests name."""
+def paths_of(place: Place, manifests: Sequence[Manifest], *, since_ms: int | None = None) -> list[Path]:
+    """Return the files that these manifests name; with `since_ms` those that may hold a record from then on."""
     return [
-        place.path(f"{KEYS}/{folder_of(manifest.key)}/{file.name}") for manifest in manifests for file in manifest.files
+        place.path(f"{KEYS}/{folder_of(manifest.key)}/{file.name}")
+        for manifest in manifests
+        for file in manifest.files
+        if since_ms is None or file.last_ms is None or file.last_ms >= since_ms
     ]
 
 

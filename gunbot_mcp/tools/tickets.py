@@ -1,5 +1,6 @@
 """The tools for tickets: look, list, take back; and the card's own, with which a human decides."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -7,9 +8,10 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from gunbot_mcp.arguments import Args, Skip, TicketId, Timezone
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.errors import clean
+from gunbot_mcp.history.answer import ROOM_BY_DEFAULT
 from gunbot_mcp.history.question import EXAMPLES, asked_range, is_period
 from gunbot_mcp.history.zones import millis, moment_of
-from gunbot_mcp.render import Answer, Window, instant, table_answer
+from gunbot_mcp.render import ROOM, Answer, Window, instant, table_answer
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.ticket import OPEN, SPENT
 from gunbot_mcp.tickets.view import TICKET_OUTPUT, ticket_view
@@ -78,12 +80,14 @@ _DECIDED = ("created_at", "id", "summary", "state", "proposed_by", "decided_by",
 
 
 async def _since(desk: "Desk", args: TicketsArgs, since: str) -> Answer:
-    """Say what was proposed in a stretch of time, who decided it and when, and what became of it."""
+    """Say what was proposed in a stretch of time, who decided it and when, and what became of it.
+
+    Short, with the newest and the sums of all, unless rows are asked for: a busy day is more than a model has to read.
+    """
     zone, now = args.timezone or "UTC", desk.clock.now()
     first, after = asked_range(since, None, zone, now)
     every = await desk.list(states=OPEN if args.open_only else None, limit=_MOST)
     found = [one for one in every if (first or 0) <= millis(one.created_at) < (after or millis(now) + 1)]
-    found = found[: args.skip + args.count]
     at = await desk.ledger.decided([one.id for one in found])
     rows: list[list[object]] = []
     for one in found:
@@ -92,13 +96,19 @@ async def _since(desk: "Desk", args: TicketsArgs, since: str) -> Answer:
         view["outcome"] = view["order"] or view["reason"]
         rows.append([view[name] for name in _DECIDED])
     sent = sum(one.state in SPENT for one in found)
+    states = Counter(one.state for one in found)
+    by_state = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     noun = f"{'open ' * args.open_only}ticket{'' if len(found) == 1 else 's'}"
     from_ms = "" if first is None else f" ({instant(moment_of(first))})"
+    older = len(every) == _MOST and millis(every[-1].created_at) >= (first or 0)
     headline = (
-        f"{len(found)} {noun} since {clean(since, 40)}{from_ms}, {sent} sent to Gunbot; newest first. "
-        "All other orders are Gunbot's own"
+        f"{len(found)} {noun}{' and perhaps more' * older} since {clean(since, 40)}{from_ms}, {sent} sent to Gunbot"
+        f"{f' ({by_state})' if found else ''}; newest first. All other orders are Gunbot's own"
     )
-    return table_answer(headline, _DECIDED, rows, window=Window(tool="list_tickets", asked=args))
+    asked_for_rows = {"count", "skip"} & args.model_fields_set
+    room = ROOM if asked_for_rows else ROOM_BY_DEFAULT
+    window = Window(tool="list_tickets", asked=args, by_default=room, count=args.count)
+    return table_answer(headline, _DECIDED, rows, window=window)
 
 
 async def _withdraw_ticket(context: Context, args: TicketArgs) -> Answer:

@@ -228,6 +228,28 @@ def test_dust_counts_as_flat(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("pair", "left", "held"),
+    [
+        ("USDT-BTC", "0.0099", 0),
+        ("USDT-BTC", "0.01", Decimal("0.01")),
+        # A hundredth of a bitcoin is much money, and no dust: what is not counted in cents has a dust of its own.
+        ("BTC-ETH", "0.0099", Decimal("0.0099")),
+        ("BTC-ETH", "0.0000009", 0),
+    ],
+)
+def test_what_counts_as_dust_depends_on_what_is_paid_with(
+    tmp_path: Path, pair: str, left: str, held: Decimal | int
+) -> None:
+    key = f"binance/{pair}"
+    records = [
+        (key, record(DAY.format(1), "buy", 1, str(1 + Decimal(left)))),
+        (key, record(DAY.format(2), "sell", 1, 1)),
+    ]
+
+    assert values(Past.of(tmp_path, records).analyse(metrics=("held",)))["held"] == held
+
+
 def test_the_curve_starts_again_with_each_month_and_all_groups_share_the_range(tmp_path: Path) -> None:
     records = [*trades(5, start=30), *trades(-2, key="binance/USDT-ETH", start=31)]
     records += [(B, record("2026-11-01T20:00Z", "sell", 100, 1, pnl=-1, id="n"))]
@@ -236,6 +258,15 @@ def test_the_curve_starts_again_with_each_month_and_all_groups_share_the_range(t
 
     assert values(found)["max_drawdown"] == 3
     assert [cell.figures["max_drawdown"].value for cell in found.blocks[0].groups] == [2, 1]
+
+
+def test_a_question_whose_lots_are_kept_opens_none_of_the_mirrors_own_files(tmp_path: Path) -> None:
+    past = Past.of(tmp_path, trades(1, -2, 3))
+    before = past.analyse(groups=("day",))
+    for file in past.files.values():
+        file.unlink()
+
+    assert values(past.analyse(groups=("day",))) == values(before)
 
 
 def test_what_is_held_at_the_end_of_each_month(tmp_path: Path) -> None:

@@ -149,6 +149,29 @@ async def test_a_key_read_a_moment_ago_is_not_asked_for_again_where_that_is_enou
     assert (await mirror.ready([BTC], within=60, max_age=60)).pages == 1
 
 
+async def test_what_is_asked_since_a_day_is_looked_for_in_no_month_before(tmp_path: Path) -> None:
+    month = 31 * 86_400_000
+    lists = Lists(BTC=0, ETH=0)
+    for key in lists.of:
+        lists.of[key] = [
+            {**order(n, pair=key.split("/")[1]), "time": START + (n // 2) * month + n % 2} for n in reversed(range(48))
+        ]
+    mirror = Mirror(home(tmp_path), lists, known=lists.keys, clock=clock())
+    await mirror.ready(None, within=20)
+    since = START + 23 * month + 1
+    every, recent = mirror.reader(), mirror.reader(since_ms=since)
+    found: list[list[tuple[Any, ...]]] = []
+    for reader in (every, recent):
+        with reader.connect() as connection:
+            asked = connection.execute("SELECT key, id FROM orders WHERE time_ms >= ? ORDER BY ALL", [since])
+            found.append(asked.fetchall())
+
+    assert len(every.files) > 40
+    assert len(recent.files) == 2
+    assert found[0] == found[1]
+    assert len(found[1]) == 2
+
+
 async def test_the_mirror_of_another_gunbot_is_not_used(tmp_path: Path) -> None:
     mirror = Mirror(home(tmp_path), Lists(BTC=30), clock=clock())
     await mirror.ready([BTC], within=60)

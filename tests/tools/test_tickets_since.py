@@ -54,6 +54,45 @@ async def test_today_says_who_proposed_who_decided_when_and_what_became_of_it(
     assert max(len(answer.text.encode()), len(json.dumps(answer.structured))) <= 2_000
 
 
+async def test_a_day_of_thirty_tickets_is_told_in_two_kilobytes_with_all_their_sums_and_the_way_to_the_others(
+    live_settings: MakeSettings, live_gunbot: "LiveGunbot"
+) -> None:
+    async with Runtime(live_settings()) as runtime:
+        live_gunbot.set_price(50500)
+        desk = await runtime.desk()
+        ids: list[str] = []
+        for n in range(30):
+            made = await _call(runtime, "buy_limit", **{**BUY, "price": 50000 + n})
+            ids.append(made.structured["ticket"]["id"])
+            if n % 3:
+                await (desk.approve if n % 3 == 1 else desk.decline)(ids[-1], by=TERMINAL)
+        answer = await _call(runtime, "list_tickets", since="today")
+        told = answer.structured["cut"]
+        others = [await _call(runtime, told["next"]["tool"], **told["next"]["arguments"])]
+        while following := others[-1].structured["cut"].get("next"):
+            others.append(await _call(runtime, following["tool"], **following["arguments"]))
+
+    assert "30 tickets since today" in answer.text
+    assert "10 sent to Gunbot (10 accepted, 10 declined, 10 pending)" in answer.text
+    assert answer.structured["about"] in answer.text
+    assert (told["from_row"], told["total"]) == (1, 30)
+    assert told["rows"] >= 5
+    assert f"rows 1 to {told['rows']} of 30; go on with list_tickets" in answer.text
+    assert max(len(answer.text.encode()), len(json.dumps(answer.structured))) <= 2_000
+    assert [row["id"] for one in (answer, *others) for row in _rows(one)] == ids[::-1]
+    assert len(others) <= 2
+
+
+async def test_rows_that_are_asked_for_come_however_many_bytes_they_are() -> None:
+    async with Runtime(load()) as runtime:
+        for n in range(25):
+            await _call(runtime, "buy_limit", **{**BUY, "price": 50000 + n})
+        answer = await _call(runtime, "list_tickets", since="today", count=25)
+
+    assert len(_rows(answer)) == 25
+    assert "cut" not in answer.structured
+
+
 async def test_a_stretch_of_time_ends_where_it_says(stepped_clock: "SteppedClock") -> None:
     async with Runtime(load(), seams=stepped_clock.seams) as runtime:
         await _call(runtime, "buy_limit", **BUY)
