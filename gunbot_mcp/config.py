@@ -200,7 +200,7 @@ class Settings(BaseSettings):
     def read_from(self, source: Source) -> "Settings":
         """Return these settings with their source."""
         copy = self.model_copy()
-        copy._source = source  # noqa: SLF001 - our own
+        copy._source = source  # noqa: SLF001 - of a copy that nobody else has yet
         return copy
 
     @property
