@@ -61,13 +61,12 @@ def token_in(name: str) -> str:
     """
     service, _, user = name.partition("/")
     try:
-        import keyring  # noqa: PLC0415 - an extra, loaded where it is configured
-        from keyring.errors import KeyringError  # noqa: PLC0415 - likewise
+        import keyring.errors  # noqa: PLC0415 - an extra, which may not be installed
     except ImportError:
         raise _no("token_keyring needs the package keyring, which is not installed", EXTRA) from None
     try:
         found = keyring.get_password(service, user)
-    except (KeyringError, OSError, RuntimeError, ValueError) as exc:
+    except (keyring.errors.KeyringError, OSError, RuntimeError, ValueError) as exc:
         raise _no(f"the OS keyring cannot be read ({type(exc).__name__})", _ASIDE) from None
     if not found:
         raise _no(f"the OS keyring has nothing under {clean(name, 80)}", PUT_IN)
@@ -81,22 +80,21 @@ def keep(name: str, token: str) -> bool:
     """Put a token into the keyring under `SERVICE/USER`, where nothing else is; return whether it is there now."""
     service, _, user = name.partition("/")
     try:
-        import keyring  # noqa: PLC0415 - likewise
-        from keyring.errors import KeyringError  # noqa: PLC0415 - likewise
+        import keyring.errors  # noqa: PLC0415 - an extra, which may not be installed
     except ImportError:
         return False
     try:
         if keyring.get_password(service, user) is None:
             keyring.set_password(service, user, token)
         return keyring.get_password(service, user) == token
-    except (KeyringError, OSError, RuntimeError, ValueError):
+    except (keyring.errors.KeyringError, OSError, RuntimeError, ValueError):
         return False
 
 
 def is_there() -> bool:
     """Return whether there is a keyring that keeps things: the package, and something of the system's behind it."""
     try:
-        import keyring  # noqa: PLC0415 - likewise
+        import keyring  # noqa: PLC0415 - an extra, which may not be installed
     except ImportError:
         return False
     return keyring.get_keyring().priority > 0

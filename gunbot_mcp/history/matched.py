@@ -73,11 +73,11 @@ class Kept:
                 path = self._keep(connection, path)
             if path is None:
                 table = f"{view}_{made}"
-                connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM computed")  # noqa: S608 - our own names
-                found.append(f"SELECT * FROM {table}")  # noqa: S608 - as above
+                connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM computed")  # noqa: S608 - names from this package
+                found.append(f"SELECT * FROM {table}")  # noqa: S608 - names from this package
                 made += 1
             else:
-                found.append(f"SELECT * FROM {quoted(str(path))}")  # noqa: S608 - a quoted path of our own
+                found.append(f"SELECT * FROM {quoted(str(path))}")  # noqa: S608 - a quoted path from this package
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {_union(connection, found)}")
 
     def _path(self, part: _Part, method: Method) -> Path | None:
@@ -135,7 +135,7 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
         return "SELECT * FROM nothing"
     paths = [one.removeprefix("SELECT * FROM ") for one in found]
     if all(path.startswith("'") for path in paths):
-        return f"SELECT * FROM read_parquet([{', '.join(paths)}])"  # noqa: S608 - quoted paths of our own
+        return f"SELECT * FROM read_parquet([{', '.join(paths)}])"  # noqa: S608 - quoted paths from this package
     return " UNION ALL ".join(found)
 
 
@@ -151,7 +151,7 @@ _COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price
 def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes: Mapping[str, Decimal]) -> None:
     """Make the table `computed` of one part."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - our own names and paths
+        f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - names and quoted paths from this package
         f"row_number() OVER (ORDER BY time_ms, closes, key, {_BY_ID}) - 1 AS place "
         f"FROM ({orders_sql(part.files, shared=part.shared)})"
     )
@@ -171,7 +171,7 @@ def _match_pair(connection: DuckDBPyConnection, exchange: str, pair: str, method
     columns = ", ".join(halves(f"coalesce({column}, 0)") for column in ("amount", "cost", "fees"))
     rate = halves("price") if method is Method.HIFO else "0, 0"
     rows = connection.execute(
-        f"SELECT place, time_ms, side = 'buy', closes, {columns}, {rate} FROM ordered "  # noqa: S608 - our own names
+        f"SELECT place, time_ms, side = 'buy', closes, {columns}, {rate} FROM ordered "  # noqa: S608 - names from this package
         "WHERE exchange = ? AND pair = ? ORDER BY place",
         [exchange, pair],
     ).fetchall()
@@ -297,4 +297,4 @@ SELECT * EXCLUDE (matched, opened, opens, proceeds, closing),
     CASE WHEN matched > 0 THEN CASE side WHEN 'sell' THEN proceeds - basis ELSE basis - proceeds END
         - opening - closing END AS net
 FROM joined ORDER BY place
-"""  # noqa: S608 - our own names
+"""  # noqa: S608 - names from this package

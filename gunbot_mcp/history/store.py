@@ -184,7 +184,7 @@ class KeyFiles:
         found: dict[Identity, tuple[tuple[object, ...], str]] = {}
         with self._reading(files) as cursor:
             for file in files:
-                asked = f"SELECT {_SAID} FROM {_read(self._path(file))} "  # noqa: S608 - our own path
+                asked = f"SELECT {_SAID} FROM {_read(self._path(file))} "  # noqa: S608 - a quoted path from this package
                 asked += "WHERE time_ms IS NULL OR id IS NULL OR (time_ms BETWEEN ? AND ? AND id IN (SELECT unnest(?)))"
                 ids = [row.id for row in rows if row.id is not None]
                 for said in cursor.execute(asked, [low, high, ids]).fetchall():
@@ -215,7 +215,7 @@ class KeyFiles:
             with self._reading([file]) as cursor:
                 extra = "CASE WHEN id IS NULL OR time_ms IS NULL THEN extra END"
                 source = _read(self._path(file))
-                result = cursor.execute(f"SELECT pair, id, time_ms, {extra} FROM {source}")  # noqa: S608 - our own path
+                result = cursor.execute(f"SELECT pair, id, time_ms, {extra} FROM {source}")  # noqa: S608 - a quoted path from this package
                 while found := result.fetchmany(10_000):
                     for pair, order_id, time_ms, said in found:
                         yield identity_of(pair, order_id, time_ms, said), file.name
@@ -245,7 +245,7 @@ class KeyFiles:
                 cursor.execute(f"CREATE TEMP TABLE gone AS SELECT {unnested}", columns)
                 removed_ones = "SELECT (gone.identity, gone.pair, coalesce(gone.time_ms, 0)) FROM gone"
                 match = f"({IDENTITY}, held.pair, coalesce(held.time_ms, 0)) IN ({removed_ones})"
-                source = f"SELECT {', '.join(FILED)} FROM {_read(self._path(file))} AS held WHERE"  # noqa: S608 - our own path
+                source = f"SELECT {', '.join(FILED)} FROM {_read(self._path(file))} AS held WHERE"  # noqa: S608 - a quoted path from this package
                 copy(cursor, f"{source} {match}", removed)
                 counted = copy(cursor, f"{source} NOT {match}", kept)
             folder = self._folder.removeprefix(f"{KEYS}/")

@@ -221,7 +221,7 @@ def _reply(params: types.CallToolRequestParams) -> tuple[str, Mapping[str, Any] 
 def approval_page(runtime: Runtime, desk: Desk) -> Page:
     """Make the approval page that a running server shows its human."""
     from gunbot_mcp.approval.pin import PinGate  # noqa: PLC0415 - needed when the first ticket waits
-    from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - likewise
+    from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - needed when the first ticket waits
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)

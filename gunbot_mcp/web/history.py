@@ -156,7 +156,5 @@ def _hash(text: str) -> str:
 def _inline() -> "Mapping[str, Markup]":
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
 
-    return {
-        "style": Markup(inline("style", style())),  # noqa: S704 - our own files
-        "script": Markup(inline("script", asset("chart.js"))),  # noqa: S704 - likewise
-    }
+    files = {"style": inline("style", style()), "script": inline("script", asset("chart.js"))}
+    return {name: Markup(text) for name, text in files.items()}  # noqa: S704 - files of this package, nothing else
