@@ -122,11 +122,11 @@ class Dispatcher:
             with answer_within(self._settings.served.answer_seconds):
                 return await self._call(name, arguments, caller)
         except GunbotMcpError as exc:
-            return error_answer(exc, self._settings.secrets())
+            return error_answer(exc, self._settings.secrets(), shows_card=caller.shows_card)
         except Exception:  # the top edge: a caller gets a code, the log gets the traceback
             logger.exception("%s failed", clean(name, 64))
             fault = Internal("gunbot-mcp itself failed", "its log on stderr says more; please report it")
-            return error_answer(fault)
+            return error_answer(fault, shows_card=caller.shows_card)
 
     async def _call(self, name: str, arguments: object, caller: Caller) -> Answer | Question:
         tool = self.tools.admit(name, self._access(caller))
@@ -161,7 +161,11 @@ class Dispatcher:
 
     def _mirror(self) -> "Mirror":
         if self._around.mirror is None:
-            raise HistoryUnavailable("this server keeps no order history", "list_orders_page reads Gunbot's own")
+            raise HistoryUnavailable(
+                "this server keeps no order history",
+                "list_orders_page reads Gunbot's own",
+                human="Gunbot shows its own",
+            )
         return self._around.mirror()
 
     def _card_buttons(self, caller: Caller) -> bool:
@@ -212,6 +216,7 @@ class Dispatcher:
         return DuplicateOrder(
             f"the same order waits for a human already: ticket {ticket.id}; nothing has been sent",
             f"do not propose it again: {approve['how']}; get_ticket {ticket.id} tells what became of it",
+            human="decide on the one that waits",
             twin=exc.twin,
         )
 

@@ -26,7 +26,9 @@
     ├── ConfigInvalid         config_invalid
     └── Internal              internal
 
-`code` is stable and public. `message` says what happened, `hint` says what to do next.
+`code` is stable and public. `title` says for people what kind of trouble it is, `message` what happened, `hint` what
+to do next. A hint speaks to an assistant where it names a tool; then `human` says the same to people. A hint that
+names a command of ours speaks to people, and an assistant is told to ask them.
 `retryable` says whether repeating the same call could help and is harmless; it is never true of an order that may
 have been sent.
 """
@@ -42,6 +44,10 @@ UNPRINTABLE = re.compile(
 _SECRET = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.[\w-]+|ENC:[A-Za-z0-9+/=]{8,}|(?i:bearer)\s+\S+")
 
 _SECRET_LENGTH = 4
+_COMMAND = re.compile(r"\bgunbot-mcp [a-z]")
+_ONLY_A_COMMAND = re.compile(
+    r"gunbot-mcp [a-z]+(?: (?:create|list|revoke|status|verify|prune))?(?: --[a-z-]+(?: [\w.-]+)?)*(?: \w{6,40})?"
+)
 
 
 def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
@@ -63,27 +69,50 @@ class GunbotMcpError(Exception):
     """Base of all errors: a stable `code`, a `message` for people, a `hint` with the next step."""
 
     code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "It did not work"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, human: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self._human = human
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.code}: {self.message}" + (f" ({self.for_human})" if self.for_human else "")
+
+    @property
+    def for_human(self) -> str:
+        """The next step for whoever can run a command, and cannot call a tool."""
+        return self._human or self.hint
+
+    @property
+    def command(self) -> str | None:
+        """The next step for people, where it is nothing but a command of ours."""
+        return self.for_human if _ONLY_A_COMMAND.fullmatch(self.for_human) else None
+
+    @property
+    def for_model(self) -> str:
+        """The next step for whoever can call a tool, and cannot run a command: only ask for it."""
+        if not _COMMAND.search(self.hint) or "human" in self.hint:
+            return self.hint
+        if _ONLY_A_COMMAND.fullmatch(self.hint):
+            return f"ask the human to run {self.hint} in a terminal"
+        return f"ask the human{' to ' if self.hint.startswith('run ') else ': '}{self.hint}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the wire form: `{"code", "message", "hint", "retryable"}`."""
-        return {"code": self.code, "message": self.message, "hint": self.hint, "retryable": self.retryable}
+        return {"code": self.code, "message": self.message, "hint": self.for_model, "retryable": self.retryable}
 
 
 class InvalidArguments(GunbotMcpError):
     code = "invalid_arguments"
+    title = "This cannot be asked so"
 
 
 class UnknownTool(GunbotMcpError):
     code = "unknown_tool"
+    title = "There is no such tool"
 
 
 class Refused(GunbotMcpError):
@@ -92,52 +121,63 @@ class Refused(GunbotMcpError):
 
 class ReadOnly(Refused):
     code = "read_only"
+    title = "Nothing can be traded here"
 
 
 class NotSupported(Refused):
     code = "not_supported"
+    title = "This exchange cannot do this"
 
 
 class ExchangeNotAllowed(Refused):
     code = "exchange_not_allowed"
+    title = "Your limits do not allow this exchange"
 
 
 class PairNotAllowed(Refused):
     code = "pair_not_allowed"
+    title = "Your limits do not allow this pair"
 
 
 class LimitExceeded(Refused):
     code = "limit_exceeded"
+    title = "Beyond one of your limits"
 
 
 class PriceOutOfBand(Refused):
     code = "price_out_of_band"
+    title = "Too far from the market"
 
 
 class Halted(Refused):
     code = "halted"
+    title = "Trading is halted"
 
 
 class DuplicateOrder(Refused):
     """`twin` is the ticket of the same order."""
 
     code = "duplicate_order"
+    title = "The same order was proposed already"
 
-    def __init__(self, message: str, hint: str = "", *, twin: str | None = None) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str = "", *, human: str = "", twin: str | None = None) -> None:
+        super().__init__(message, hint, human=human)
         self.twin = twin
 
 
 class PairLocked(Refused):
     code = "pair_locked"
+    title = "Locked: an order's fate is unknown"
 
 
 class TicketNotFound(GunbotMcpError):
     code = "ticket_not_found"
+    title = "There is no such ticket"
 
 
 class TicketClosed(GunbotMcpError):
     code = "ticket_closed"
+    title = "This decision changed nothing"
 
 
 class GatewayError(GunbotMcpError):
@@ -150,42 +190,51 @@ class GatewayError(GunbotMcpError):
 
 class GatewayUnreachable(GatewayError):
     code = "gateway_unreachable"
+    title = "Gunbot cannot be reached"
     retryable = True
 
 
 class GatewayTimeout(GatewayError):
     code = "gateway_timeout"
+    title = "Gunbot did not answer in time"
     retryable = True
 
 
 class GatewayRejected(GatewayError):
     code = "gateway_rejected"
+    title = "Gunbot said no"
 
 
 class GatewayInvalidResponse(GatewayError):
     code = "gateway_invalid_response"
+    title = "Gunbot's answer is not understood"
 
 
 class Unauthorized(GatewayError):
     code = "unauthorized"
+    title = "Gunbot did not accept the login"
 
 
 class LedgerUnavailable(GunbotMcpError):
     code = "ledger_unavailable"
+    title = "Nothing can be recorded now"
 
 
 class HistoryUnavailable(GunbotMcpError):
     """The mirror of the order history cannot be read or written: nothing of it was changed."""
 
     code = "history_unavailable"
+    title = "The order history cannot be read here"
 
 
 class ConfigInvalid(GunbotMcpError):
     code = "config_invalid"
+    title = "The settings do not allow this"
 
 
 class Internal(GunbotMcpError):
     code = "internal"
+    title = "gunbot-mcp itself failed"
 
 
 def error_codes() -> dict[str, type[GunbotMcpError]]:

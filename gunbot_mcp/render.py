@@ -22,6 +22,9 @@ from gunbot_mcp.errors import GatewayInvalidResponse, GunbotMcpError, clean
 ERROR_META = "gunbot-mcp/error"
 """The key of an error's code, message, hint and `retryable` in a result's `_meta`."""
 
+REFUSAL_META = "gunbot-mcp/refusal"
+"""The key of an error's title and lines for people in a result's `_meta`: for the view in a client."""
+
 
 CHART_META = "gunbot-mcp/chart"
 """The key of a chart's drawing in a result's `_meta`: for the view in a client."""
@@ -126,13 +129,29 @@ def _word(text: str) -> str:
     return buffer.getvalue()
 
 
-def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = ()) -> Answer:
-    """Return the error result: a stable code, what happened, and the next step."""
+def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = (), *, shows_card: bool = False) -> Answer:
+    """Return the error result: a stable code, what happened, and the next step.
+
+    The caller is a model; where its client shows cards, the same for people is beside it.
+    """
     facts = error.as_dict()
     facts["message"] = clean(error.message, 600, secrets)
-    facts["hint"] = clean(error.hint, 600, secrets)
+    facts["hint"] = clean(error.for_model, 600, secrets)
     text = f"{facts['code']}: {facts['message']}" + (f"\nNext: {facts['hint']}" if facts["hint"] else "")
-    return Answer(structured={}, text=text, is_error=True, meta={ERROR_META: facts})
+    people = {REFUSAL_META: _for_people(error, secrets)} if shows_card else {}
+    return Answer(structured={}, text=text, is_error=True, meta={ERROR_META: facts, **people})
+
+
+def _for_people(error: GunbotMcpError, secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Return `{"title", "lines", "command"}`; `command` is what to run in a terminal next, or None."""
+    lines = [clean(error.message, 600, secrets), clean("" if error.command else error.for_human, 600, secrets)]
+    return {"title": error.title, "lines": [as_sentence(line) for line in lines if line], "command": error.command}
+
+
+def as_sentence(text: str) -> str:
+    """Return a text that begins with a capital, unless with our command's name, and ends with one full stop."""
+    shown = text if text.startswith("gunbot-mcp ") else f"{text[:1].upper()}{text[1:]}"
+    return shown if shown.endswith(("…", "?")) else f"{shown.removesuffix('.')}."
 
 
 ROOM = 24_000

@@ -12,6 +12,7 @@ from typing import Any
 
 from gunbot_mcp.config import Limits
 from gunbot_mcp.guard.market import seen_distances
+from gunbot_mcp.tickets.sentences import buttons_of
 from gunbot_mcp.tickets.ticket import Ticket
 from gunbot_mcp.tickets.view import kind_of, shown_quote
 
@@ -65,13 +66,18 @@ def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
         f'Proposed by "{ticket.client}". Ticket {ticket.id} waits {seconds} s, until {ticket.expires_at:%H:%M:%S} UTC.'
     )
     properties: dict[str, Any] = {
-        "decision": {"type": "string", "title": "Decision", "enum": ["approve", "reject"]},
+        "decision": {"type": "string", "title": _decision_title(ticket), "enum": ["approve", "reject"]},
     }
     if required:
         lines.append(f"To approve, also type this code: {code}")
         properties["code"] = {"type": "string", "title": "Code from the message (only to approve)", "maxLength": 4}
     schema = {"type": "object", "properties": properties, "required": ["decision"]}
     return Form(message="\n".join(map(_sentence, lines)), schema=schema, code=code if required else None)
+
+
+def _decision_title(ticket: Ticket) -> str:
+    words = buttons_of(ticket)
+    return f"approve: {words.approve}; reject: {words.reject}" if ticket.cancels else "Decision"
 
 
 def _sentence(line: str) -> str:

@@ -20,7 +20,8 @@ from gunbot_mcp.ledger.rows import Event
 from gunbot_mcp.render import instant
 from gunbot_mcp.tickets.content import canonical, ticket_of
 from gunbot_mcp.tickets.mandate import Mandate, not_for
-from gunbot_mcp.tickets.outcome import reason_text, seen_line
+from gunbot_mcp.tickets.reasons import reason_text
+from gunbot_mcp.tickets.seen import seen_line
 from gunbot_mcp.tickets.stored import observation_of, reason_of
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_view

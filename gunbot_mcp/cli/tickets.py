@@ -12,10 +12,11 @@ from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
 from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
-from gunbot_mcp.tickets.outcome import candidate_line
 from gunbot_mcp.tickets.passkey import Deed, settling
+from gunbot_mcp.tickets.seen import candidate_line
+from gunbot_mcp.tickets.sentences import buttons_of
 from gunbot_mcp.tickets.ticket import OPEN, Observation, State, Ticket
-from gunbot_mcp.tickets.view import kind_of, seconds_left, ticket_answer
+from gunbot_mcp.tickets.view import human_text, kind_of, seconds_left
 
 _instance = click.option("--instance", help="The instance to use, where the config has several.")
 
@@ -53,9 +54,12 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
     if ticket.state is not State.PENDING:
         raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
     await _show(ticket, desk)
-    lines = (f"Approve and send: {ticket.summary}", f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
+    does, kind = buttons_of(ticket).approve, kind_of(ticket)
+    lines = (f"{does}: {ticket.summary}", f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
     by, touch = await proven(settings, desk, Deed.APPROVE, ticket.content, lines, ticket=ticket.id)
-    if touch is None and not click.confirm(f"Send this {kind_of(ticket)} order now?", default=False):
+    if touch is None and not click.confirm(
+        f"{does}?" if ticket.cancels else f"Send this {kind} order now?", default=False
+    ):
         raise click.Abort
     return await desk.approve(ticket.id, by=by, touch=touch)
 
@@ -69,7 +73,7 @@ def reject(ticket_id: str, instance: str | None) -> int:
     # Anybody may decline an order; the record says "a human at a terminal" only where one sits there.
     by = TERMINAL if at_terminal() else Actor("command")
     ticket = with_desk(settings, lambda desk: desk.decline(ticket_id, by=by))
-    say(ticket_answer(ticket).text)
+    say(human_text(ticket))
     return 0
 
 
@@ -86,7 +90,7 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
     settings = load(instance=instance)
     if placed is None:
         ticket, candidates = with_desk(settings, lambda desk: _look(desk, ticket_id))
-        say(ticket_answer(ticket).text)
+        say(human_text(ticket))
         for order in candidates:
             say(candidate_line(order))
         if can_be_settled(ticket):
@@ -94,7 +98,7 @@ def resolve(ticket_id: str, placed: bool | None, order_id: str | None, instance:
         return 0 if ticket.state is not State.UNKNOWN else 1
     require_terminal("settling a ticket by your word")
     ticket = with_desk(settings, lambda desk: _resolve(settings, desk, ticket_id, placed=placed, order_id=order_id))
-    say(ticket_answer(ticket).text)
+    say(human_text(ticket))
     return 0
 
 
@@ -132,5 +136,5 @@ async def _show(ticket: Ticket, desk: Desk) -> None:
 
 
 def _report(ticket: Ticket) -> int:
-    say(ticket_answer(ticket).text)
+    say(human_text(ticket))
     return 0 if ticket.state is State.ACCEPTED else 1

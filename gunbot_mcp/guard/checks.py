@@ -139,6 +139,7 @@ def check_band(case: Case) -> tuple[str, ...]:
                 f"the {word} {decimal_text(price)} is {decimal_text(_tenths(distance))} % away from "
                 f"the book ({decimal_text(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
                 widen(case, "price_band_percent", "look at get_quote"),
+                human=widen(case, "price_band_percent", "look at the market"),
             )
     if case.book is not None and any(leg.limit is None for leg in legs_of(order)):
         _check_depth(case, case.book, quote)
@@ -208,6 +209,7 @@ def check_duplicate(case: Case) -> tuple[str, ...]:
         raise DuplicateOrder(
             f"the same order was proposed a moment ago: ticket {case.twin}",
             f"look at get_ticket; if it is meant to happen twice, call again with repeat_of = {case.twin!r}",
+            human="look at that ticket; if it is meant to happen twice, tell your assistant so",
             twin=case.twin,
         )
     return ()
@@ -217,7 +219,8 @@ def check_lock(case: Case) -> tuple[str, ...]:
     if case.lock is not None:
         raise PairLocked(
             f"ticket {case.lock} on this pair and side has an unknown fate: the order may exist",
-            f"get_ticket {case.lock} looks for it; a human can run gunbot-mcp resolve {case.lock}",
+            f"get_ticket {case.lock} looks for it; ask the human to settle it on its page or in a terminal",
+            human=f"gunbot-mcp resolve {case.lock}",
         )
     return ()
 

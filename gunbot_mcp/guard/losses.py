@@ -108,6 +108,7 @@ def check_day_loss(case: "Case") -> tuple[str, ...]:
         raise LimitExceeded(
             f"what was lost today is not known now: {found.unknown}; without that nothing is entered",
             "it is read in the background: try again in some seconds; get_limits says when it is known; exits still go",
+            human="it is read in the background: try again in some seconds; exits still go",
         )
     return ()
 

@@ -384,5 +384,7 @@ async def _check_intact(write: Transaction, ticket: Ticket) -> None:
 def closed(ticket: Ticket) -> TicketClosed:
     who = f" (by {ticket.decided_by})" if ticket.decided_by else ""
     return TicketClosed(
-        f"ticket {ticket.id} is already {ticket.state.value}{who}", "get_ticket shows what became of it"
+        f"ticket {ticket.id} is already {ticket.state.value}{who}",
+        "get_ticket shows what became of it",
+        human="its page shows what became of it",
     )

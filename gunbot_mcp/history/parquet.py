@@ -20,7 +20,8 @@ FORMAT = 1
 
 FILED: Mapping[str, str] = {**COLUMNS, "odd": "BOOLEAN"}
 """The columns of a file: those of the view, and whether something in the record could not be read."""
-IDENTITY = "CASE WHEN id IS NOT NULL AND time_ms IS NOT NULL THEN id ELSE extra END"
+IDENTITY = "CASE WHEN held.id IS NOT NULL AND held.time_ms IS NOT NULL THEN held.id ELSE held.extra::VARCHAR END"
+"""The identity of a row of `held` (named: what it is compared with has such columns, too), as text, never as JSON."""
 
 _FROM_TIME = "make_timestamptz(time_ms * 1000)"
 _SENT = [name for name in (*FILED, "identity") if name != "time"]
@@ -47,13 +48,13 @@ def write_rows(
     incoming = ", ".join(f"unnest(?::{_sent_as(name)}[]) AS {name}" for name in _SENT)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {incoming}", [_column(rows, n) for n in _SENT])
     columns = ", ".join(_FROM_TIME + " AS time" if name == "time" else _cast(name) for name in FILED)
-    found = f"SELECT {columns} FROM incoming"  # noqa: S608 - names from this package
+    found = f"SELECT {columns} FROM incoming"  # noqa: S608 - our own names
     if older:
         listed = ", ".join(quoted(str(file)) for file in older)
         found += (
-            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS kept "  # noqa: S608 - quoted paths from this package
-            "WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.pair = kept.pair "
-            f"AND incoming.time_ms IS NOT DISTINCT FROM kept.time_ms AND incoming.identity = ({IDENTITY}))"
+            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS held "  # noqa: S608 - quoted paths from this package
+            "WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.pair = held.pair "
+            f"AND incoming.time_ms IS NOT DISTINCT FROM held.time_ms AND incoming.identity = ({IDENTITY}))"
         )
     return copy(connection, found, target)
 
@@ -63,7 +64,7 @@ def copy(connection: DuckDBPyConnection, found: str, target: Path) -> Counted:
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{gunbot_mcp_format: '{FORMAT}'}}"
     connection.execute(f"COPY ({found} ORDER BY time_ms, id) TO {quoted(str(target))} ({options})")
     counted = connection.execute(
-        "SELECT count(*), min(time_ms), max(time_ms), count(*) FILTER (odd), "  # noqa: S608 - a quoted path from this package
+        "SELECT count(*), min(time_ms), max(time_ms), count(*) FILTER (odd), "  # noqa: S608 - a quoted path of our own
         f"count(*) FILTER (key <> exchange || '/' || pair) FROM read_parquet({quoted(str(target))})"
     ).fetchone()
     assert counted is not None  # noqa: S101 - an aggregate has one row

@@ -190,7 +190,7 @@ def _refusal(sql: str, said: dict[str, Any]) -> InvalidArguments | HistoryUnavai
     if kind == "files":
         return HistoryUnavailable(
             "the mirror of the order history cannot be read",
-            "ask again: what is damaged is fetched again; gunbot-mcp history verify looks at all of it",
+            "ask again: what is damaged is fetched again; a human can run gunbot-mcp history verify",
         )
     if kind == "busy":
         return InvalidArguments(f"sql: {message}, so this one did not run", "ask one at a time")

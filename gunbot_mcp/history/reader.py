@@ -86,7 +86,7 @@ class Reader:
         except (duckdb.IOException, duckdb.InvalidInputException) as exc:
             raise HistoryUnavailable(
                 f"the mirror of the order history cannot be read: {type(exc).__name__}",
-                "ask again: what is damaged is fetched again; gunbot-mcp history verify looks at all of it",
+                "ask again: what is damaged is fetched again; a human can run gunbot-mcp history verify",
             ) from exc
         finally:
             connection.close()

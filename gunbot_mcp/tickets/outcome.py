@@ -1,36 +1,44 @@
-"""What became of a ticket, in words made from facts; only this file writes them. No code parses these words.
+"""What became of a ticket, in words made from facts. No code parses these words.
 
-`outcome_of` is for people (page, card, terminal), `news_of` for an assistant; `reason_text` is the reason alone.
+One fate, two voices: `outcome_of` is for people (page, card, terminal, notice) and names no tool; `news_of` is for an
+assistant and names no command as if it could run one. Both say the same reason (`reasons`) and the same of what was
+seen of the order (`seen`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from gunbot_mcp.domain import MOST_ID, Cancel, plain_text
+from gunbot_mcp.domain import MOST_ID, Cancel, assets_of, grouped
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import instant
-from gunbot_mcp.tickets.channels import Speaker
-from gunbot_mcp.tickets.ticket import IN_FLIGHT, Certainty, Observation, Reason, ReasonCode, State, Ticket
+from gunbot_mcp.tickets.reasons import reason_text
+from gunbot_mcp.tickets.seen import WHERE, capital, hour, seen_line
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, Observation, State, Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`tone` (good, calm, bad, unsure) picks the colour; `command` is what a human may type next."""
+    """`tone` (good, calm, bad, unsure) picks the colour.
+
+    `command` is what a human may type next, and `lead` says what for: both are left out beside buttons that do it.
+    """
 
     tone: str
     title: str
     lines: tuple[str, ...]
+    lead: str | None = None
     command: str | None = None
 
 
-WHERE: Mapping[str, str] = {
-    "open_orders": "open orders",
-    "history": "order history",
-    "not_open": "no longer among the open orders",
-    "human": "a human's word",
-}
-"""The places where an order can be seen, as answers name them."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an assistant is told: what happened, and what it may and must not do `next` (may be empty)."""
+
+    happened: str
+    next: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.happened} {self.next}".strip()
 
 
 def outcome_of(ticket: Ticket) -> Outcome:
@@ -40,24 +48,35 @@ def outcome_of(ticket: Ticket) -> Outcome:
 
 def news_of(ticket: Ticket) -> str:
     """Return what an assistant is told: what happened, and what it may and must not do next."""
+    return str(news_in_two(ticket))
+
+
+def news_in_two(ticket: Ticket) -> News:
+    """Return the same, with what it may do apart: that is not for people."""
     if ticket.state is State.PENDING:
-        return f"A human can decide until {instant(ticket.expires_at)}. Look with get_ticket; do not propose it again."
+        return News(f"A human can decide until {instant(ticket.expires_at)}.", _LOOK)
     if ticket.state is State.APPROVED:
-        return "It is approved and about to be sent. Look with get_ticket; do not propose it again."
+        return News("It is approved and about to be sent.", _LOOK)
     reason = _sentence(reason_text(ticket))
     if ticket.state is State.ACCEPTED:
         said = (ticket.answer or {}).get("message")
         meaning = "the cancel is handed over" if ticket.cancels else "handed over, which is not a fill"
         word = f"Gunbot said {said!r}: {meaning}." if said else reason
-        return f"{word} {_seen_by_model(ticket)}".rstrip()
+        return News(f"{word} {_seen_by_model(ticket)}".strip())
     if ticket.state in {State.UNKNOWN, State.SENDING}:
-        return (
-            f"{reason or 'It is being sent.'} Never send it again: get_ticket looks for it, "
-            f"list_open_orders and list_orders_page show what exists, a human can run gunbot-mcp resolve {ticket.id}."
-            f"{'' if ticket.observed is None else f' {_seen_by_model(ticket)}'}"
-        )
-    again = {State.EXPIRED: " Ask whether to propose it again.", State.VOID: " Ask before you propose it again."}
-    return f"{reason or _sentence(ticket.state.value)}{again.get(ticket.state, '')}"
+        seen = "" if ticket.observed is None else f" {_seen_by_model(ticket)}"
+        return News(f"{reason or 'It is being sent.'}{seen}", _NEVER_AGAIN)
+    again = {State.EXPIRED: "Ask whether to propose it again.", State.VOID: "Ask before you propose it again."}
+    return News(reason or _sentence(ticket.state.value), again.get(ticket.state, ""))
+
+
+def may_change(ticket: Ticket) -> bool:
+    """Return whether more may become of a ticket that is decided: it is on its way, or its order is followed."""
+    if ticket.state in IN_FLIGHT or ticket.state is State.UNKNOWN:
+        return True
+    seen = ticket.observed
+    settled = seen is not None and (seen.final or seen.where == "human")
+    return ticket.state is State.ACCEPTED and not settled
 
 
 def brief_of(ticket: Ticket) -> str:
@@ -66,154 +85,6 @@ def brief_of(ticket: Ticket) -> str:
     if seen is not None and seen.sure and seen.state == "filled":
         return "An order that was to be cancelled filled" if ticket.cancels else "An order filled"
     return _BRIEF.get(ticket.state, "Something became known of an order")
-
-
-def reason_text(ticket: Ticket) -> str | None:
-    """Return why the ticket is in its state, or None where nothing was recorded."""
-    return None if ticket.reason is None else _REASONS[ticket.reason.code](ticket, ticket.reason)
-
-
-def candidate_line(seen: Observation) -> str:
-    """Return one order that could be a ticket's, for the human who settles it."""
-    return f"It could be {_orders(seen, ' with ')}{_at_price(seen)}, seen in the {WHERE[seen.where]}{_as_of(seen)}."
-
-
-def seen_line(seen: Observation) -> str:
-    """Return what is known of an order at the exchange, how surely, and as of when."""
-    if not seen.sure:
-        several = len(seen.order_ids) > 1
-        which = f"It could be {_orders(seen, ' or ')}{_at_price(seen)}, seen in the {WHERE[seen.where]}{_as_of(seen)}"
-        return f"{which}: {'which of them' if several else 'whether it is'}, only a human can say."
-    word = " by a human's word" if seen.certainty is Certainty.HUMAN else ""
-    if not seen.order_ids:
-        return "There is no such order, by a human's word."
-    order = f"{_capital(_orders(seen, ' and '))}{_at_price(seen)}"
-    if seen.where == "human":
-        return f"{order}, by a human's word."
-    if seen.seen_at is None:
-        # Version 0.1 did not note when it looked, and what it saw may be long ago.
-        return (
-            f"{order}, seen in the {WHERE[seen.where]}."
-            if seen.where != "not_open"
-            else f"{order}, {WHERE['not_open']}."
-        )
-    order = f"{order},{word}," if word else order
-    return f"{order} {_state_words(seen)}{_as_of(seen)}."
-
-
-def _state_words(seen: Observation) -> str:
-    part = "" if seen.filled is None else f"{plain_text(seen.filled)} of it filled{_average(seen)}"
-    match seen.state:
-        case "filled":
-            amount = "" if seen.filled is None else f", {plain_text(seen.filled)}{_average(seen)}"
-            return f"filled{amount}{_last_fill(seen)}"
-        case "gone":
-            return f"is gone; {part}, the rest did not fill" if part else "is gone and did not fill"
-        case "partly_filled" if seen.where == "not_open":
-            return f"is no longer open{_since(seen)}; {part}, more was not seen up to now"
-        case "partly_filled":
-            return f"is partly filled: {part}"
-        case "open":
-            return "is open"
-        case _:
-            return (
-                f"is no longer open{_since(seen)}; no fill was seen up to now"
-                if seen.where == "not_open"
-                else "was seen"
-            )
-
-
-def _average(seen: Observation) -> str:
-    return "" if seen.average is None else f" at {plain_text(seen.average)} on average"
-
-
-def _last_fill(seen: Observation) -> str:
-    return "" if seen.filled_at is None else f", last at {_clock(seen.filled_at)}"
-
-
-def _since(seen: Observation) -> str:
-    return "" if seen.since is None else f" since {_clock(seen.since)}"
-
-
-def _as_of(seen: Observation) -> str:
-    return "" if seen.seen_at is None else f", as of {_clock(seen.seen_at)}"
-
-
-def _clock(at: datetime) -> str:
-    # With its date: an order is followed for a week.
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _orders(seen: Observation, between: str) -> str:
-    # Ids are Gunbot's words, not ours.
-    names = [clean(name, MOST_ID) for name in seen.order_ids]
-    return f"{'orders' if names[1:] else 'order'} {between.join(names)}"
-
-
-# Reasons
-
-
-def _fact(reason: Reason, name: str = "message") -> str:
-    return clean(reason.facts.get(name, ""), 400)
-
-
-def _stopper(reason: Reason) -> str:
-    return "a fault of gunbot-mcp" if reason.facts.get("by") == "fault" else "the process was stopped"
-
-
-def _lost(reason: Reason) -> str:
-    if reason.facts.get("ended"):
-        return "the process that had it ended"
-    return "nobody has said for too long what became of it"
-
-
-def _may_exist(ticket: Ticket) -> str:
-    # The order that a cancel is about did exist.
-    return "" if ticket.cancels else "; the order may exist"
-
-
-def _declined_reason(ticket: Ticket, _: Reason) -> str:
-    who = ticket.decided_by
-    if who is None or who.row.speaks_for is Speaker.HUMAN:
-        return "declined by a human"
-    return f"declined {clean(who.place, 120)}"
-
-
-def _no_time(_: Ticket, reason: Reason) -> str:
-    return (
-        f"nothing was sent: waiting for Gunbot's answer may take {_fact(reason, 'needs')} s, and its call had only "
-        f"{_fact(reason, 'left')} s left; Gunbot answers slowly"
-    )
-
-
-_REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
-    ReasonCode.TAKEN: lambda _t, _r: "Gunbot took the order",
-    ReasonCode.FOUND: lambda t, _r: f"found in the {WHERE[t.observed.where]}" if t.observed else "found",
-    ReasonCode.CONTESTED: lambda _t, _r: "a second order fits as well: it is not clear which of them is this one",
-    ReasonCode.FILLED_FIRST: lambda _t, _r: "the order filled before the cancel",
-    ReasonCode.CANCEL_SEEN: lambda _t, _r: "the order is gone and did not fill",
-    ReasonCode.HUMAN_PLACED: lambda _t, _r: "a human found the order",
-    ReasonCode.HUMAN_NOT_PLACED: lambda _t, _r: "a human found that the order never arrived",
-    ReasonCode.GUNBOT_SAID_NO: lambda _t, r: _fact(r),
-    ReasonCode.NO_ANSWER: lambda t, r: f"sent, but {_fact(r)}{_may_exist(t)}",
-    ReasonCode.CUT_OFF: lambda t, r: f"{_stopper(r)} while sending{_may_exist(t)}",
-    ReasonCode.SENDER_LOST: lambda _t, r: (
-        f"{_lost(r)} while sending; Gunbot may have the order: look for it in Gunbot's open orders and history, "
-        "or say what you found with gunbot-mcp resolve"
-    ),
-    ReasonCode.UNREACHABLE: lambda _t, _r: "Gunbot could not be reached; nothing was sent",
-    ReasonCode.CHECK_FAILED: lambda _t, r: f"nothing was sent: {_fact(r)}",
-    ReasonCode.NOT_SENT: lambda _t, r: f"nothing was sent: {_stopper(r)} before sending",
-    ReasonCode.HALTED: lambda _t, r: f"nothing was sent: trading is halted: {_fact(r)}",
-    ReasonCode.NO_TIME: _no_time,
-    ReasonCode.TOO_LATE: lambda _t, _r: "nothing was sent: too much time passed after the claim",
-    ReasonCode.UNREAD: lambda t, r: f"whether it was sent cannot be said now: {_fact(r)}{_may_exist(t)}",
-    ReasonCode.SENDER_LOST_BEFORE: lambda _t, r: f"{_lost(r)} after the approval; nothing was sent",
-    ReasonCode.DECLINED: _declined_reason,
-    ReasonCode.EXPIRED: lambda _t, _r: "nobody decided in time",
-    ReasonCode.WITHDRAWN: lambda _t, _r: "withdrawn by the client",
-    ReasonCode.RECORDED: lambda _t, r: _fact(r, "text"),
-}
 
 
 # An order
@@ -228,7 +99,25 @@ def _accepted(ticket: Ticket) -> Outcome:
     seen = ticket.observed
     known = seen is not None and seen.final
     lines = (_said(ticket), *(() if known else (_HANDED_OVER,)), _seen(seen))
-    return Outcome(tone="good", title="Accepted by Gunbot", lines=lines)
+    tone, title = ("good", "Accepted by Gunbot") if seen is None else _what_came_of(ticket, seen)
+    return Outcome(tone=tone, title=title, lines=lines)
+
+
+def _what_came_of(ticket: Ticket, seen: Observation) -> tuple[str, str]:
+    """Return the tone and `Filled 0.001 BTC at 47,998.2 at 14:03:11 UTC` where that is known for sure."""
+    trade = ticket.order.trade
+    if trade is None or not seen.sure:
+        return "good", "Accepted by Gunbot"
+    unit = assets_of(trade)[1] if ticket.contract_size is None else "contracts"
+    part = "" if seen.filled is None else f" {grouped(seen.filled)}"
+    price = "" if seen.average is None else f" at {grouped(seen.average)}"
+    at = "" if seen.filled_at is None else f" at {hour(seen.filled_at)}"
+    of_all = f" of {grouped(trade.amount)} {unit}"
+    return {
+        "filled": ("good", f"Filled{part and f'{part} {unit}'}{price}{at}"),
+        "partly_filled": ("good", f"Partly filled:{part}{of_all}" if part else "Partly filled"),
+        "gone": ("calm", f"Only{part}{of_all} filled" if seen.filled else "The order is gone and did not fill"),
+    }.get(seen.state or "", ("good", "Accepted by Gunbot"))
 
 
 def _seen(seen: Observation | None) -> str:
@@ -250,8 +139,8 @@ def _unknown(ticket: Ticket) -> Outcome:
             "Do not place it again: look in Gunbot or at the exchange; looking again here asks Gunbot, too.",
             "Until it is settled, this pair and side are locked.",
             *(() if ticket.observed is None else (seen_line(ticket.observed),)),
-            "When you know whether the order exists, say so in a terminal:",
         ),
+        lead="When you know whether the order exists, say so in a terminal:",
         command=f"gunbot-mcp resolve {ticket.id}",
     )
 
@@ -265,7 +154,7 @@ def _void(ticket: Ticket) -> Outcome:
 
 
 def _cancel_under_way(ticket: Ticket) -> Outcome:
-    lines = (_NO_ANSWER, _capital(f"{_target(ticket)} may still be open."))
+    lines = (_NO_ANSWER, capital(f"{_target(ticket)} may still be open."))
     return Outcome(tone="unsure", title=_on_its_way(ticket), lines=lines)
 
 
@@ -313,8 +202,8 @@ def _cancel_unknown(ticket: Ticket) -> Outcome:
             _why(ticket),
             "Look in Gunbot or at the exchange whether it is gone; looking again here asks Gunbot, too.",
             *(() if ticket.observed is None else (seen_line(ticket.observed),)),
-            "When you know it, say so in a terminal:",
         ),
+        lead="When you know it, say so in a terminal:",
         command=f"gunbot-mcp resolve {ticket.id}",
     )
 
@@ -369,17 +258,9 @@ def _seen_by_model(ticket: Ticket) -> str:
     return seen_line(seen)
 
 
-def _at_price(seen: Observation) -> str:
-    return "" if seen.price is None else f" at {plain_text(seen.price)}"
-
-
 def _sentence(text: str | None) -> str:
-    shown = _capital(clean(text or "", 400))
+    shown = capital(clean(text or "", 400))
     return shown + ("" if shown.endswith((".", "…")) or not shown else ".")
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 _BRIEF: Mapping[State, str] = {
@@ -387,6 +268,11 @@ _BRIEF: Mapping[State, str] = {
     State.UNKNOWN: "The fate of an order is unknown",
     State.VOID: "An order did not happen",
 }
+_LOOK = "Look with get_ticket; do not propose it again."
+_NEVER_AGAIN = (
+    "Never send it again: get_ticket looks for it, list_open_orders and list_orders_page show what exists. "
+    "Ask the human to settle it on its page or in a terminal."
+)
 _HANDED_OVER = "Accepted is not filled: the order was handed over."
 _NO_ANSWER = "There is no answer yet that can be trusted."
 

@@ -207,6 +207,26 @@ def _slippage(gets: Proceeds) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Buttons:
+    """What the two decisions are called: "reject" would be said of a cancel as if the order were rejected."""
+
+    approve: str
+    approving: str
+    reject: str
+    rejecting: str
+
+
+def buttons_of(ticket: Ticket) -> Buttons:
+    """Return the words of the two buttons of a ticket; whoever reads `for real` knows that money is at stake."""
+    really = " for real" if ticket.live else ""
+    if ticket.cancels:
+        return Buttons(
+            approve=f"Cancel this order{really}", approving="Cancelling…", reject="Keep it", rejecting="Keeping it…"
+        )
+    return Buttons(approve=f"Approve and send{really}", approving="Sending…", reject="Reject", rejecting="Rejecting…")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """How much money is at stake, in words: `You pay at most`, `50.05 USDT`, `fees included`."""
 

@@ -1,6 +1,7 @@
 """A ticket as people, models and pages see it: the same facts everywhere."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,10 @@ from gunbot_mcp.domain import decimal_text, grouped, plain_text
 from gunbot_mcp.errors import clean
 from gunbot_mcp.render import Answer, instant
 from gunbot_mcp.tickets.content import seen_book
-from gunbot_mcp.tickets.outcome import WHERE, news_of, outcome_of, reason_text, seen_line
-from gunbot_mcp.tickets.sentences import figure_of, headline_of
+from gunbot_mcp.tickets.outcome import may_change, news_in_two, news_of, outcome_of
+from gunbot_mcp.tickets.reasons import reason_text
+from gunbot_mcp.tickets.seen import WHERE, seen_line
+from gunbot_mcp.tickets.sentences import buttons_of, figure_of, headline_of
 from gunbot_mcp.tickets.ticket import Observation, State, Ticket
 
 STATUS: Mapping[State, str] = {
@@ -106,6 +109,9 @@ def card_view(ticket: Ticket) -> dict[str, Any]:
     return {
         "ticket": ticket_view(ticket),
         "headline": {"what": headline.what, "worth": headline.worth},
+        "words": asdict(buttons_of(ticket)),
+        "told": None if outcome is None else news_of(ticket),
+        "follows": may_change(ticket),
         "figure": {"word": figure.word, "amount": figure.amount, "note": figure.note},
         "outcome": None
         if outcome is None
@@ -113,9 +119,19 @@ def card_view(ticket: Ticket) -> dict[str, Any]:
             "tone": outcome.tone,
             "title": clean(outcome.title, 400),
             "lines": [clean(line, 600) for line in outcome.lines if line],
+            "lead": outcome.lead,
             "command": outcome.command,
         },
     }
+
+
+def human_text(ticket: Ticket) -> str:
+    """Return what a terminal says of a ticket: its order, and what became of it."""
+    about = f"Ticket {ticket.id}, {kind_of(ticket)} instance {ticket.instance}, state {ticket.state.value}"
+    if ticket.state is State.PENDING:
+        return f"{ticket.summary}\nIt waits for a decision until {instant(ticket.expires_at)}.\n{about}"
+    said = outcome_of(ticket)
+    return "\n".join(line for line in (said.title, *said.lines, ticket.summary, about, said.lead, said.command) if line)
 
 
 def kind_of(ticket: Ticket) -> str:
@@ -166,9 +182,9 @@ def ticket_answer(ticket: Ticket, *, approve: Mapping[str, Any] | None = None, n
         structured["approve"] = dict(approve)
     if failed is not None and status != "accepted":
         structured["error"] = failed
-    happened = news_of(ticket)
-    structured["note"] = f"{happened} {note}" if note else happened
-    lines = [f"{status}: {ticket.summary}", happened]
+    happened = news_in_two(ticket)
+    structured["note"] = f"{happened} {note}" if note else str(happened)
+    lines = [f"{status}: {ticket.summary}", happened.happened, f"Next: {happened.next}" if happened.next else ""]
     if "approve" in structured:
         # What to do comes first: some clients show their models little more than a first line.
         page, left = structured["approve"]["page"], structured["approve"]["seconds_left"]

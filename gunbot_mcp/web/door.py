@@ -80,7 +80,7 @@ class Door:
             back = form.get("next", "/")
             await self._pins.verify(form.get("pin", ""), actor=PAGE, ticket=None)
         except GunbotMcpError as exc:
-            return self._ask(request, f"{exc.message}. {exc.hint}".strip(), 403, back)
+            return self._ask(request, f"{exc.message}. {exc.for_human}".strip(), 403, back)
         answer = RedirectResponse(back if _OURS.fullmatch(back) else "/", 303, headers=HEADERS)
         answer.set_cookie(
             COOKIE, self._sessions.open("pin"), max_age=int(LASTS.total_seconds()), httponly=True, samesite="strict"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gunbot_mcp.errors import GunbotMcpError, clean
-from gunbot_mcp.render import instant
+from gunbot_mcp.render import as_sentence, instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +84,12 @@ def kind_word(*, live: bool) -> str:
 
 
 def problem_of(at: Served, exc: GunbotMcpError) -> Problem:
-    runs = exc.hint.startswith("gunbot-mcp ")
+    command = exc.command
     return Problem(
         message=_capital(at.shown(exc.message, 600)),
         code=exc.code,
-        command=at.shown(exc.hint) if runs else None,
-        advice=_capital(at.shown(exc.hint, 600)) if exc.hint and not runs else None,
+        command=None if command is None else at.shown(command),
+        advice=_capital(at.shown(exc.for_human, 600)) if exc.for_human and command is None else None,
     )
 
 
@@ -98,4 +98,4 @@ def moment_of(moment: datetime, *, date: bool = False) -> Moment:
 
 
 def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".removesuffix(".")
+    return as_sentence(text).removesuffix(".")

@@ -29,7 +29,7 @@ PATIENCE = 10.0
 
 def said(exc: GunbotMcpError) -> Response:
     """Return an error for a script: its words, to be shown where it stands."""
-    message = exc.message + (f". Next: {exc.hint}" if exc.hint else "")
+    message = exc.message + (f". Next: {exc.for_human}" if exc.for_human else "")
     status = getattr(exc, "status", 403)
     return JSONResponse({"message": clean(message, 600)}, status if isinstance(status, int) else 403, headers=HEADERS)
 

@@ -12,8 +12,8 @@ from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.guard.desk import Desk, can_be_settled
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
-from gunbot_mcp.tickets.outcome import candidate_line
 from gunbot_mcp.tickets.passkey import Deed, parse_touch, settling
+from gunbot_mcp.tickets.seen import candidate_line
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web import gate
 from gunbot_mcp.web.choices import Choice, Settling

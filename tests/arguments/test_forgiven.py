@@ -1,9 +1,10 @@
-"""Arguments forgive where nothing is at stake; what the schema accepts has the right type, and an obeyed hint is accepted."""
+"""Arguments forgive where nothing is at stake: what the schema takes has the right type, an obeyed hint is accepted."""
 
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from arguments.values import BAD, GOOD, MODELS, NAMES, NOTHING, NUMBERS, PLAUSIBLE, call, hint_of, obeyed
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
     from gunbot_mcp.runtime import Runtime
-from arguments.values import BAD, GOOD, MODELS, NAMES, NOTHING, NUMBERS, call, hint_of, obeyed
 
 EVERY = [(tool, name) for tool in GOOD for name in MODELS[tool].model_fields]
 LEFT_OUT = [(tool, name) for tool, name in EVERY if not MODELS[tool].model_fields[name].is_required()]

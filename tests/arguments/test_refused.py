@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from arguments.values import BAD, GOOD, MODELS, NAMES, NOTHING, PLAUSIBLE, TOOLS, call, obeyed
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mcp import Client
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
     from gunbot_mcp.runtime import Runtime
-from arguments.values import BAD, GOOD, MODELS, NAMES, NOTHING, TOOLS, call, obeyed
 
 
 @pytest.mark.anyio
@@ -224,18 +224,6 @@ async def test_an_mcp_client_gets_a_code_a_field_and_a_fix(
     assert content.text.startswith("invalid_arguments: amount ")
     assert "Next: amount: a JSON number greater than 0" in content.text
     assert recorder.requests == []
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=8,
-)
-PLAUSIBLE = (
-    st.sampled_from(["binance", "binance#2", "USDT-BTC", "binance/USDT-BTC", "UTC", "limit", "357044"])
-    | st.sampled_from([["binance/USDT-BTC"], ["rate"], 0, 1, 10, 0.5])
-    | JSON
-)
 
 
 @pytest.mark.anyio

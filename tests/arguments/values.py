@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import strategies as st
+
 from gunbot_mcp.arguments import Args
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.errors import GunbotMcpError
@@ -164,6 +166,16 @@ BAD: dict[str, tuple[Any, ...]] = {
 NOTHING: tuple[Any, ...] = (None, "", [])
 """What clients send for an argument that they leave out."""
 NAMES = sorted({name for model in MODELS.values() for name in model.model_fields})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+PLAUSIBLE = (
+    st.sampled_from(["binance", "binance#2", "USDT-BTC", "binance/USDT-BTC", "UTC", "limit", "357044"])
+    | st.sampled_from([["binance/USDT-BTC"], ["rate"], 0, 1, 10, 0.5])
+    | JSON
+)
 
 
 async def call(runtime: "Runtime", tool: str, arguments: object) -> Any:  # noqa: ANN401 - an answer of any shape

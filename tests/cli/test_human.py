@@ -212,7 +212,7 @@ def test_open_tickets_are_listed_and_closed_ones_on_request(capsys: pytest.Captu
 def test_resolving_a_ticket_whose_fate_is_known_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     ticket = propose()
     assert run(["resolve", ticket]) == 0
-    assert "awaiting_approval" in capsys.readouterr().out
+    assert "It waits for a decision until" in capsys.readouterr().out
     terminal = Terminal("resolve", ticket, "--not-placed")
     assert terminal.end() == 1
     assert "nothing to resolve" in terminal.shown

@@ -235,7 +235,7 @@ def test_an_order_of_unknown_fate_locks_its_pair_and_side_and_is_named() -> None
     with pytest.raises(Refused, match="abc") as refused:
         check_all(case(lock="abc"))
     assert refused.value.code == "pair_locked"
-    assert "gunbot-mcp resolve abc" in refused.value.hint
+    assert "gunbot-mcp resolve abc" in refused.value.for_human
 
 
 # Cancels

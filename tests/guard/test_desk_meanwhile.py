@@ -19,7 +19,7 @@ from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.port import Link
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
-from gunbot_mcp.tickets.outcome import reason_text
+from gunbot_mcp.tickets.reasons import reason_text
 from gunbot_mcp.tickets.ticket import State
 
 pytestmark = pytest.mark.anyio

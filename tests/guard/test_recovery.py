@@ -14,7 +14,7 @@ from gunbot_mcp.errors import LedgerUnavailable
 from gunbot_mcp.guard.recovery import Owner, is_dead, recover
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.tickets.channels import SENDER, TERMINAL
-from gunbot_mcp.tickets.outcome import reason_text
+from gunbot_mcp.tickets.reasons import reason_text
 from gunbot_mcp.tickets.ticket import State, Ticket
 
 MakeTicket = Callable[..., Ticket]
@@ -120,7 +120,7 @@ async def test_what_a_killed_process_was_sending_becomes_unknown(
             "approved": State.VOID,
         }
         reasons = {ticket.id: reason_text(ticket) or "" for ticket in changed}
-        assert "gunbot-mcp resolve" in reasons["sending"]
+        assert "Gunbot may have the order" in reasons["sending"]
         assert "nothing was sent" in reasons["approved"]
         assert await recover(ledger, tmp_path, clock, lease=LEASE, instance="paper") == []
         assert (await states(ledger))["live"] is State.SENDING

@@ -1,5 +1,7 @@
 """The words for what became of a ticket."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,9 +11,11 @@ import pytest
 
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.tickets.order import Order
-from gunbot_mcp.tickets.outcome import news_of, outcome_of, reason_text
+from gunbot_mcp.tickets.outcome import Outcome, may_change, news_of, outcome_of
+from gunbot_mcp.tickets.reasons import reason_text
 from gunbot_mcp.tickets.ticket import Certainty, Observation, Reason, ReasonCode, State, Ticket
-from gunbot_mcp.tickets.view import ticket_answer
+from gunbot_mcp.tickets.view import card_view, human_text, ticket_answer
+from gunbot_mcp.tools.inventory import inventory
 
 GONE = Observation(order_ids=("461773",), where="not_open", state="gone", certainty=Certainty.MATCH, seen_at=None)
 
@@ -141,3 +145,86 @@ def test_an_approved_ticket_does_not_say_that_a_human_can_still_decide() -> None
     for text in (news_of(approved), answer.text, answer.structured["note"]):
         assert "human can decide" not in text
         assert "do not propose it again" in text
+
+
+FILLED = Observation(
+    order_ids=("461773",),
+    where="history",
+    state="filled",
+    certainty=Certainty.MATCH,
+    seen_at=datetime(2026, 11, 26, 14, 3, 20, tzinfo=UTC),
+    filled=Decimal("0.001"),
+    average=Decimal("47998.2"),
+    filled_at=datetime(2026, 11, 26, 14, 3, 11, tzinfo=UTC),
+)
+PARTLY = replace(FILLED, state="partly_filled", filled=Decimal("0.0004"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "title", "follows"),
+    [
+        (FILLED, "Filled 0.001 BTC at 47,998.2 at 14:03:11 UTC", False),
+        (PARTLY, "Partly filled: 0.0004 of 0.001 BTC", True),
+        (replace(PARTLY, state="gone"), "Only 0.0004 of 0.001 BTC filled", False),
+        (replace(FILLED, state="gone", filled=None), "The order is gone and did not fill", False),
+        (replace(FILLED, certainty=Certainty.CANDIDATE), "Accepted by Gunbot", True),
+        (SEEN, "Accepted by Gunbot", True),
+        (None, "Accepted by Gunbot", True),
+    ],
+)
+def test_the_title_says_what_came_of_an_accepted_order_where_that_is_sure(
+    seen: Observation | None, title: str, *, follows: bool
+) -> None:
+    ticket = a_ticket(State.ACCEPTED, observed=seen, reason=Reason(ReasonCode.TAKEN))
+    assert (outcome_of(ticket).title, may_change(ticket)) == (title, follows)
+    assert card_view(ticket)["follows"] is follows
+
+
+def test_of_contracts_the_title_counts_contracts() -> None:
+    ticket = a_ticket(State.ACCEPTED, observed=replace(FILLED, filled=Decimal(4)), contract_size=Decimal(100))
+    assert outcome_of(ticket).title == "Filled 4 contracts at 47,998.2 at 14:03:11 UTC"
+
+
+FACTS = {"message": "the market moved", "by": "fault", "needs": "20", "left": "3", "text": "as it was", "ended": True}
+SEEN_AS = (None, FILLED, PARTLY, SEEN, GONE, replace(SEEN, certainty=Certainty.CANDIDATE), replace(SEEN, where="human"))
+TOOL = re.compile(rf"\b(?:{'|'.join(sorted((tool.name for tool in inventory()), key=len, reverse=True))})\b")
+
+
+def every_fate() -> Iterator[Ticket]:
+    for state in sorted(set(State) - {State.PENDING}):
+        for cancels in (False, True):
+            for code in ReasonCode:
+                for seen in SEEN_AS:
+                    reason = Reason(code, FACTS)
+                    yield a_ticket(state, cancels=cancels, reason=reason, observed=seen, answer={"message": "done"})
+
+
+def test_nothing_that_a_human_reads_of_a_fate_names_a_tool() -> None:
+    said = {text for ticket in every_fate() for text in (*said_by(outcome_of(ticket)), human_text(ticket))}
+    assert len(said) > 100
+    assert [text for text in said if TOOL.search(text)] == []
+
+
+def test_nothing_that_a_human_reads_leads_to_a_terminal_but_the_line_that_buttons_take_the_place_of() -> None:
+    found = [outcome_of(ticket) for ticket in every_fate()]
+    assert [one for one in found if any("terminal" in text for text in (one.title, *one.lines))] == []
+    assert {one.command is None for one in found if one.lead is None} == {True}
+    assert {one.command for one in found if one.lead is not None} == {"gunbot-mcp resolve abcd1234"}
+
+
+def test_nothing_that_a_model_is_told_of_a_fate_is_a_command_of_ours() -> None:
+    told = {text for ticket in every_fate() for text in (news_of(ticket), ticket_answer(ticket).text)}
+    assert [text for text in told if re.search("(?<!fault of )gunbot-mcp [a-z]", text)] == []
+    assert [text for text in told if "Ask the human to settle it" in text]
+
+
+def said_by(outcome: Outcome) -> tuple[str, ...]:
+    return (outcome.title, *outcome.lines, outcome.lead or "")
+
+
+def test_what_an_assistant_may_do_next_is_a_line_of_its_own() -> None:
+    ticket = a_ticket(State.UNKNOWN, reason=Reason(ReasonCode.NO_ANSWER, {"message": "late"}))
+    happened, advice = ticket_answer(ticket).text.splitlines()[1:3]
+    assert happened == "Sent, but late; the order may exist."
+    assert advice.startswith("Next: Never send it again")
+    assert human_text(ticket).splitlines()[-1] == "gunbot-mcp resolve abcd1234"

@@ -14,7 +14,7 @@ import pytest
 import gunbot_mcp
 
 PACKAGE = Path(gunbot_mcp.__file__).parent
-SOURCES = frozenset({PACKAGE / "tickets" / "sentences.py", PACKAGE / "tickets" / "outcome.py"})
+SOURCES = frozenset(PACKAGE / "tickets" / name for name in ("sentences.py", "outcome.py", "reasons.py", "seen.py"))
 FROZEN = frozenset({PACKAGE / "ledger" / "version_1.py"})
 """What an earlier version wrote, as data: no sentence of today's."""
 NO_SENTENCES = frozenset({"at the market price", "order history"})

@@ -74,7 +74,7 @@ def broken(says: str, then: str, *parts: Finding) -> Finding:
 
 def failed(error: GunbotMcpError) -> Finding:
     """Return an error of ours as a finding: its message, and its hint as the next step."""
-    return broken(f"{error.code}: {error.message}", error.hint)
+    return broken(f"{error.code}: {error.message}", error.for_human)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

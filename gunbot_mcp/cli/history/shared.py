@@ -36,6 +36,8 @@ _NOTES: Mapping[NoteCode, str] = {
     NoteCode.AWAY: "could not be read now",
     NoteCode.STALE: "last read {count} s ago",
     NoteCode.UNPROVEN: "the ledger cannot be asked which orders are our own tickets'",
+    NoteCode.ENDLESS: "Gunbot's list did not end after {count} records and is not read further; "
+    "gunbot-mcp history verify KEY reads it again, history prune --key KEY removes what is here",
 }
 
 

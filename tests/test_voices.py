@@ -1,0 +1,110 @@
+"""Hints by audience: what reaches people names no tool, what reaches a model names no command as if it could run one.
+
+The words of a ticket's fate are tested in `tickets/test_outcome.py`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import gunbot_mcp
+from gunbot_mcp.errors import GunbotMcpError, LimitExceeded, Unauthorized, error_codes
+from gunbot_mcp.render import ERROR_META, REFUSAL_META, error_answer
+from gunbot_mcp.tools.inventory import inventory
+
+PACKAGE = Path(gunbot_mcp.__file__).parent
+TOOL = re.compile(
+    rf"\b(?:{'|'.join(sorted((*(tool.name for tool in inventory()), 'repeat_of'), key=len, reverse=True))})\b"
+)
+COMMAND = re.compile(r"\bgunbot-mcp [a-z]")
+ERRORS = frozenset(cls.__name__ for cls in error_codes().values()) | {"WrongPin", "NotOurs", "NotAllowed", "NoTerminal"}
+
+
+def _texts(node: ast.AST, names: dict[str, ast.AST]) -> str:
+    """Return every text in an expression, and in the constants of its file that it names; 0 for each other value."""
+    found: list[str] = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            found.append(part.value)
+        elif isinstance(part, ast.Name) and part.id in names:
+            found.append(_texts(names[part.id], {}))
+    return " ".join(found)
+
+
+def _hints() -> Iterator[tuple[str, str, str | None]]:
+    """Yield each hint in the package: its place, its words, and what people read instead."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names: dict[str, ast.AST] = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+                continue
+            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            if called in ERRORS and len(node.args) > 1:
+                human = next((_texts(one.value, names) for one in node.keywords if one.arg == "human"), None)
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", _texts(node.args[1], names), human
+
+
+HINTS = tuple(_hints())
+
+
+def test_no_hint_for_people_names_a_tool() -> None:
+    assert len(HINTS) > 100
+    assert [place for place, hint, human in HINTS if TOOL.search(hint if human is None else human)] == []
+
+
+def test_no_hint_for_a_model_names_a_command_without_the_human_who_runs_it() -> None:
+    told = [(place, GunbotMcpError("", hint).for_model) for place, hint, _ in HINTS if COMMAND.search(hint)]
+    assert len(told) > 10
+    assert [place for place, text in told if "human" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("hint", "for_model", "command"),
+    [
+        ("gunbot-mcp pin", "ask the human to run gunbot-mcp pin in a terminal", "gunbot-mcp pin"),
+        (
+            "gunbot-mcp resolve abcd1234",
+            "ask the human to run gunbot-mcp resolve abcd1234 in a terminal",
+            "gunbot-mcp resolve abcd1234",
+        ),
+        ("run gunbot-mcp doctor", "ask the human to run gunbot-mcp doctor", None),
+        ("gunbot-mcp tickets --all shows it", "ask the human: gunbot-mcp tickets --all shows it", None),
+        ("gunbot-mcp passkey --list shows them", "ask the human: gunbot-mcp passkey --list shows them", None),
+        ("a human can run gunbot-mcp resume", "a human can run gunbot-mcp resume", None),
+        ("make it smaller", "make it smaller", None),
+        ("", "", None),
+    ],
+)
+def test_a_command_is_a_persons_to_run(hint: str, for_model: str, command: str | None) -> None:
+    error = Unauthorized("no", hint)
+    assert (error.for_model, error.for_human, error.command) == (for_model, hint, command)
+
+
+def test_people_and_models_are_told_their_own_next_step() -> None:
+    error = LimitExceeded("too much", "look at get_quote", human="look at the market.")
+    answer = error_answer(error, shows_card=True)
+    assert answer.text == "limit_exceeded: too much\nNext: look at get_quote"
+    assert answer.meta[ERROR_META]["hint"] == "look at get_quote"
+    assert answer.meta[REFUSAL_META] == {
+        "title": "Beyond one of your limits",
+        "lines": ["Too much.", "Look at the market."],
+        "command": None,
+    }
+    assert str(error) == "limit_exceeded: too much (look at the market.)"
+    assert REFUSAL_META not in error_answer(error).meta
+
+
+def test_every_code_has_a_title_for_people() -> None:
+    titles = {code: cls.title for code, cls in error_codes().items()}
+    assert len(set(titles.values())) == len(titles)
+    assert [title for code, title in titles.items() if "_" in title] == []
