@@ -252,7 +252,7 @@ def instance_names() -> list[str]:
     return list(_read({})[0].instances)
 
 
-def load(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic checks what each may be
+def load(**flags: object) -> Settings:
     """Read the configuration; `flags` win over everything else.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gunbot_mcp.history.lots import Method, Shape, shape_of
 from gunbot_mcp.history.metrics.exact import exactly, units
@@ -377,7 +377,7 @@ def _sortable(at: str | int) -> tuple[int, int | str]:
     return (0, at) if isinstance(at, int) else (1, at)
 
 
-def _of_block(every: Mapping[Labels, Sums], asset: Any) -> Sums:  # noqa: ANN401 - a label
+def _of_block(every: Mapping[Labels, Sums], asset: object) -> Sums:
     return together(part for labels, part in every.items() if labels[0] == asset)
 
 

@@ -257,7 +257,7 @@ def _fill_costs(connection: DuckDBPyConnection) -> None:
         "WHERE cost IS NULL AND price IS NOT NULL AND amount IS NOT NULL"
     ).fetchall()
     for place, price, amount in missing:
-        product = EXACT.multiply(to_decimal(price) or 0, to_decimal(amount) or 0)  # pyright: ignore[reportArgumentType] - Decimals
+        product = EXACT.multiply(to_decimal(price) or Decimal(0), to_decimal(amount) or Decimal(0))
         text = decimal_text(EXACT.quantize(product, _PLACES))
         connection.execute("UPDATE ordered SET cost = TRY_CAST(? AS DECIMAL(38,18)) WHERE place = ?", [text, place])
 

@@ -63,11 +63,10 @@ def copy(connection: DuckDBPyConnection, found: str, target: Path) -> Counted:
     """Write what a SELECT finds to one new file, by time; see `write_rows`."""
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{gunbot_mcp_format: '{FORMAT}'}}"
     connection.execute(f"COPY ({found} ORDER BY time_ms, id) TO {quoted(str(target))} ({options})")
-    counted = connection.execute(
+    (counted,) = connection.execute(
         "SELECT count(*), min(time_ms), max(time_ms), count(*) FILTER (odd), "  # noqa: S608 - a quoted path of our own
         f"count(*) FILTER (key <> exchange || '/' || pair) FROM read_parquet({quoted(str(target))})"
-    ).fetchone()
-    assert counted is not None  # noqa: S101 - an aggregate has one row
+    ).fetchall()
     return Counted(*counted)
 
 

@@ -213,7 +213,7 @@ def _number(value: object) -> Decimal | None:
     if number is None or abs(number) >= _LIMIT:
         return None
     # Gunbot's doubles have up to seventeen digits, and more than eighteen decimals where they are small.
-    return number if _decimals(number) <= 18 else number.quantize(_PLACES, context=_ROUNDED)  # noqa: PLR2004 - as in MONEY
+    return number if _decimals(number) <= _decimals(_PLACES) else number.quantize(_PLACES, context=_ROUNDED)
 
 
 def _decimals(number: Decimal) -> int:
@@ -258,8 +258,8 @@ def _json(value: Mapping[str, Any]) -> str:
             # Half a character is no JSON to DuckDB, not even as an escape: what is kept is the words of its escape.
             whole = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, default=str)
             halves = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", whole)
-            return text if halves == whole else halves
-        return text  # noqa: TRY300 - the usual case
+            text = text if halves == whole else halves
     except ValueError:
         # Python refuses to write out integers of thousands of digits; no field of a record means one.
-        return json.dumps({"unreadable": sorted(map(str, value))}, separators=(",", ":"))
+        text = json.dumps({"unreadable": sorted(map(str, value))}, separators=(",", ":"))
+    return text

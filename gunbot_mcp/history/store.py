@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gunbot_mcp.errors import HistoryUnavailable
 from gunbot_mcp.history.engine import Damaged, Engine, unwritable
@@ -130,7 +130,7 @@ class KeyFiles:
         folder = f"{ASIDE}/{self._folder.removeprefix(f'{KEYS}/')}"
         return sum(self._place.size(name) or 0 for name in self._place.names(folder))
 
-    def publish(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    def publish(self, **facts: object) -> None:
         """Make the next manifest count.
 
         Raises:
@@ -143,7 +143,7 @@ class KeyFiles:
 
     # -- taking in -------------------------------------------------------------------------------------------------
 
-    def absorb(self, rows: Sequence[Row], **facts: Any) -> Absorbed:  # noqa: ANN401 - fields of the manifest
+    def absorb(self, rows: Sequence[Row], **facts: object) -> Absorbed:
         """Add the rows that are new and replace those that say something else now; `facts` go into the manifest.
 
         Raises:
@@ -225,7 +225,7 @@ class KeyFiles:
                     for pair, order_id, time_ms, said in found:
                         yield identity_of(pair, order_id, time_ms, said), file.name
 
-    def remove(self, gone: Mapping[Identity, str], **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    def remove(self, gone: Mapping[Identity, str], **facts: object) -> None:
         """Take records out of their files and set them aside, in files of their own; `facts` go into the manifest.
 
         Raises:

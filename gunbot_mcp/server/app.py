@@ -238,5 +238,6 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 async def charts_of(runtime: Runtime, arguments: Mapping[str, object]) -> Answer:
     """Answer `chart_orders` for the page `/history`, by the same path as every call."""
     answer = await runtime.dispatcher.call("chart_orders", arguments, Caller(name="history page", shows_card=True))
-    assert isinstance(answer, Answer)  # noqa: S101 - only orders ask back
+    if not isinstance(answer, Answer):
+        raise TypeError("a read asked back")
     return answer

@@ -56,7 +56,7 @@ def market(name: str, *says: Look, **more: Any) -> Row:  # noqa: ANN401 - any fi
     return Row(name, says, tool="buy_market", sent=MARKET, **more)
 
 
-def cancel(name: str, *says: Look, **more: Any) -> Row:  # noqa: ANN401 - any field
+def cancel(name: str, *says: Look, **more: object) -> Row:
     fields: dict[str, Any] = {"before": show(resting(), OPEN5), **more}
     return Row(name, says, tool="cancel_order", sent=CANCEL, **fields)
 

@@ -28,7 +28,7 @@ SAMPLE: dict[str, Any] = {
 }
 
 
-def row(key: str = KEY, **changes: Any) -> Row:  # noqa: ANN401 - any JSON value
+def row(key: str = KEY, **changes: object) -> Row:
     return row_of({**SAMPLE, **changes}, key, 1)
 
 

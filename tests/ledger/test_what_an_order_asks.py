@@ -134,7 +134,7 @@ async def test_every_question_is_one_probe_of_an_index(
     engine = database.engine if isinstance(database.engine, Engine) else database.engine.sync_engine
     statements: Statements = []
 
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:  # noqa: ANN401 - a driver's
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
         if statement.startswith(("SELECT", "UPDATE", "DELETE")) and "set_config" not in statement:
             statements.append((statement, parameters))
 

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -123,8 +124,6 @@ def test_two_gateways_on_one_file_see_each_others_orders(tmp_path: Path) -> None
 
 @pytest.fixture
 def race(tmp_path: Path) -> Callable[[Callable[[Path], None]], Path]:
-    import threading  # noqa: PLC0415 - only here
-
     def run(work: Callable[[Path], None]) -> Path:
         barrier, errors = threading.Barrier(4), list[BaseException]()
 

@@ -24,6 +24,7 @@ _SHARES = 100
 _MOST_ROWS = 16
 _MOST_FILLS = 300
 _MOST_PANELS = 3
+_MOST_NAMES = 2
 _MOST_DAYS, _MOST_WEEKS = 92, 92 * 7
 # Among records of one time openings come first, and ids are compared as numbers where they are such.
 _ORDER = "time_ms, closes, key, TRY_CAST(id AS HUGEINT) NULLS LAST, id"
@@ -74,7 +75,7 @@ def _names(connection: DuckDBPyConnection, scope: Scope, asset: str | None) -> s
     """Say which keys are in a chart: by name, or how many."""
     sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     keys = sorted(str(row[0]) for row in _found(connection, sql, scope, asset=asset))
-    return ", ".join(keys) if len(keys) <= 2 else f"{len(keys)} pairs"  # noqa: PLR2004 - two fit a line
+    return ", ".join(keys) if len(keys) <= _MOST_NAMES else f"{len(keys)} pairs"
 
 
 def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:

@@ -45,7 +45,7 @@ def _money_where(sql: str, where: str) -> _Column:
 
 
 def _known(choose: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    def both(one: Any, other: Any) -> Any:  # noqa: ANN401 - whole numbers, text or None
+    def both(one: object, other: object) -> Any:  # noqa: ANN401 - whole numbers, text or None
         return choose(value for value in (one, other) if value is not None) if (one, other) != (None, None) else None
 
     return both
