@@ -91,11 +91,6 @@ class Row:
         return self.pair, (self.id or "") if usable else self.extra, self.time_ms
 
     @property
-    def stray(self) -> bool:
-        """Whether its own pair is not the key's: another key's history may hold it, too."""
-        return self.key != f"{self.exchange}/{self.pair}"
-
-    @property
     def month(self) -> str:
         """The UTC month that its file is for, e.g. `2026-10`."""
         return month_of(self.time_ms)

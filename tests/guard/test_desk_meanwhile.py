@@ -64,7 +64,7 @@ def mandate(**fields: Any) -> Mandate:  # noqa: ANN401 - any field
     return Mandate(**{**facts, **fields})
 
 
-async def by_mandate(desk: Desk, given: Mandate, tool: str = "buy_limit", **arguments: object) -> str:
+async def by_mandate(desk: Desk, given: Mandate, tool: str = "buy_limit", **arguments: Any) -> str:  # noqa: ANN401 - any argument
     """Propose what the mandate covers and return its ticket."""
     async with desk.ledger.write() as write:
         await write.add_mandate(given)

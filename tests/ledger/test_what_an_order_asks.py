@@ -42,7 +42,6 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
         await write.count_since("paper", since, cancels=True)
         await write.twin("paper", ticket.fingerprint, since)
         await write.lock("paper", ticket.exchange, ticket.pair, ticket.side)
-        await write.sent_on("paper", ticket.exchange, ticket.pair, since)
         await write.mandates("paper", clock.now())
         await write.add(ticket, CLIENT)
     async with ledger.write() as write:

@@ -12,7 +12,6 @@ from typing import Any
 from gunbot_mcp.history.charts.chart import Chart, Mark, Panel, Point, wall
 from gunbot_mcp.history.zones import DAY_MS
 
-WIDTH = 400
 _PLOT = 314
 _HEIGHT = 170
 _FONT = "Helvetica, Arial, sans-serif"
