@@ -87,7 +87,7 @@ def test_data_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_commit_is_on_the_disk_before_the_answer(tmp_path: Path) -> None:
     with closing(PaperData(tmp_path, seed=1, market="manual", now=0)) as store, store.transaction() as tx:
-        pragma = tx._connection.execute  # pyright: ignore[reportPrivateUsage] - the settings are the promise
+        pragma = tx._connection.execute  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the settings are the promise
         assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
         assert pragma("PRAGMA synchronous").fetchone() == (2,)
 
