@@ -200,7 +200,7 @@ class Settings(BaseSettings):
     def read_from(self, source: Source) -> "Settings":
         """Return these settings with their source."""
         copy = self.model_copy()
-        copy._source = source  # noqa: SLF001 - our own
+        copy._source = source  # noqa: SLF001 - of a copy that nobody else has yet
         return copy
 
     @property
@@ -252,7 +252,7 @@ def instance_names() -> list[str]:
     return list(_read({})[0].instances)
 
 
-def load(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic checks what each may be
+def load(**flags: object) -> Settings:
     """Read the configuration; `flags` win over everything else.
 
     Raises:

@@ -180,17 +180,18 @@ def exact_number(value: object) -> Decimal:
     Raises:
         ValueError: not a number (strings and booleans are not), not finite, zero, negative, or outside 1e-18 … 1e18.
     """
-    if isinstance(value, Decimal):
-        number = value
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a JSON number, not " + _json_kind(value))  # noqa: TRY004 - pydantic reads ValueError
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    else:
+    match value:
+        case Decimal():
+            number = value
+        case float() if not math.isfinite(value):
+            raise ValueError("must be a finite number")
         # str() of a huge int is refused by Python itself; compare before converting.
-        if isinstance(value, int) and abs(value) > int(MAX_NUMBER):
+        case int() if abs(value) > int(MAX_NUMBER):
             raise ValueError("must be at most 1e18")
-        number = Decimal(repr(value))
+        case int() | float() if not isinstance(value, bool):
+            number = Decimal(repr(value))
+        case _:
+            raise ValueError("must be a JSON number, not " + _json_kind(value))
     if not number.is_finite():
         raise ValueError("must be a finite number")
     if number <= 0:

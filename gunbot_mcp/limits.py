@@ -10,10 +10,10 @@ from gunbot_mcp.domain import EXACT
 
 
 def _money(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise ValueError('must be decimal text, for example "250"')  # noqa: TRY004 - pydantic reads ValueError
+    plain = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
     try:
-        number = Decimal(str(value))
+        # Of what is neither text nor a number, an empty text: it is no decimal either.
+        number = Decimal(str(value) if plain else "")
     except InvalidOperation:
         raise ValueError('must be decimal text, for example "250"') from None
     if not number.is_finite() or number < 0:

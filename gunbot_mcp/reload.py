@@ -43,11 +43,11 @@ def _first_of(*strictest_first: object) -> Rule:
     return lambda started, now: min(started, now, key=strictest_first.index)
 
 
-def _both(started: Any, now: Any) -> bool:  # noqa: ANN401 - a rule takes any value
+def _both(started: object, now: object) -> bool:
     return bool(started and now)
 
 
-def _either(started: Any, now: Any) -> bool:  # noqa: ANN401 - a rule takes any value
+def _either(started: object, now: object) -> bool:
     return bool(started or now)
 
 

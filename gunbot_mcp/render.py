@@ -106,7 +106,7 @@ def _column(cells: Sequence[Any]) -> list[str]:
     return [_cell(cell) for cell in cells]
 
 
-def _cell(cell: Any) -> str:  # noqa: ANN401 - any JSON value
+def _cell(cell: object) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
@@ -312,7 +312,7 @@ def _table(headline: str, columns: Sequence[str], rows: Sequence[Sequence[Any]],
 _LONGEST_CELL = 400
 
 
-def short(cell: Any) -> Any:  # noqa: ANN401 - any JSON value
+def short(cell: object) -> Any:  # noqa: ANN401 - any JSON value
     """Return a cell, or its beginning as text where it is long."""
     if cell is None or isinstance(cell, int | float | Decimal) or len(str(cell)) <= _LONGEST_CELL:
         return cell

@@ -238,7 +238,7 @@ class Runtime:
         if approval.open == "no" and not approval.notify:
             return None
         from gunbot_mcp.telling.announcer import Announcer, Told  # noqa: PLC0415 - only where somebody is to be told
-        from gunbot_mcp.telling.targets import Targets  # noqa: PLC0415 - likewise
+        from gunbot_mcp.telling.targets import Targets  # noqa: PLC0415 - only where somebody is to be told
 
         targets = Targets(approval.notify, full=approval.notify_detail == "full")
         later = self._later.start

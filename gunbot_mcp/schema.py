@@ -16,7 +16,7 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _compact(node: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _compact(node: object) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(node, list):
         return [_compact(item) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):

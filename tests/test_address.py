@@ -2,6 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
+from support.recorder import recording
 
 from gunbot_mcp.config import Instance
 from gunbot_mcp.errors import GatewayInvalidResponse
@@ -54,8 +55,6 @@ def test_what_is_no_address_is_refused_without_repeating_it(given: str) -> None:
 
 @pytest.mark.anyio
 async def test_a_path_that_answers_with_a_page_is_told_as_one(token: str) -> None:
-    from support.recorder import recording  # noqa: PLC0415 - the page stands at this test's own path
-
     with recording() as served:
         served.on("*", served.http(200, b"<!doctype html><title>Gunbot</title>", TYPE))
         instance = Instance.model_validate({"url": f"{served.url}/dashboard", "token": token})

@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -65,7 +64,7 @@ def test_a_gateways_number_may_be_text(value: object, found: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, "", "x", "NaN", "inf", [], {}, "1,5", float("nan"), float("inf"), b"1"])
-def test_what_is_no_finite_number_is_none(value: Any) -> None:  # noqa: ANN401 - anything
+def test_what_is_no_finite_number_is_none(value: object) -> None:
     assert to_decimal(value) is None
 
 

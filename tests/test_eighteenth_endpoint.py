@@ -48,7 +48,7 @@ async def _open(client: Client) -> list[dict[str, Any]]:
     return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
 
 
-def _paper(**fields: Any) -> Settings:  # noqa: ANN401 - any setting
+def _paper(**fields: object) -> Settings:
     return load(instances={"paper": {"market": "manual"}}, **fields)
 
 

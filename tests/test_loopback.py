@@ -18,7 +18,7 @@ Serving = Callable[[Any], AbstractAsyncContextManager[str]]
 
 
 @asynccontextmanager
-async def in_front(app: Any) -> AsyncGenerator[str]:  # noqa: ANN401 - any ASGI application
+async def in_front(app: object) -> AsyncGenerator[str]:
     sender, receiver = anyio.create_memory_object_stream[str](1)
     async with sender, receiver, anyio.create_task_group() as group:
 

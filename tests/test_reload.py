@@ -141,7 +141,7 @@ def test_what_is_neither_stricter_nor_looser_takes_effect_at_the_next_start(key:
     ids=str,
 )
 def test_another_gunbot_login_home_or_ledger_needs_a_restart(change: dict[str, Any], key: str) -> None:
-    def make(**other: Any) -> Settings:  # noqa: ANN401 - any setting
+    def make(**other: object) -> Settings:
         live = {"url": "https://gunbot.example", "token": "t-1234"}
         own = {name: other.pop(name) for name in list(other) if name in Instance.model_fields}
         return load(**{"instances": {"a": {**live, **own}, "b": live}, "instance": "a", **other})

@@ -19,6 +19,8 @@ from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.tickets.channels import PASSKEY, TERMINAL
 from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.passkey import Deed, Passkey
+from gunbot_mcp.web.frame import Served
+from gunbot_mcp.web.passkeys import PATH, PasskeyPages
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -62,9 +64,6 @@ async def _list(desk: Desk) -> None:
 
 
 async def _register(settings: Settings, desk: Desk) -> int:
-    from gunbot_mcp.web.frame import Served  # noqa: PLC0415 - pages are loaded when one is shown
-    from gunbot_mcp.web.passkeys import PATH, PasskeyPages  # noqa: PLC0415 - likewise
-
     done = anyio.Event()
     made: list[Passkey] = []
 

@@ -44,7 +44,7 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - only for letters that need it; a server that starts loads no rich
+    from rich.cells import cell_len  # noqa: PLC0415 - the start of a server must not wait for rich
 
     return cell_len(text)
 

@@ -26,9 +26,9 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
     """Serve MCP; clients start this themselves."""
     settings = load(instance=instance, mode=mode)
     if address is None:
-        # What is loaded here is never freed: no garbage collection searches it, at the start or during a large answer.
+        # What is loaded in between is never freed: no garbage collection searches it, now or during a large answer.
         gc.disable()
-        from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - only what this transport needs
+        from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - it must load between these two lines
 
         gc.freeze()
         gc.enable()
@@ -36,7 +36,7 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
             say(_NOT_FOR_TYPING, err=True)
         caught = anyio.run(serve_stdio, settings)
         return 0 if caught is None else 128 + caught
-    from gunbot_mcp.server.http import parse_address, serve_http  # noqa: PLC0415 - only what this transport needs
+    from gunbot_mcp.server.http import parse_address, serve_http  # noqa: PLC0415 - stdio must not wait for what HTTP loads
 
     host, port = parse_address(address)
     anyio.run(functools.partial(serve_http, settings, host, port, announce=functools.partial(click.echo, err=True)))

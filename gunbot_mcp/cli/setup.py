@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+import platformdirs
 
 from gunbot_mcp.approval.pin import SHORTEST, has_pin, set_pin
 from gunbot_mcp.cli.clients import CLIENTS
@@ -111,8 +112,6 @@ def _target(file: Path | None) -> Path:
     if file is None and named:
         file = Path(named)
     if file is None:
-        import platformdirs  # noqa: PLC0415 - not needed where a file is named
-
         file = platformdirs.user_config_path("gunbot-mcp", appauthor=False) / "config.toml"
     try:
         return file.expanduser().resolve()

@@ -9,6 +9,7 @@ from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.cli.human import ask_pin, at_terminal, require_terminal, with_desk
 from gunbot_mcp.cli.screen import say
 from gunbot_mcp.cli.touch import ask_for
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import GunbotMcpError, clean
 from gunbot_mcp.guard import halt as switch
@@ -85,8 +86,7 @@ def _tell_ledger(where: Whereabouts, reason: str, failed: list[str]) -> list[str
 
 
 async def _halt_ledger(url: str, reason: str, by: Actor) -> None:
-    from gunbot_mcp.clock import Clock  # noqa: PLC0415 - only where there is such a ledger
-    from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - likewise
+    from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - a halt must not wait for a database's libraries
 
     with anyio.fail_after(_LONGEST):
         async with await Ledger.open(url, clock=Clock()) as ledger, ledger.write() as write:

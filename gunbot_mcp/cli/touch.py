@@ -23,6 +23,12 @@ from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.loopback import bind
 from gunbot_mcp.tickets.channels import PASSKEY, TERMINAL, Actor
 from gunbot_mcp.tickets.passkey import Deed, Touch, parse_touch
+from gunbot_mcp.web import gate
+from gunbot_mcp.web.background import beside
+from gunbot_mcp.web.frame import Served
+from gunbot_mcp.web.headers import HEADERS
+from gunbot_mcp.web.pages import render
+from gunbot_mcp.web.passkey_view import touch_page
 
 Answer = Callable[[Request], Awaitable[Response]]
 _PATIENCE = 300.0
@@ -52,8 +58,6 @@ async def serve_until(answer: Answer, listeners: list[socket.socket], done: anyi
     Raises:
         ConfigInvalid: nobody came in time.
     """
-    from gunbot_mcp.web.background import beside  # noqa: PLC0415 - pages are loaded when one is shown
-
     port = int(listeners[0].getsockname()[1])
     async with beside(_app(answer, port), listeners):
         with anyio.move_on_after(_PATIENCE):
@@ -63,9 +67,6 @@ async def serve_until(answer: Answer, listeners: list[socket.socket], done: anyi
 
 
 def _app(answer: Answer, port: int) -> ASGIApp:
-    from gunbot_mcp.web import gate  # noqa: PLC0415 - pages are loaded when one is shown
-    from gunbot_mcp.web.headers import HEADERS  # noqa: PLC0415 - likewise
-
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -87,12 +88,6 @@ async def ask_for(settings: Settings, desk: Desk, deed: Deed, content: str, line
     Raises:
         ConfigInvalid: no passkey can be touched on this machine, or nobody did.
     """
-    from gunbot_mcp.web import gate  # noqa: PLC0415 - pages are loaded when one is shown
-    from gunbot_mcp.web.frame import Served  # noqa: PLC0415 - likewise
-    from gunbot_mcp.web.headers import HEADERS  # noqa: PLC0415 - likewise
-    from gunbot_mcp.web.pages import render  # noqa: PLC0415 - likewise
-    from gunbot_mcp.web.passkey_view import touch_page  # noqa: PLC0415 - likewise
-
     live = any(instance.live for instance in settings.instances.values())
     able = of_host(await desk.ledger.passkeys(), "localhost", live=live)
     if not able:

@@ -342,10 +342,7 @@ class Desk:
         return replace(seen, refused=refusal_now(self._cases, ticket, seen.book))
 
     def have_lately(self, ticket: Ticket) -> str | None:
-        """Return what one has of what the order spends, if that was read a moment ago, and how long ago.
-
-        Asks nobody: a form is shown without another request to Gunbot.
-        """
+        """Return what one has of what the order spends, if read a moment ago, and how long ago; asks nobody."""
         lately = self._gunbot.balances_lately()
         said = None if lately is None else have(ticket, lately[0])
         return None if lately is None or said is None else f"{said} Read {lately[1]:.0f} s ago."

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
@@ -255,7 +255,7 @@ async def at_once(*works: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def _leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
-        return _leaf(first)  # pyright: ignore[reportUnknownArgumentType] - isinstance does not say what it holds
+        return _leaf(cast("BaseExceptionGroup[BaseException]", first))
     return first
 
 

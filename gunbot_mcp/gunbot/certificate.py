@@ -75,7 +75,7 @@ def read(der: bytes) -> Certificate:
 
 def _names(found: "x509.Certificate") -> tuple[str, ...]:
     """Return the names that it is for; those of its subject only where no others are given, as TLS does it."""
-    from cryptography import x509  # noqa: PLC0415 - likewise
+    from cryptography import x509  # noqa: PLC0415 - only where a human looks
 
     try:
         given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

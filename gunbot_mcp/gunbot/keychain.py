@@ -6,17 +6,33 @@ A keyring may show a dialogue and wait for a human, so it is asked in a thread t
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
 from gunbot_mcp.errors import ConfigInvalid, Unauthorized, clean
 from gunbot_mcp.tokens import plain_token
 
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 PUT_IN = "put it there with: keyring set SERVICE USER"
 EXTRA = "install it with pip install 'gunbot-mcp[keyring]', or use token_file"
 _ASIDE = "unlock it, or use token_file"
+
+
+class _Keyring(Protocol):
+    """What is asked of the package."""
+
+    def get_keyring(self) -> "KeyringBackend": ...
+
+    def get_password(self, service: str, username: str, /) -> str | None: ...
+
+    def set_password(self, service: str, username: str, password: str, /) -> None: ...
 
 
 async def ask(name: str, within: float) -> str:
@@ -60,14 +76,7 @@ def token_in(name: str) -> str:
         Unauthorized: there is none, or it cannot be read; says why, and nothing of what is there.
     """
     service, _, user = name.partition("/")
-    try:
-        import keyring  # noqa: PLC0415 - an extra, loaded where it is configured
-    except ImportError:
-        raise _no("token_keyring needs the package keyring, which is not installed", EXTRA) from None
-    try:
-        found = keyring.get_password(service, user)
-    except Exception as exc:  # noqa: BLE001 - a backend raises what its system does: D-Bus's errors, Windows' own
-        raise _no(f"the OS keyring cannot be read ({type(exc).__name__})", _ASIDE) from None
+    found = _ask(lambda keyring: keyring.get_password(service, user))
     if not found:
         raise _no(f"the OS keyring has nothing under {clean(name, 80)}", PUT_IN)
     try:
@@ -79,28 +88,40 @@ def token_in(name: str) -> str:
 def keep(name: str, token: str) -> bool:
     """Put a token into the keyring under `SERVICE/USER`, where nothing else is; return whether it is there now."""
     service, _, user = name.partition("/")
-    try:
-        import keyring  # noqa: PLC0415 - likewise
-    except ImportError:
-        return False
-    try:
+
+    def put(keyring: _Keyring) -> bool:
         if keyring.get_password(service, user) is None:
             keyring.set_password(service, user, token)
         return keyring.get_password(service, user) == token
-    except Exception:  # noqa: BLE001 - likewise
+
+    try:
+        return _ask(put)
+    except Unauthorized:
         return False
 
 
 def is_there() -> bool:
     """Return whether there is a keyring that keeps things: the package, and something of the system's behind it."""
     try:
-        import keyring  # noqa: PLC0415 - likewise
-    except ImportError:
+        return _ask(lambda keyring: keyring.get_keyring().priority > 0)
+    except Unauthorized:
         return False
+
+
+def _ask(question: Callable[[_Keyring], _T]) -> _T:
+    """Ask the system's keyring.
+
+    Raises:
+        Unauthorized: there is none, or it cannot be asked.
+    """
     try:
-        return keyring.get_keyring().priority > 0
-    except Exception:  # noqa: BLE001 - likewise: what it can do is asked of the system, too
-        return False
+        import keyring  # noqa: PLC0415 - an extra, which may not be installed
+    except ImportError:
+        raise _no("token_keyring needs the package keyring, which is not installed", EXTRA) from None
+    try:
+        return question(keyring)
+    except Exception as exc:  # noqa: BLE001 - a backend raises what its system does: D-Bus's errors, Windows' own
+        raise _no(f"the OS keyring cannot be read ({type(exc).__name__})", _ASIDE) from None
 
 
 def _no(message: str, hint: str) -> Unauthorized:

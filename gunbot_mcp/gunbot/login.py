@@ -23,7 +23,7 @@ def encrypt_password(password: str, wallet: str) -> str:
         ConfigInvalid: the wallet has fewer than 16 bytes.
     """
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - only for logins
-    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - only for logins
 
     key = wallet.encode()[:_KEY_BYTES]
     if len(key) < _KEY_BYTES:

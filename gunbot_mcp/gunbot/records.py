@@ -289,7 +289,7 @@ def all_open_orders(body: Mapping[str, Any]) -> Resting:
 def _items(found: object) -> list[Any] | None:
     """Return the entries of `openOrders`, a list or an object; None where it is neither."""
     if isinstance(found, dict):
-        return list(_members(found).values())  # pyright: ignore[reportUnknownArgumentType] - any JSON value
+        return list(cast("dict[str, Any]", found).values())
     return cast("list[Any]", found) if isinstance(found, list) else None
 
 

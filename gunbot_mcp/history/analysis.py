@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gunbot_mcp.history.lots import Method, Shape, shape_of
 from gunbot_mcp.history.metrics.exact import exactly, units
@@ -135,7 +135,7 @@ class _Run:
         self._groups = question.groups or (() if question.metrics else ("pair",))
         self._columns, self._needs, self._methods = needed(self._names)
         fifo = view_of(Method.FIFO)
-        row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - our own name
+        row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - a name from this package
         self._first = row[0] if row else None
         self._zone = question.range_from(self._first)
         self._view = view_of(question.method or Method.FIFO)
@@ -198,7 +198,7 @@ class _Run:
         by = [BLOCK, *(group_sql(by, self._zone) for by in self._groups), sql_day(self._zone)]
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         rows = self._connection.execute(
-            f"SELECT {listed}, sum(p) FROM {self._records} WHERE p IS NOT NULL GROUP BY ALL"  # noqa: S608 - our own words
+            f"SELECT {listed}, sum(p) FROM {self._records} WHERE p IS NOT NULL GROUP BY ALL"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
         ).fetchall()
         found: dict[Labels, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for *labels, day, pnl in rows:
@@ -212,7 +212,7 @@ class _Run:
         by = [BLOCK, *(group_sql(by, self._zone) for by in self._groups)]
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         cursor = self._connection.execute(
-            f"SELECT {listed}, time_ms, {halves('p')}, key, id FROM {self._records} "  # noqa: S608 - our own words
+            f"SELECT {listed}, time_ms, {halves('p')}, key, id FROM {self._records} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
             "WHERE p IS NOT NULL ORDER BY time_ms, closes, key, place"
         )
         found: dict[Labels, Series] = {}
@@ -245,7 +245,7 @@ class _Run:
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         change = halves("sum(opened_cost - coalesce(basis, 0))")
         rows = self._connection.execute(
-            f"SELECT {listed}, time_ms, {change} FROM {view_of(Method.FIFO)} "  # noqa: S608 - our own words
+            f"SELECT {listed}, time_ms, {change} FROM {view_of(Method.FIFO)} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
             f"WHERE time_ms < {self._zone.until_ms} GROUP BY ALL ORDER BY time_ms"
         ).fetchall()
         changes: dict[Labels, dict[int, int]] = defaultdict(lambda: defaultdict(int))
@@ -275,11 +275,11 @@ class _Run:
         )
         view = self._view
         rows = self._connection.execute(
-            f"SELECT {PAIR}, any_value(exchange), any_value(pair), {bucket} AS bucket, {parts} FROM {view} "  # noqa: S608 - our own words
+            f"SELECT {PAIR}, any_value(exchange), any_value(pair), {bucket} AS bucket, {parts} FROM {view} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
             f"WHERE time_ms < {self._zone.until_ms} GROUP BY {PAIR}, bucket ORDER BY bucket"
         ).fetchall()
         rates = self._connection.execute(
-            "SELECT " + PAIR + ", coalesce(sum(fees) FILTER (cost IS NOT NULL), 0), "  # noqa: S608 - our own words
+            "SELECT " + PAIR + ", coalesce(sum(fees) FILTER (cost IS NOT NULL), 0), "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
             f"coalesce(sum(cost) FILTER (fees IS NOT NULL), 0) FROM {view} GROUP BY ALL"
         ).fetchall()
         fee = {pair: Fraction(fees) / Fraction(cost) if cost else Fraction(0) for pair, fees, cost in rates}
@@ -298,7 +298,7 @@ class _Run:
         if not self._methods and self._question.method is None and Need.LOTS not in self._needs:
             return []
         rows = self._connection.execute(
-            f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - our own words
+            f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
             f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted "
             f"GROUP BY {PAIR}, side ORDER BY ALL"
         ).fetchall()
@@ -377,7 +377,7 @@ def _sortable(at: str | int) -> tuple[int, int | str]:
     return (0, at) if isinstance(at, int) else (1, at)
 
 
-def _of_block(every: Mapping[Labels, Sums], asset: Any) -> Sums:  # noqa: ANN401 - a label
+def _of_block(every: Mapping[Labels, Sums], asset: object) -> Sums:
     return together(part for labels, part in every.items() if labels[0] == asset)
 
 

@@ -116,7 +116,7 @@ def _closes_of_day(connection: DuckDBPyConnection, found: Analysis) -> Extras:
     view = view_of(found.question.method or Method.FIFO)
     records = counted_sql(found.question, found.zone, view)
     rows = connection.execute(
-        f"SELECT key, id, {halves('p')} FROM {records} "  # noqa: S608 - our own words
+        f"SELECT key, id, {halves('p')} FROM {records} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
         f"WHERE p IS NOT NULL AND {sql_day(found.zone)} = {day} ORDER BY abs(p) DESC, time_ms, key, place"
     ).fetchall()
     closes = [DayClose(key, id_, exactly(whole(before, behind))) for key, id_, before, behind in rows[:_SAID]]

@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from gunbot_mcp.history.sql import NotAllowed, check
 
+if sys.platform != "win32":  # pragma: no branch - no such limits there
+    import resource
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -57,7 +60,6 @@ def confine(seconds: float, memory_bytes: int = MEMORY_BYTES) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if sys.platform == "win32":  # pragma: no cover - no such limits there; the parent's timer ends it
         return
-    import resource  # noqa: PLC0415 - not on Windows
 
     cpu = math.ceil(seconds) * _THREADS + 1
     for limit, most in (
@@ -77,7 +79,6 @@ def open_nothing_more() -> None:
     """Make it impossible to open a file or a socket from here on; what is open stays usable."""
     if sys.platform == "win32":  # pragma: no cover - no such limit there
         return
-    import resource  # noqa: PLC0415 - not on Windows
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 

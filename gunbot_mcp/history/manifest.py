@@ -3,8 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -80,7 +79,7 @@ class Manifest(_Model):
     def last_ms(self) -> int | None:
         return max((file.last_ms for file in self.files if file.last_ms is not None), default=None)
 
-    def changed(self, **facts: Any) -> "Manifest":  # noqa: ANN401 - any field
+    def changed(self, **facts: object) -> "Manifest":
         """Return the next generation, with these fields changed."""
         return self.model_copy(update={"generation": self.generation + 1, **facts})
 
@@ -101,7 +100,7 @@ def decoded(content: bytes) -> Manifest:
     """
     try:
         found: object = json.loads(content)
-        if not isinstance(found, Mapping) or found.get("format") != FORMAT:  # pyright: ignore[reportUnknownMemberType] - any JSON value
+        if not isinstance(found, dict) or cast("dict[str, object]", found).get("format") != FORMAT:
             raise Unreadable
         return Manifest.model_validate_json(content)
     except (ValueError, ValidationError) as exc:

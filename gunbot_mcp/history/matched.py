@@ -78,7 +78,7 @@ class Kept:
                 found.append(f"SELECT * FROM {table}")  # noqa: S608 - as above
                 made += 1
             else:
-                found.append(f"SELECT * FROM {quoted(str(path))}")  # noqa: S608 - a quoted path of our own
+                found.append(f"SELECT * FROM {quoted(str(path))}")  # noqa: S608 - a quoted path from this package
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {_union(connection, found)}")
 
     def _all_kept(
@@ -154,7 +154,7 @@ def _union(connection: DuckDBPyConnection, found: Sequence[str]) -> str:
         return "SELECT * FROM nothing"
     paths = [one.removeprefix("SELECT * FROM ") for one in found]
     if all(path.startswith("'") for path in paths):
-        return f"SELECT * FROM read_parquet([{', '.join(paths)}])"  # noqa: S608 - quoted paths of our own
+        return f"SELECT * FROM read_parquet([{', '.join(paths)}])"  # noqa: S608 - quoted paths from this package
     return " UNION ALL ".join(found)
 
 
@@ -170,7 +170,7 @@ _COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price
 def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes: Mapping[str, Decimal]) -> None:
     """Make the tables of one part from which `_COMPUTED` selects."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - our own names and paths
+        f"CREATE OR REPLACE TEMP TABLE ordered AS SELECT {_COLUMNS}, cost_given, "  # noqa: S608 - names and quoted paths from this package
         f"row_number() OVER (ORDER BY time_ms, closes, key, {_BY_ID}) - 1 AS place "
         f"FROM ({orders_sql(part.files, shared=part.shared)})"
     )
@@ -295,7 +295,7 @@ def _fill_costs(connection: DuckDBPyConnection) -> None:
         "WHERE cost IS NULL AND price IS NOT NULL AND amount IS NOT NULL"
     ).fetchall()
     for place, price, amount in missing:
-        product = EXACT.multiply(to_decimal(price) or 0, to_decimal(amount) or 0)  # pyright: ignore[reportArgumentType] - Decimals
+        product = EXACT.multiply(to_decimal(price) or Decimal(0), to_decimal(amount) or Decimal(0))
         text = decimal_text(EXACT.quantize(product, _PLACES))
         connection.execute("UPDATE ordered SET cost = TRY_CAST(? AS DECIMAL(38,18)) WHERE place = ?", [text, place])
 

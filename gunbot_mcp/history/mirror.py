@@ -172,7 +172,8 @@ class Mirror:
             elif begun:
                 self._later(work)
             await wait()
-        return await anyio.to_thread.run_sync(self._coverage, wanted, jobs, fills_known)
+        covering = functools.partial(self._coverage, wanted, jobs, fills_known=fills_known)
+        return await anyio.to_thread.run_sync(covering)
 
     async def _refresh_fills(self) -> bool:
         try:
@@ -195,12 +196,12 @@ class Mirror:
         try:
             async with anyio.create_task_group() as tasks:
                 for job in jobs:
-                    tasks.start_soon(self._one, job, down, whole)
+                    tasks.start_soon(functools.partial(self._one, job, down, whole=whole))
         finally:
             for job in jobs:
                 self._end(job)
 
-    async def _one(self, job: _Job, down: list[GatewayError], whole: bool) -> None:  # noqa: FBT001 - start_soon knows no names
+    async def _one(self, job: _Job, down: list[GatewayError], *, whole: bool) -> None:
         try:
             async with self._turns:
                 if down:
@@ -243,7 +244,7 @@ class Mirror:
 
     # -- what it covers --------------------------------------------------------------------------------------------
 
-    def _coverage(self, keys: Sequence[str], jobs: Sequence[_Job], fills_known: bool) -> Coverage:  # noqa: FBT001 - run_sync knows no names
+    def _coverage(self, keys: Sequence[str], jobs: Sequence[_Job], *, fills_known: bool) -> Coverage:
         by_key = {job.key: job for job in jobs}
         manifests = {key: load(self.place, key) for key in keys}
         covered = tuple(self._key_coverage(key, manifests[key], by_key.get(key)) for key in keys)

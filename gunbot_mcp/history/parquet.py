@@ -52,7 +52,7 @@ def write_rows(
     if older:
         listed = ", ".join(quoted(str(file)) for file in older)
         found += (
-            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS held "  # noqa: S608 - our own paths
+            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS held "  # noqa: S608 - quoted paths from this package
             "WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.pair = held.pair "
             f"AND incoming.time_ms IS NOT DISTINCT FROM held.time_ms AND incoming.identity = ({IDENTITY}))"
         )
@@ -63,11 +63,10 @@ def copy(connection: DuckDBPyConnection, found: str, target: Path) -> Counted:
     """Write what a SELECT finds to one new file, by time; see `write_rows`."""
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{gunbot_mcp_format: '{FORMAT}'}}"
     connection.execute(f"COPY ({found} ORDER BY time_ms, id) TO {quoted(str(target))} ({options})")
-    counted = connection.execute(
+    (counted,) = connection.execute(
         "SELECT count(*), min(time_ms), max(time_ms), count(*) FILTER (odd), "  # noqa: S608 - a quoted path of our own
         f"count(*) FILTER (key <> exchange || '/' || pair) FROM read_parquet({quoted(str(target))})"
-    ).fetchone()
-    assert counted is not None  # noqa: S101 - an aggregate has one row
+    ).fetchall()
     return Counted(*counted)
 
 

@@ -47,7 +47,7 @@ def unreadable_lots(home: Home) -> int:
     for file in sorted((home.path / MATCHED).glob("*.parquet")):
         try:
             with duckdb.connect(":memory:") as connection:
-                connection.execute(f"SELECT max(COLUMNS(*)) FROM read_parquet({quoted(str(file))})").fetchall()  # noqa: S608 - a quoted path of our own
+                connection.execute(f"SELECT max(COLUMNS(*)) FROM read_parquet({quoted(str(file))})").fetchall()  # noqa: S608 - a quoted path from this package
         except duckdb.Error:
             bad += 1
             file.unlink(missing_ok=True)

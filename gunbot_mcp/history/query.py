@@ -14,7 +14,7 @@ from subprocess import DEVNULL
 from typing import Any
 
 import anyio
-from anyio.abc import ByteReceiveStream, Process
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.lowlevel import RunVar
 
 import gunbot_mcp
@@ -88,7 +88,7 @@ async def ask(request: Request) -> Found:
     return Found(columns=said["columns"], rows=rows, more=said["more"])
 
 
-def _cell(kind: str, cell: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _cell(kind: str, cell: object) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(cell, str) and DECIMAL.fullmatch(kind):
         return Decimal(cell).normalize() if cell.strip("-0.") else Decimal(0)
     if isinstance(cell, int) and abs(cell) > MOST_EXACT:
@@ -150,9 +150,10 @@ async def _run(asked: bytes, seconds: float, memory_bytes: int) -> bytes:
     )
     output = b""
     try:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("a child of ours has no pipes")
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_write, process, asked)
-            assert process.stdout is not None  # noqa: S101 - a pipe is the default
+            tasks.start_soon(_write, process.stdin, asked)
             output = await _read(process.stdout)
             tasks.cancel_scope.cancel()
     finally:
@@ -162,11 +163,10 @@ async def _run(asked: bytes, seconds: float, memory_bytes: int) -> bytes:
     return output
 
 
-async def _write(process: Process, asked: bytes) -> None:
-    assert process.stdin is not None  # noqa: S101 - a pipe is the default
+async def _write(stream: ByteSendStream, asked: bytes) -> None:
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it died already: its answer says so
-        await process.stdin.send(asked)
-        await process.stdin.aclose()
+        await stream.send(asked)
+        await stream.aclose()
 
 
 async def _read(stream: ByteReceiveStream) -> bytes:

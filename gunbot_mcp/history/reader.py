@@ -114,7 +114,7 @@ def orders_sql(files: Sequence[Path], *, shared: bool = False) -> str:
         else ""
     )
     return (
-        f"SELECT {', '.join(COLUMNS)} FROM read_parquet([{listed}]) "  # noqa: S608 - quoted paths of our own
+        f"SELECT {', '.join(COLUMNS)} FROM read_parquet([{listed}]) "  # noqa: S608 - quoted paths from this package
         f"WHERE time_ms IS NOT NULL AND id IS NOT NULL AND price IS NOT NULL{newest}"
     )
 

@@ -91,11 +91,6 @@ class Row:
         return self.pair, (self.id or "") if usable else self.extra, self.time_ms
 
     @property
-    def stray(self) -> bool:
-        """Whether its own pair is not the key's: another key's history may hold it, too."""
-        return self.key != f"{self.exchange}/{self.pair}"
-
-    @property
     def month(self) -> str:
         """The UTC month that its file is for, e.g. `2026-10`."""
         return month_of(self.time_ms)
@@ -213,7 +208,7 @@ def _number(value: object) -> Decimal | None:
     if number is None or abs(number) >= _LIMIT:
         return None
     # Gunbot's doubles have up to seventeen digits, and more than eighteen decimals where they are small.
-    return number if _decimals(number) <= 18 else number.quantize(_PLACES, context=_ROUNDED)  # noqa: PLR2004 - as in MONEY
+    return number if _decimals(number) <= _decimals(_PLACES) else number.quantize(_PLACES, context=_ROUNDED)
 
 
 def _decimals(number: Decimal) -> int:
@@ -258,8 +253,8 @@ def _json(value: Mapping[str, Any]) -> str:
             # Half a character is no JSON to DuckDB, not even as an escape: what is kept is the words of its escape.
             whole = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, default=str)
             halves = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", whole)
-            return text if halves == whole else halves
-        return text  # noqa: TRY300 - the usual case
+            text = text if halves == whole else halves
     except ValueError:
         # Python refuses to write out integers of thousands of digits; no field of a record means one.
-        return json.dumps({"unreadable": sorted(map(str, value))}, separators=(",", ":"))
+        text = json.dumps({"unreadable": sorted(map(str, value))}, separators=(",", ":"))
+    return text

@@ -20,7 +20,6 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _ENGINE = ("duckdb", "pg_", "sqlite_", "information_schema", "pragma_")
 
 _READ = "write one SELECT (or WITH … SELECT) over orders and fills_by_ticket"
-_TABLES_ARE = "the tables are orders and fills_by_ticket, without a schema"
 _DEEP = "it is nested too deeply"
 
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gunbot_mcp.errors import HistoryUnavailable
 from gunbot_mcp.history.engine import Damaged, Engine, unwritable
@@ -130,7 +130,7 @@ class KeyFiles:
         folder = f"{ASIDE}/{self._folder.removeprefix(f'{KEYS}/')}"
         return sum(self._place.size(name) or 0 for name in self._place.names(folder))
 
-    def publish(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    def publish(self, **facts: object) -> None:
         """Make the next manifest count.
 
         Raises:
@@ -143,7 +143,7 @@ class KeyFiles:
 
     # -- taking in -------------------------------------------------------------------------------------------------
 
-    def absorb(self, rows: Sequence[Row], **facts: Any) -> Absorbed:  # noqa: ANN401 - fields of the manifest
+    def absorb(self, rows: Sequence[Row], **facts: object) -> Absorbed:
         """Add the rows that are new and replace those that say something else now; `facts` go into the manifest.
 
         Raises:
@@ -189,7 +189,7 @@ class KeyFiles:
         found: dict[Identity, tuple[tuple[object, ...], str]] = {}
         with self._reading(files) as cursor:
             for file in files:
-                asked = f"SELECT {_SAID} FROM {_read(self._path(file))} "  # noqa: S608 - our own path
+                asked = f"SELECT {_SAID} FROM {_read(self._path(file))} "  # noqa: S608 - a quoted path from this package
                 asked += "WHERE time_ms IS NULL OR id IS NULL OR (time_ms BETWEEN ? AND ? AND id IN (SELECT unnest(?)))"
                 ids = [row.id for row in rows if row.id is not None]
                 for said in cursor.execute(asked, [low, high, ids]).fetchall():
@@ -220,12 +220,12 @@ class KeyFiles:
             with self._reading([file]) as cursor:
                 extra = "CASE WHEN id IS NULL OR time_ms IS NULL THEN extra END"
                 source = _read(self._path(file))
-                result = cursor.execute(f"SELECT pair, id, time_ms, {extra} FROM {source}")  # noqa: S608 - our own path
+                result = cursor.execute(f"SELECT pair, id, time_ms, {extra} FROM {source}")  # noqa: S608 - a quoted path from this package
                 while found := result.fetchmany(10_000):
                     for pair, order_id, time_ms, said in found:
                         yield identity_of(pair, order_id, time_ms, said), file.name
 
-    def remove(self, gone: Mapping[Identity, str], **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    def remove(self, gone: Mapping[Identity, str], **facts: object) -> None:
         """Take records out of their files and set them aside, in files of their own; `facts` go into the manifest.
 
         Raises:
@@ -250,7 +250,7 @@ class KeyFiles:
                 cursor.execute(f"CREATE TEMP TABLE gone AS SELECT {unnested}", columns)
                 removed_ones = "SELECT (gone.identity, gone.pair, coalesce(gone.time_ms, 0)) FROM gone"
                 match = f"({IDENTITY}, held.pair, coalesce(held.time_ms, 0)) IN ({removed_ones})"
-                source = f"SELECT {', '.join(FILED)} FROM {_read(self._path(file))} AS held WHERE"  # noqa: S608 - our own path
+                source = f"SELECT {', '.join(FILED)} FROM {_read(self._path(file))} AS held WHERE"  # noqa: S608 - a quoted path from this package
                 copy(cursor, f"{source} {match}", removed)
                 counted = copy(cursor, f"{source} NOT {match}", kept)
             folder = self._folder.removeprefix(f"{KEYS}/")

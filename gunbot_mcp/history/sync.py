@@ -305,7 +305,7 @@ class KeySync:
             return {}
         return {"read": read.at + len(read.rows), "total": read.total}
 
-    async def _settle_gone(self, found: _Pass, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    async def _settle_gone(self, found: _Pass, **facts: object) -> None:
         manifest = self._files.manifest
         gone: dict[Identity, str] = {}
         if manifest.records > len(found.seen):
@@ -350,7 +350,7 @@ class KeySync:
     def _rows(self, records: Sequence[Mapping[str, Any]]) -> list[Row]:
         return [row_of(record, self._files.key, self._now) for record in records]
 
-    async def _absorb(self, rows: Sequence[Row], **facts: Any) -> Absorbed:  # noqa: ANN401 - fields of the manifest
+    async def _absorb(self, rows: Sequence[Row], **facts: object) -> Absorbed:
         absorbed = await _in_thread(functools.partial(self._files.absorb, rows, **facts))
         self._told.new += len(absorbed.new)
         self._told.edited += absorbed.edited
@@ -360,7 +360,7 @@ class KeySync:
             self._met_known = self._met_known or any(hash(row.identity) not in self._fresh for row in rows)
         return absorbed
 
-    async def _settle(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
+    async def _settle(self, **facts: object) -> None:
         settled = {"complete": True, "read": 0, "damaged": 0, "endless": 0, "fetched_ms": self._now, **facts}
         await _in_thread(functools.partial(self._files.publish, **settled))
 
@@ -369,6 +369,6 @@ def _older(identity: Identity, than_ms: int | None) -> bool:
     return identity[2] is not None and than_ms is not None and identity[2] < than_ms
 
 
-async def _in_thread(work: Callable[..., _T], *arguments: Any) -> _T:  # noqa: ANN401 - passed on as they are
+async def _in_thread(work: Callable[..., _T], *arguments: object) -> _T:
     """Run blocking work to its end, also if its caller goes away: the files must not be left half-way."""
     return await anyio.to_thread.run_sync(functools.partial(work, *arguments))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import anyio
 from sqlalchemy import Executable
@@ -236,7 +236,7 @@ class Ledger:
         query = tickets_in(states, instance).order_by(tickets.c.created_at.desc(), tickets.c.id.desc())
         return [ticket_of(row) for row in await self._read(query.limit(limit))]
 
-    async def _read(self, statement: Executable, **parameters: Any) -> _Rows:  # noqa: ANN401 - what is asked
+    async def _read(self, statement: Executable, **parameters: object) -> _Rows:
         found: _Rows = []
         with anyio.CancelScope(shield=True):
             async with self._database.connect() as connection:

@@ -265,13 +265,6 @@ class Reads(ABC):
         asked = {"instance": instance, "since": instant_text(since)}
         return longest_row((await self._run(OUTCOMES_SINCE, asked)).scalars())
 
-    async def sent_on(
-        self, instance: str, exchange: str, pair: str, since: datetime, *, but: Collection[str] = ()
-    ) -> list[Ticket]:
-        """Return the pair's tickets that were, or may be, sent since then, oldest first, without the tools `but`."""
-        asked = {"instance": instance, "exchange": exchange, "pair": pair, "since": instant_text(since)}
-        return _oldest_first(row for row in await self._rows(SENT_ON, **asked) if row["tool"] not in but)
-
     async def taken(self, ticket: Ticket, order_ids: Collection[str]) -> frozenset[str]:
         """Return which of these orders of the ticket's pair were found to belong to other tickets."""
         asked = {**_place(ticket), "order_ids": sorted(order_ids), "but": ticket.id}

@@ -5,7 +5,7 @@ Texts are read only by their exact structure: one that is not recognised stays a
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.content import canonical, money_of
@@ -121,7 +121,7 @@ def facts_of(columns: Mapping[str, Any], state: str) -> dict[str, Any]:
     return facts
 
 
-def _read(name: str, value: Any, state: str) -> Any:  # noqa: ANN401 - any JSON value
+def _read(name: str, value: object, state: str) -> Any:  # noqa: ANN401 - any JSON value
     match name:
         case "decided_by":
             return actor_facts(actor_of(str(value), state))
@@ -137,7 +137,7 @@ def _split(outcome: object) -> dict[str, Any]:
     """Return Gunbot's answer and what was there before sending; version 1 kept them in one."""
     if not isinstance(outcome, dict):
         return {"answer": None, "baseline": None}
-    answer: dict[str, Any] = dict(outcome)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    answer = dict(cast("dict[str, Any]", outcome))
     baseline = answer.pop("baseline", None)
     return {"answer": answer or None, "baseline": baseline if isinstance(baseline, dict) else None}
 

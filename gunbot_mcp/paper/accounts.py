@@ -284,6 +284,6 @@ def _order_of(record: dict[str, Any]) -> list[str]:
     return [name for name in RECORD_FIELDS if name in record]
 
 
-def _javascript(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _javascript(value: object) -> Any:  # noqa: ANN401 - any JSON value
     """Return whole doubles as integers, which is how JavaScript writes them."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_SAFE else value

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp.arguments import Args, Exchange, Key, Number, PairName
-from gunbot_mcp.domain import Capability
+from gunbot_mcp.domain import Capability, Intent
 from gunbot_mcp.endpoints import (
     BY_NAME,
     AnyEndpoint,
@@ -143,14 +143,15 @@ class PaperGateway:
     # -- the seventeen ---------------------------------------------------------------------------------------------
 
     def _endpoint(self, endpoint: AnyEndpoint) -> Handler:
-        return functools.partial(self._trade if endpoint.intent else self._read, endpoint)
+        if endpoint.intent is None:
+            return functools.partial(self._read, endpoint)
+        return functools.partial(self._trade, endpoint, endpoint.intent)
 
-    async def _trade(self, endpoint: AnyEndpoint, request: Request) -> Response:
+    async def _trade(self, endpoint: AnyEndpoint, intent: Callable[[Any], Intent], request: Request) -> Response:
         args = from_body(endpoint.args, await read_object(request))
         if endpoint.needs is not None:
             self._check(args.exchange, endpoint.needs)
-        assert endpoint.intent is not None  # noqa: S101 - `_endpoint` sends only trades here
-        await _in_thread(self._simulator.trade, endpoint.intent(args))
+        await _in_thread(self._simulator.trade, intent(args))
         return JSONResponse(SENT)
 
     def _check(self, exchange: str, needs: Capability) -> None:
@@ -243,7 +244,7 @@ class _Guard:
         await self._app(scope, receive, send)
 
 
-async def _in_thread(work: Callable[..., Answer], *arguments: Any) -> Answer:  # noqa: ANN401 - passed on as they are
+async def _in_thread(work: Callable[..., Answer], *arguments: object) -> Answer:
     """Run blocking work in a thread, to its end: it must not stop half-way if the caller goes away."""
     return await anyio.to_thread.run_sync(functools.partial(work, *arguments))
 
@@ -253,10 +254,11 @@ async def _bad_request(_: Request, exc: Exception) -> Response:
 
 
 async def _http_error(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for nothing else
+    if not isinstance(exc, HTTPException):
+        raise exc
     body = {"status": "error", "message": exc.detail, "code": exc.status_code}
     return JSONResponse(body, exc.status_code, headers=exc.headers)
 
 
-async def _internal_error(_: Request, exc: Exception) -> Response:  # noqa: ARG001 - its text is not for the caller
+async def _internal_error(_: Request, _exc: Exception) -> Response:
     return JSONResponse({"status": "error", "message": "An internal error occurred"}, 500)

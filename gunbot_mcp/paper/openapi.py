@@ -146,7 +146,7 @@ def _schemas() -> dict[str, Schema]:
     }
 
 
-def _operation(name: str, about: str, answer: Schema, **more: Any) -> Schema:  # noqa: ANN401 - JSON Schema parts
+def _operation(name: str, about: str, answer: Schema, **more: object) -> Schema:
     responses = {
         "200": _answer("Done.", answer),
         "400": {"$ref": "#/components/responses/Refused"},

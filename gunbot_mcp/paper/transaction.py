@@ -77,7 +77,7 @@ class PaperTransaction:
         return self._lots(key, "cheap <> '0' ORDER BY rate, n")
 
     def _lots(self, key: str, which: str) -> Iterator[Lot]:
-        sql = f"SELECT n, rate, fifo, cheap FROM lots WHERE key = ? AND {which}"  # noqa: S608 - one of the two above
+        sql = f"SELECT n, rate, fifo, cheap FROM lots WHERE key = ? AND {which}"  # noqa: S608 - one of the two texts above
         for n, rate, fifo, cheap in self._connection.execute(sql, (key,)):
             yield Lot(n, rate, Decimal(fifo), Decimal(cheap))
 

@@ -221,7 +221,7 @@ def _reply(params: types.CallToolRequestParams) -> tuple[str, Mapping[str, Any] 
 def approval_page(runtime: Runtime, desk: Desk) -> Page:
     """Make the approval page that a running server shows its human."""
     from gunbot_mcp.approval.pin import PinGate  # noqa: PLC0415 - needed when the first ticket waits
-    from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - likewise
+    from gunbot_mcp.web.page import ApprovalPage  # noqa: PLC0415 - needed when the first ticket waits
 
     folder = state_folder(runtime.settings)
     gate = PinGate(desk.ledger, folder, desk.clock, live=runtime.settings.served.live)
@@ -238,5 +238,6 @@ def approval_page(runtime: Runtime, desk: Desk) -> Page:
 async def charts_of(runtime: Runtime, arguments: Mapping[str, object]) -> Answer:
     """Answer `chart_orders` for the page `/history`, by the same path as every call."""
     answer = await runtime.dispatcher.call("chart_orders", arguments, Caller(name="history page", shows_card=True))
-    assert isinstance(answer, Answer)  # noqa: S101 - only orders ask back
+    if not isinstance(answer, Answer):
+        raise TypeError("a read asked back")
     return answer

@@ -43,7 +43,7 @@ _PARAMS = frozenset({"invalid_arguments", "unknown_tool", "ticket_not_found"})
 """What is wrong with these is in the request."""
 
 
-def protocol_error(answer: Answer, **more: Any) -> MCPError:  # noqa: ANN401 - any JSON value
+def protocol_error(answer: Answer, **more: object) -> MCPError:
     """Return an error answer as the protocol's error, for methods whose results cannot be errors.
 
     Its message is the answer's text; its data are the error's facts and `more`.

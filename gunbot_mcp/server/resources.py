@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 from mcp import types
 from mcp.shared.exceptions import MCPError
@@ -14,10 +15,18 @@ from gunbot_mcp.history.schema_text import SCHEMA_URI, schema_text
 from gunbot_mcp.render import Answer
 from gunbot_mcp.server.edge import Context, protocol_error
 from gunbot_mcp.server.skills.skills import MARKDOWN, Skills
-from gunbot_mcp.server.tools import CARD_URI, CHART_URI, UI_MIME
+from gunbot_mcp.server.tools import CHART_URI, UI_MIME
+from gunbot_mcp.web.card import CARD_URI, card_html
 
 STRUCTURED_META = "gunbot-mcp/structured"
 """The key of an answer's structured form in the `_meta` of what is read, for programs."""
+
+
+class _Shown(TypedDict):
+    name: str
+    title: str
+    description: str
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +39,11 @@ class Reading:
     about: str
     tool: str
     argument: str | None = None
+
+    @property
+    def shown(self) -> _Shown:
+        """What a client lists of it beside its address."""
+        return {"name": self.name, "title": self.title, "description": self.about, "mime_type": "text/plain"}
 
 
 READINGS = (
@@ -59,12 +73,6 @@ READINGS = (
 _ID = re.compile(r"[a-z0-9]{1,32}")
 
 
-def _card() -> str:
-    from gunbot_mcp.web.card import card_html  # noqa: PLC0415 - read when a client shows cards
-
-    return card_html()
-
-
 def _chart() -> str:
     from gunbot_mcp.web.chart_view import chart_html  # noqa: PLC0415 - read when a client shows charts
 
@@ -90,7 +98,7 @@ TEXTS = (
         title="Ticket card",
         about="An order and its approval.",
         mime=UI_MIME,
-        read=_card,
+        read=card_html,
     ),
     Text(uri=CHART_URI, name="chart", title="Chart", about="A chart of the order history.", mime=UI_MIME, read=_chart),
     Text(
@@ -129,17 +137,7 @@ class Resources:
             types.Resource(uri=text.uri, name=text.name, title=text.title, description=text.about, mime_type=text.mime)
             for text in TEXTS
         ]
-        readings = [
-            types.Resource(
-                uri=reading.uri,
-                name=reading.name,
-                title=reading.title,
-                description=reading.about,
-                mime_type="text/plain",
-            )
-            for reading in READINGS
-            if reading.argument is None
-        ]
+        readings = [types.Resource(uri=one.uri, **one.shown) for one in READINGS if one.argument is None]
         skills = self._skills.as_resources(self._caller(ctx))
         return types.ListResourcesResult(resources=[*texts, *readings, *skills])
 
@@ -147,17 +145,7 @@ class Resources:
         self, ctx: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         del ctx, params
-        found = [
-            types.ResourceTemplate(
-                uri_template=reading.uri,
-                name=reading.name,
-                title=reading.title,
-                description=reading.about,
-                mime_type="text/plain",
-            )
-            for reading in READINGS
-            if reading.argument is not None
-        ]
+        found = [types.ResourceTemplate(uri_template=one.uri, **one.shown) for one in READINGS if one.argument]
         return types.ListResourceTemplatesResult(resource_templates=found)
 
     async def read(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:

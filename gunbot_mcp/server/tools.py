@@ -9,10 +9,10 @@ from gunbot_mcp.domain import Effect
 from gunbot_mcp.schema import input_schema
 from gunbot_mcp.tools.inventory import Access, inventory
 from gunbot_mcp.tools.tool import AnyTool, Audience
+from gunbot_mcp.web.card import CARD_URI
 
 UI_EXTENSION = "io.modelcontextprotocol/ui"
 UI_MIME = "text/html;profile=mcp-app"
-CARD_URI = "ui://gunbot-mcp/ticket.html"
 CHART_URI = "ui://gunbot-mcp/chart.html"
 _VIEWS = {"chart_orders": CHART_URI}
 """Which view in the client shows a read's answer."""

@@ -175,7 +175,7 @@ def ticket_of(text: str) -> Ticket:
     )
 
 
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _as_it_is(value: object) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 

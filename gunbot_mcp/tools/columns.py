@@ -50,12 +50,12 @@ def with_times(table: Table, records: Sequence[Mapping[str, Any]], picked: Seque
     return Table([*table.columns[:at], TIME_ISO, *table.columns[behind:]], rows)
 
 
-def time_iso(time: Any) -> str | None:  # noqa: ANN401 - any JSON value
+def time_iso(time: object) -> str | None:
     """Return a record's time, whatever its unit, to the second; None where it is none."""
     return from_millis(millis(time))
 
 
-def millis(time: Any) -> int | None:  # noqa: ANN401 - any JSON value
+def millis(time: object) -> int | None:
     """Return a record's time in milliseconds, however Gunbot wrote it."""
     return time if type(time) is int and _PLAIN[0] < time < _PLAIN[1] else millis_of(time)
 

@@ -93,11 +93,13 @@ class Failing(ABC):
         return html(render("error.html", *error_page(self.served(), exc)), status_of(exc))
 
     async def failed(self, _: Request, exc: Exception) -> Response:
-        assert isinstance(exc, GunbotMcpError)  # noqa: S101 - registered for nothing else
+        if not isinstance(exc, GunbotMcpError):
+            raise exc
         return self.error_of(exc)
 
     async def strange(self, _: Request, exc: Exception) -> Response:
-        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for nothing else
+        if not isinstance(exc, HTTPException):
+            raise exc
         error = TicketNotFound("there is no such page", "the front page lists the open tickets")
         if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             error = gate.BadForm("this address does not accept this kind of request", exc.status_code)
@@ -105,6 +107,6 @@ class Failing(ABC):
         response.headers.update(exc.headers or {})
         return response
 
-    async def broken(self, _: Request, exc: Exception) -> Response:  # noqa: ARG002 - its text is for the log only
+    async def broken(self, _: Request, _exc: Exception) -> Response:
         fault = errors.Internal("gunbot-mcp itself failed", "look at the ticket again before you do anything else")
         return self.error_of(fault)

@@ -5,6 +5,8 @@ from base64 import b64encode
 from functools import cache
 from importlib.resources import files
 
+from gunbot_mcp import __version__
+
 
 @cache
 def asset(name: str) -> str:
@@ -15,8 +17,12 @@ def asset(name: str) -> str:
 @cache
 def source(name: str) -> str:
     """Return the policy's source expression for a file that is inline in a page."""
-    digest = hashlib.sha256(asset(name).encode()).digest()
-    return f"'sha256-{b64encode(digest).decode()}'"
+    return source_of(asset(name))
+
+
+def source_of(text: str) -> str:
+    """Return the policy's source expression for a text that is inline in a page."""
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def inline(element: str, text: str) -> str:
@@ -28,3 +34,12 @@ def inline(element: str, text: str) -> str:
     if f"</{element}" in text.lower():
         raise ValueError(f"a {element} element cannot hold its own end")
     return text
+
+
+def view(title: str, body: str, style: str, script: str) -> str:
+    """Return an MCP App view: one self-contained HTML text, with the body of a file in `assets`. It loads nothing."""
+    page = asset("view.html").replace("<!-- title -->", title).replace("<!-- body -->\n", asset(body))
+    page = page.replace("<!-- style -->", f"<style>{inline('style', style)}</style>")
+    return page.replace(
+        "<!-- script -->", f"<script>{inline('script', script.replace('VERSION', __version__))}</script>"
+    )

@@ -43,7 +43,7 @@ class _Prompt(H11Protocol):
         super().__init__(*uvicorns, **by_name)
         self._seconds = seconds
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._seen: object = None
         self.loop.call_later(self._seconds, self._look)
@@ -135,29 +135,31 @@ class Background:
             ConfigInvalid: no port at all can be listened on.
         """
         async with self._turn:
-            if self._listener is None or self._task is None or self._task.done():
+            listener = self._listener
+            if listener is None or self._task is None or self._task.done():
                 self._close()
-                await self._start(port)
-            assert self._listener is not None  # noqa: S101 - `_start` set it
+                listener = await self._start(port)
             # By name, since passkeys belong to names; not where the name could lead to a stranger.
-            return f"http://localhost:{self.port}" if self.both else url_of(self._listener)
+            return f"http://localhost:{self.port}" if self.both else url_of(listener)
 
-    async def _start(self, port: int) -> None:
+    async def _start(self, port: int) -> socket.socket:
         try:
-            self._listener = self._listen(HOST, port)
+            listener = self._listen(HOST, port)
         except ConfigInvalid:
-            self._listener = self._listen(HOST, 0)
+            listener = self._listen(HOST, 0)
+        self._listener = listener
         # Where a stranger has it, the page is still at 127.0.0.1, without passkeys.
         with contextlib.suppress(ConfigInvalid):
-            self._second = self._listen(HOST_6, int(self._listener.getsockname()[1])) if has_ipv6() else None
+            self._second = self._listen(HOST_6, int(listener.getsockname()[1])) if has_ipv6() else None
         self._server = _Server(guarded(self._app, self._request_seconds))
         # Its own task and context: when the call that started the page is cancelled, the page goes on.
         self._task = asyncio.create_task(
-            self._server.serve(sockets=[one for one in (self._listener, self._second) if one is not None]),
+            self._server.serve(sockets=[one for one in (listener, self._second) if one is not None]),
             name="approval page",
             context=contextvars.Context(),
         )
         await self._server.ready.wait()
+        return listener
 
     async def aclose(self) -> None:
         """Stop; an order that is on its way to Gunbot is waited for. Safe to call twice."""

@@ -9,8 +9,7 @@ else from the structured content, else from the text, because hosts pass on diff
 
 from functools import cache
 
-from gunbot_mcp import __version__
-from gunbot_mcp.web.assets import asset, inline
+from gunbot_mcp.web.assets import asset, view
 
 CARD_URI = "ui://gunbot-mcp/ticket.html"
 
@@ -18,7 +17,4 @@ CARD_URI = "ui://gunbot-mcp/ticket.html"
 @cache
 def card_html() -> str:
     """Return the view: it loads nothing from elsewhere, and holds no data of any ticket."""
-    style = inline("style", asset("ticket.css"))
-    script = inline("script", asset("card.js").replace("VERSION", __version__))
-    page = asset("card.html").replace("<!-- style -->", f"<style>{style}</style>")
-    return page.replace("<!-- script -->", f"<script>{script}</script>")
+    return view("Ticket", "card.html", asset("ticket.css"), asset("card.js"))

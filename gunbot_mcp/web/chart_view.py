@@ -6,16 +6,11 @@ the result's text. It asks the host for nothing.
 
 from functools import cache
 
-from gunbot_mcp import __version__
-from gunbot_mcp.web.assets import asset, inline
+from gunbot_mcp.web.assets import asset, view
 from gunbot_mcp.web.history import style
-
-CHART_URI = "ui://gunbot-mcp/chart.html"
 
 
 @cache
 def chart_html() -> str:
     """Return the view: it loads nothing from elsewhere, and holds no data."""
-    script = "\n".join((asset("chart.js"), asset("chart_view.js").replace("VERSION", __version__)))
-    page = asset("chart_view.html").replace("<!-- style -->", f"<style>{inline('style', style())}</style>")
-    return page.replace("<!-- script -->", f"<script>{inline('script', script)}</script>")
+    return view("Chart", "chart_view.html", style(), "\n".join((asset("chart.js"), asset("chart_view.js"))))

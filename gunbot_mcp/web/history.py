@@ -6,13 +6,12 @@ The picture is an SVG in the page, whose marks say in `aria-label` what they are
 """
 
 import functools
-import hashlib
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from gunbot_mcp.errors import TicketNotFound, error_codes
@@ -20,12 +19,9 @@ from gunbot_mcp.history.charts import picture
 from gunbot_mcp.history.charts.chart import Kind
 from gunbot_mcp.render import CHART_META, Answer
 from gunbot_mcp.web.answers import html
-from gunbot_mcp.web.assets import asset, inline
+from gunbot_mcp.web.assets import asset, source, source_of
 from gunbot_mcp.web.frame import Served, frame_of
-from gunbot_mcp.web.pages import environment, policy
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from gunbot_mcp.web.pages import environment, policy, unescaped
 
 _TITLES: Mapping[Kind, str] = {
     Kind.PNL: "Pnl and drawdown",
@@ -62,7 +58,7 @@ class HistoryPage:
     choices: Sequence[Sequence[Link]]
     covers: str
     drawn: str
-    svg: "Markup | None"
+    svg: Markup | None
     spark: str
     facts: Sequence[str]
     columns: Sequence[str]
@@ -116,9 +112,7 @@ def history_html(served: Served, arguments: Mapping[str, object], answer: Answer
     return environment().get_template("history.html").render(frame=frame, page=page, **_inline())
 
 
-def _drawing(answer: Answer) -> "Markup | None":
-    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
-
+def _drawing(answer: Answer) -> Markup | None:
     svg = answer.meta.get(CHART_META, {}).get("svg")
     return Markup(svg) if isinstance(svg, str) else None  # noqa: S704 - drawn here, from numbers and escaped names
 
@@ -145,18 +139,9 @@ def style() -> str:
 
 @functools.cache
 def history_policy() -> str:
-    return policy(_hash(style()), _hash(asset("chart.js")))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return policy(source_of(style()), source("chart.js"))
 
 
 @functools.cache
-def _inline() -> "Mapping[str, Markup]":
-    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
-
-    return {
-        "style": Markup(inline("style", style())),  # noqa: S704 - our own files
-        "script": Markup(inline("script", asset("chart.js"))),  # noqa: S704 - likewise
-    }
+def _inline() -> Mapping[str, Markup]:
+    return unescaped(style(), script=asset("chart.js"))

@@ -1,15 +1,15 @@
 """The templates, and how a view model becomes a page. Jinja2 is loaded when the first page is shown."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from gunbot_mcp.web.assets import asset, inline, source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jinja2 import Environment
-    from markupsafe import Markup
 
     from gunbot_mcp.web.frame import Frame, Problem
     from gunbot_mcp.web.front import FrontPage
@@ -66,13 +66,13 @@ def environment() -> "Environment":
 
 
 @cache
-def _inline_files() -> "Mapping[str, Markup]":
-    """Return our own style and script, which are in every page and not escaped: the policy's hashes are theirs."""
-    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja2
+def _inline_files() -> Mapping[str, Markup]:
+    """Return our own style and script, which are in every page: the policy's hashes are theirs."""
+    scripts = {"script": "page.js", "events_script": "events.js", "passkey_script": "passkey.js"}
+    return unescaped(asset("ticket.css"), **{name: asset(file) for name, file in scripts.items()})
 
-    return {
-        "style": Markup(inline("style", asset("ticket.css"))),  # noqa: S704 - our own file
-        "script": Markup(inline("script", asset("page.js"))),  # noqa: S704 - likewise
-        "events_script": Markup(inline("script", asset("events.js"))),  # noqa: S704 - likewise
-        "passkey_script": Markup(inline("script", asset("passkey.js"))),  # noqa: S704 - likewise
-    }
+
+def unescaped(style: str, **scripts: str) -> Mapping[str, Markup]:
+    """Return files of this package for templates, which escape everything else."""
+    files = {"style": inline("style", style)} | {name: inline("script", text) for name, text in scripts.items()}
+    return {name: Markup(text) for name, text in files.items()}  # noqa: S704 - files of this package, nothing else

@@ -121,7 +121,7 @@ def test_approving_takes_the_word_and_above_the_amount_the_code() -> None:
 
 
 @pytest.mark.parametrize("code", ["", "0000x", " ", None, 1234, "12345"])
-def test_above_the_amount_a_wrong_or_missing_code_is_no_approval(code: Any) -> None:  # noqa: ANN401 - any JSON value
+def test_above_the_amount_a_wrong_or_missing_code_is_no_approval(code: object) -> None:
     form = form_for(ticket(notional=Decimal(500)), "nonce", LIMITS)
     assert read_reply(form, "accept", {"decision": "approve", "code": code}, 9) is Reply.WRONG_CODE
     assert read_reply(form, "accept", {"decision": "approve"}, 9) is Reply.WRONG_CODE

@@ -43,7 +43,7 @@ async def ledger(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Ledger]:
         yield opened
 
 
-def registrar(ledger: Ledger, clock: ManualClock, folder: Path, **changed: Any) -> Registrar:  # noqa: ANN401 - its own
+def registrar(ledger: Ledger, clock: ManualClock, folder: Path, **changed: object) -> Registrar:
     given: dict[str, Any] = {"rp": "localhost", "origin": lambda: HERE, "any_live": True, **changed}
     return Registrar(ledger, clock, folder, **given)
 

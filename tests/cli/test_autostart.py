@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gunbot_mcp.cli import run
 from gunbot_mcp.cli.autostart import Autostart, autostart, install, uninstall
 from gunbot_mcp.errors import ConfigInvalid
 
@@ -100,8 +101,6 @@ def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
 def test_print_shows_it_and_writes_nothing(
     clean_environment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gunbot_mcp.cli import run  # noqa: PLC0415 - the command line alone is tried here
-
     assert run(["inbox", "--print"]) == 0
     shown = capsys.readouterr().out
     assert f"GUNBOT_MCP_HOME={clean_environment}" in shown

@@ -4,7 +4,6 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.certificates import Made, behind, make
@@ -40,7 +39,7 @@ def test_until_when_a_login_is_good_is_told_two_weeks_before_it_bites(
     assert [(row[0], said in row[2]) for row in rows] == ([] if source == "none" else [(well, True)]), rows
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, **fields: Any) -> None:  # noqa: ANN401 - any key
+def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, **fields: object) -> None:
     lines = [f"{key} = {json.dumps(str(value))}" for key, value in fields.items()]
     (folder / "config.toml").write_text("[instances.gunbot]\n" + "\n".join(lines), encoding="utf-8")
     monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(folder / "config.toml"))

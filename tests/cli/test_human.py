@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -293,8 +294,6 @@ def test_the_ledger_shows_who_did_what_and_verifies(capsys: pytest.CaptureFixtur
 def test_a_ledger_that_was_edited_is_told_with_an_exit_code(
     capsys: pytest.CaptureFixture[str], clean_environment: Path
 ) -> None:
-    import sqlite3  # noqa: PLC0415 - only this test edits the file by hand
-
     ticket = propose()
     with sqlite3.connect(clean_environment / "ledger.sqlite3") as file:
         file.execute("UPDATE tickets SET content = replace(content, 'Buy', 'Buy nothing') WHERE id = ?", (ticket,))

@@ -34,7 +34,7 @@ def live(monkeypatch: pytest.MonkeyPatch, recorder: "Recorder") -> str:
     return recorder.url
 
 
-def record(**fields: Any) -> None:  # noqa: ANN401 - any field
+def record(**fields: object) -> None:
     """Record a mandate as an earlier start of this server, or another one, would have."""
 
     async def add() -> None:

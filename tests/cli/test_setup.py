@@ -6,7 +6,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from support.certificates import behind, make
@@ -18,22 +18,19 @@ from gunbot_mcp.approval.pin import check_pin
 from gunbot_mcp.cli import run
 from gunbot_mcp.config import load
 
-if TYPE_CHECKING:
-    from pytest import CaptureFixture, MonkeyPatch  # noqa: PT013 - two long names, for types only
-
 ENABLED = {"binance": {"USDT-BTC": {"enabled": True}, "BTC-ETH": {"enabled": "true"}, "USDT-XRP": {"enabled": False}}}
 NO = {"status": "error", "message": "Authentication required", "code": 401}
 
 
 @pytest.fixture
-def target(tmp_path: Path, monkeypatch: "MonkeyPatch") -> Path:
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the config is to be; nothing else of the user's leads anywhere."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     return tmp_path / "settings/gunbot-mcp/config.toml"
 
 
 @pytest.fixture
-def gunbot(recorder: Recorder, monkeypatch: "MonkeyPatch") -> Recorder:
+def gunbot(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """A Gunbot that the environment names, as a user of earlier releases has it."""
     as_gunbot(recorder)
     monkeypatch.setenv("GUNBOT_URL", recorder.url)
@@ -46,7 +43,7 @@ def as_gunbot(recorder: Recorder) -> None:
     recorder.on("/pairs", recorder.json({"status": "success", "pairList": ["USDT-BTC", "BTC-ETH"]}))
 
 
-def served(target: Path, monkeypatch: "MonkeyPatch") -> Any:  # noqa: ANN401 - its settings
+def served(target: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - its settings
     """Return the settings that the config alone makes."""
     for name in ("GUNBOT_URL", "GUNBOT_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -59,7 +56,7 @@ def private(*files: Path) -> bool:
 
 
 def test_a_human_sets_up_a_gunbot_with_a_certificate_of_its_own_and_gets_to_a_client(
-    tmp_path: Path, target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make(tmp_path / "tls")
     with behind(made) as gunbot:
@@ -122,7 +119,7 @@ def test_a_human_sets_up_a_gunbot_with_a_certificate_of_its_own_and_gets_to_a_cl
 
 @pytest.mark.slow
 def test_a_human_logs_in_by_password_and_a_wrong_one_is_asked_for_again(
-    recorder: Recorder, target: Path, monkeypatch: "MonkeyPatch"
+    recorder: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_gunbot(recorder)
     good = recorder.json({"status": "success", "token": TOKEN})
@@ -154,7 +151,7 @@ def test_a_human_logs_in_by_password_and_a_wrong_one_is_asked_for_again(
 
 @pytest.mark.slow
 def test_a_human_keeps_the_token_in_the_keyring_and_another_one_there_is_not_overwritten(
-    gunbot: Recorder, target: Path, tmp_path: Path, root: Path, monkeypatch: "MonkeyPatch"
+    gunbot: Recorder, target: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "tests")]))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "support.keyrings.InAFile")
@@ -181,7 +178,7 @@ def test_a_human_keeps_the_token_in_the_keyring_and_another_one_there_is_not_ove
 
 @pytest.mark.parametrize("leaves_at", ["Log in by", pytest.param("Write this to", marks=pytest.mark.slow)])
 def test_a_human_who_leaves_half_way_leaves_nothing_behind(
-    leaves_at: str, gunbot: Recorder, target: Path, monkeypatch: "MonkeyPatch"
+    leaves_at: str, gunbot: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GUNBOT_TOKEN")
     terminal = Terminal("setup")
@@ -218,7 +215,7 @@ def test_without_a_terminal_setup_refuses_to_guess_unless_told_to(
 
 
 def test_yes_on_a_fresh_machine_is_paper(
-    target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["setup", "--yes"]) == 0
     assert "paper to practise without one: paper" in capsys.readouterr().out
@@ -227,7 +224,7 @@ def test_yes_on_a_fresh_machine_is_paper(
 
 
 def test_yes_takes_the_environments_gunbot_and_tells_what_only_a_human_can_do(
-    gunbot: Recorder, target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    gunbot: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["setup", "--yes"]) == 0
     said = capsys.readouterr()
@@ -267,7 +264,7 @@ binanceus = ["oco"]
 
 
 def test_a_config_that_is_there_gives_the_defaults_is_copied_and_keeps_everything_else(
-    gunbot: Recorder, target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    gunbot: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GUNBOT_URL")
     monkeypatch.delenv("GUNBOT_TOKEN")
@@ -292,7 +289,7 @@ def test_a_config_that_is_there_gives_the_defaults_is_copied_and_keeps_everythin
 
 
 def test_a_new_token_never_overwrites_one_that_the_old_config_still_names(
-    gunbot: Recorder, target: Path, monkeypatch: "MonkeyPatch"
+    gunbot: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(["setup", "--yes"]) == 0
     assert gunbot.url in target.read_text(encoding="utf-8")
@@ -308,7 +305,7 @@ def test_a_new_token_never_overwrites_one_that_the_old_config_still_names(
 
 @pytest.mark.parametrize("broken", [b"[half", b"nonsense = 1\n", b"\xff\xfe\x00", b"instances = 1\n"])
 def test_a_config_that_cannot_be_used_is_kept_and_a_new_one_begun(
-    broken: bytes, gunbot: Recorder, target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    broken: bytes, gunbot: Recorder, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target.parent.mkdir(parents=True)
     target.write_bytes(broken)
@@ -335,7 +332,7 @@ def untouched(target: Path) -> Iterator[bytes]:
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("wrong", ["token", "nobody", "page", "no token", "plain http"])
 def test_what_does_not_work_ends_with_the_next_step_and_nothing_written(
-    wrong: str, gunbot: Recorder, refusing_url: str, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    wrong: str, gunbot: Recorder, refusing_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = {
         "token": "does not accept the token",
@@ -361,7 +358,7 @@ def test_what_does_not_work_ends_with_the_next_step_and_nothing_written(
 
 
 def test_a_config_that_another_program_wrote_meanwhile_is_left_alone_and_the_token_is_not_left_lying(
-    gunbot: Recorder, target: Path, capsys: "CaptureFixture[str]"
+    gunbot: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target.parent.mkdir(parents=True)
 
@@ -376,7 +373,7 @@ def test_a_config_that_another_program_wrote_meanwhile_is_left_alone_and_the_tok
 
 
 def test_a_pinned_certificate_that_changed_is_not_trusted_by_yes_and_not_shown_to_a_program(
-    tmp_path: Path, target: Path, monkeypatch: "MonkeyPatch", capsys: "CaptureFixture[str]"
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = make(tmp_path / "a"), make(tmp_path / "b")
     monkeypatch.setenv("GUNBOT_TOKEN", TOKEN)

@@ -43,7 +43,7 @@ def buy(amount: str = "0.001", price: str = "49900", **fields: Any) -> Place:  #
     return Place(**{**facts, **fields})
 
 
-def order(tool: str, **arguments: Any) -> Case:  # noqa: ANN401 - any argument
+def order(tool: str, **arguments: object) -> Case:
     """The case of a tool's own arguments, as the page writes them."""
     endpoint = BY_NAME[tool]
     args = endpoint.args.model_validate({"exchange": "binance", "pair": "USDT-BTC", **arguments})
@@ -51,7 +51,7 @@ def order(tool: str, **arguments: Any) -> Case:  # noqa: ANN401 - any argument
     return case(endpoint.intent(args), tool=tool)
 
 
-def limits(**fields: Any) -> Limits:  # noqa: ANN401 - any limit
+def limits(**fields: object) -> Limits:
     return Limits.model_validate(fields)
 
 

@@ -35,7 +35,7 @@ MUCH = 15
 """Seconds that nothing here may take, and that a silent Gunbot would."""
 
 
-def _settings(mode: str = "auto", **instance: Any) -> Settings:  # noqa: ANN401 - any field of an instance
+def _settings(mode: str = "auto", **instance: object) -> Settings:
     fields = {"mode": mode, "token": TOKEN, **instance}
     return load(instances={"paper": fields}, approval={"page": False, "wait": 60})
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import httpx2
@@ -37,7 +37,7 @@ async def proposed(
     tool: str = "buy_limit",
     *,
     send: bool = False,
-    **arguments: Any,  # noqa: ANN401 - any argument
+    **arguments: object,
 ) -> Proposal:
     endpoint = BY_NAME[tool]
     given = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 50000, **arguments}

@@ -194,7 +194,7 @@ async def test_an_order_answers_for_one_ticket_only(url: str, tmp_path: Path) ->
 async def test_both_legs_of_a_linked_order_are_one_answer(url: str, tmp_path: Path) -> None:
     exchange = Exchange(plan=["unsent"])
     async with open_desk(url, tmp_path, exchange) as desk:
-        prices = {"stop_price": Decimal(52_000), "limit_price": Decimal(52_100)}
+        prices: dict[str, Any] = {"stop_price": Decimal(52_000), "limit_price": Decimal(52_100)}
         lost = await desk.approve((await propose(desk, "buy_oco", **prices)).id, by=TERMINAL)
         exchange.orders += [a_strangers("1"), a_strangers("2", rate=52_100.0)]
         found = await desk.get(lost.id, look=True)
@@ -224,7 +224,7 @@ async def test_a_wallet_that_cannot_log_in_sends_nothing() -> None:
 
 async def test_a_login_that_fails_has_sent_no_order(url: str, tmp_path: Path) -> None:
     exchange = Exchange(orders=[a_strangers("1")])
-    cancel = {"order_id": "1", "price": Decimal("49000.1"), "order_type": "limit"}
+    cancel: dict[str, Any] = {"order_id": "1", "price": Decimal("49000.1"), "order_type": "limit"}
 
     class NoLogin(Exchange):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -133,7 +133,7 @@ def test_hints_for_entries_name_the_entries_limits(rules: dict[str, Any], key: s
 # On a live instance, with a ledger that counts
 
 
-async def sent(desk: Desk, tool: str, **arguments: Any) -> Ticket:  # noqa: ANN401 - any argument
+async def sent(desk: Desk, tool: str, **arguments: object) -> Ticket:
     endpoint = BY_NAME[tool]
     given = {"exchange": "binance", "pair": "USDT-BTC", **arguments}
     order = Order.of(endpoint, endpoint.args.model_validate(given))

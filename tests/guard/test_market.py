@@ -15,7 +15,7 @@ BOOK = Book(bid=Decimal(99), ask=Decimal(100))
 PAIR: dict[str, Any] = {"exchange": "binance", "pair": "USDT-BTC"}
 
 
-def told(tool: str, book: Book = BOOK, **arguments: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - any argument
+def told(tool: str, book: Book = BOOK, **arguments: object) -> list[tuple[str, str]]:
     endpoint = BY_NAME[tool]
     return list(distances(Order.of(endpoint, parse_arguments(endpoint.args, {**PAIR, **arguments})).intent, book))
 

@@ -13,13 +13,14 @@ from support.mandates import grant, mandate
 
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import set_pin
-from gunbot_mcp.config import Settings, load
+from gunbot_mcp.config import Approval, Settings, load
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError, TicketClosed
 from gunbot_mcp.files import private_folder
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.runtime import Runtime
-from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
+from gunbot_mcp.tickets.channels import NEEDS, PAGE, TERMINAL, Actor
+from gunbot_mcp.tickets.mandate import sealed
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.passkey import BadTouch, Deed, Passkey, Touch, challenge_of, parse_touch, settling
 from gunbot_mcp.tickets.ticket import State, Ticket
@@ -209,8 +210,6 @@ async def test_a_mandate_that_a_pin_made_counts_for_nothing_where_a_passkey_is_n
 async def test_a_mandate_that_a_touch_made_lets_orders_go(
     live_settings: MakeSettings, live_gunbot: "LiveGunbot", clean_environment: Path
 ) -> None:
-    from gunbot_mcp.tickets.mandate import sealed  # noqa: PLC0415 - for what is signed here
-
     settings = live_settings(approval={"live_needs": "passkey"}, mode="auto")
     async with house(settings, clean_environment) as home:
         given = mandate(created_by=home.passkey.actor, url=settings.served.url)
@@ -249,9 +248,6 @@ async def test_settling_needs_what_approving_needs(
 
 
 def test_every_way_of_the_config_is_known_to_the_channels() -> None:
-    from gunbot_mcp.config import Approval  # noqa: PLC0415 - only its keys
-    from gunbot_mcp.tickets.channels import NEEDS  # noqa: PLC0415 - beside it
-
     said: Any = Approval.model_fields["live_needs"].annotation
     assert set(said.__args__) == set(NEEDS)
 

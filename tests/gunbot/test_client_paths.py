@@ -86,7 +86,7 @@ async def test_an_answer_of_another_shape_is_said_to_be_one(
 )
 async def test_no_other_path_can_be_called(gunbot: Gunbot, recorder: "Recorder", method: str, path: str) -> None:
     with pytest.raises(AssertionError, match="not among the paths"):
-        await gunbot._call(method, path)  # pyright: ignore[reportPrivateUsage] - no public method could ask for it
+        await gunbot._call(method, path)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public method could ask for it
 
     assert recorder.requests == []
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import keyring
@@ -38,7 +38,7 @@ def own_keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[InA
     choose(before)
 
 
-def adapter(url: str, **fields: Any) -> Gunbot:  # noqa: ANN401 - any key of an instance
+def adapter(url: str, **fields: object) -> Gunbot:
     return Gunbot(Instance.model_validate({"url": url, "token_keyring": NAME, **fields}))
 
 

@@ -25,11 +25,11 @@ BUY = BY_NAME["buy_market"]
 ORDER = BUY.args.model_validate({"exchange": "binance", "pair": "USDT-BTC", "amount": 1})
 
 
-def adapter(url: str, **fields: Any) -> Gunbot:  # noqa: ANN401 - any key of an instance
+def adapter(url: str, **fields: object) -> Gunbot:
     return Gunbot(Instance.model_validate({"url": url, **fields}))
 
 
-async def refused(served: Recorder, **fields: Any) -> GatewayUnreachable:  # noqa: ANN401 - any key of an instance
+async def refused(served: Recorder, **fields: object) -> GatewayUnreachable:
     """Ask and order; return the refusal, after nothing at all has arrived."""
     async with adapter(served.url, **fields) as gunbot:
         with pytest.raises(GatewayUnreachable) as read_refused:

@@ -19,7 +19,7 @@ START = 1_760_000_000_000
 Order = dict[str, Any]
 
 
-def order(n: int, **changes: Any) -> Order:  # noqa: ANN401 - any JSON value
+def order(n: int, **changes: object) -> Order:
     """The n-th order of a list: one a minute, so that a thousand are of one month."""
     made = {"time": START + n * 60_000, "pair": "USDT-BTC", "type": "buy", "rate": 50000.5, "amount": 0.001, "id": n}
     return {**made, "cost": 50.0005, "fees": 0.0500005, "pnl": 0, **changes}

@@ -115,7 +115,7 @@ class Past:
         *,
         zone: str = "Europe/Berlin",
         now: datetime = LATER,
-        **asked: Any,  # noqa: ANN401 - the fields of a question
+        **asked: object,
     ) -> Question:
         fields: dict[str, Any] = {"keys": None, **asked}
         return Question(zone=zone, now=now, asked=asked_range(since, until, zone, now), **fields)
@@ -125,12 +125,12 @@ class Past:
         *period: str | None,
         keep: bool = True,
         sizes: Mapping[str, Decimal] | None = None,
-        **asked: Any,  # noqa: ANN401 - as above
+        **asked: object,
     ) -> Analysis:
         question = self.question(*period, **asked)
         return look(self.reader(question.keys), question, self.folder / "matched" if keep else None, sizes)[0]
 
-    def answer(self, *period: str | None, **asked: Any) -> Answer:  # noqa: ANN401 - as above
+    def answer(self, *period: str | None, **asked: object) -> Answer:
         question = self.question(*period, **asked)
         found, extras = look(self.reader(question.keys), question, self.folder / "matched")
         return history_answer(Told(coverage=self.coverage(question.keys), analysis=found, extras=extras))

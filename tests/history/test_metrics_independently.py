@@ -57,7 +57,7 @@ def _expected(value: Any) -> Any:  # noqa: ANN401 - a number of any kind
     return None if value is None else value if isinstance(value, int) else twelve(value)
 
 
-def _ours(value: Any) -> Any:  # noqa: ANN401 - a number of any kind
+def _ours(value: object) -> Any:  # noqa: ANN401 - a number of any kind
     return None if isinstance(value, str) else twelve(Decimal(value)) if isinstance(value, Decimal) else value
 
 

@@ -42,7 +42,6 @@ async def an_order(ledger: Ledger, clock: ManualClock, ticket: Ticket) -> None:
         await write.count_since("paper", since, cancels=True)
         await write.twin("paper", ticket.fingerprint, since)
         await write.lock("paper", ticket.exchange, ticket.pair, ticket.side)
-        await write.sent_on("paper", ticket.exchange, ticket.pair, since)
         await write.mandates("paper", clock.now())
         await write.add(ticket, CLIENT)
     async with ledger.write() as write:
@@ -134,7 +133,7 @@ async def test_every_question_is_one_probe_of_an_index(
     engine = database.engine if isinstance(database.engine, Engine) else database.engine.sync_engine
     statements: Statements = []
 
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:  # noqa: ANN401 - a driver's
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
         if statement.startswith(("SELECT", "UPDATE", "DELETE")) and "set_config" not in statement:
             statements.append((statement, parameters))
 

@@ -29,7 +29,7 @@ def connect(clock: list[datetime]) -> Callable[..., AbstractAsyncContextManager[
     @asynccontextmanager
     async def opened(
         headers: dict[str, str] | None = None,
-        **arguments: Any,  # noqa: ANN401 - those of PaperGateway
+        **arguments: object,
     ) -> AsyncGenerator[httpx2.AsyncClient]:
         given: dict[str, Any] = {"market": "manual", "clock": lambda: clock[0], **arguments}
         gateway = PaperGateway(**given)

@@ -20,7 +20,7 @@ KEY = "binance/USDT-BTC"
 FLAGS = {"code": 200, "isDemo": False, "isRegistered": True, "isTwoFA": False}
 
 
-async def send(client: httpx2.AsyncClient, path: str, **data: Any) -> None:  # noqa: ANN401 - wire fields
+async def send(client: httpx2.AsyncClient, path: str, **data: object) -> None:
     answer = await client.post(path, json={"data": data})
     assert (answer.status_code, answer.json()) == (200, SENT)
 

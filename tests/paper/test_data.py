@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -86,7 +87,7 @@ def test_data_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_commit_is_on_the_disk_before_the_answer(tmp_path: Path) -> None:
     with closing(PaperData(tmp_path, seed=1, market="manual", now=0)) as store, store.transaction() as tx:
-        pragma = tx._connection.execute  # pyright: ignore[reportPrivateUsage] - the settings are the promise
+        pragma = tx._connection.execute  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the settings are the promise
         assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
         assert pragma("PRAGMA synchronous").fetchone() == (2,)
 
@@ -123,8 +124,6 @@ def test_two_gateways_on_one_file_see_each_others_orders(tmp_path: Path) -> None
 
 @pytest.fixture
 def race(tmp_path: Path) -> Callable[[Callable[[Path], None]], Path]:
-    import threading  # noqa: PLC0415 - only here
-
     def run(work: Callable[[Path], None]) -> Path:
         barrier, errors = threading.Barrier(4), list[BaseException]()
 

@@ -7,7 +7,7 @@ from gunbot_mcp.paper.app import PREFIX, PaperGateway
 from gunbot_mcp.paper.openapi import paper_openapi
 
 
-def references(node: Any) -> set[str]:  # noqa: ANN401 - any JSON value
+def references(node: object) -> set[str]:
     if isinstance(node, dict):
         here = cast("dict[str, Any]", node)
         return {here["$ref"]} if "$ref" in here else set[str]().union(*map(references, here.values()))

@@ -38,7 +38,7 @@ def sdk(url: str, token: str = "T") -> Any:  # noqa: ANN401 - an untyped library
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_gunbots_own_sdk_reaches_all_seventeen_endpoints(url: str, wrapped: bool) -> None:  # noqa: FBT001 - a parameter
+def test_gunbots_own_sdk_reaches_all_seventeen_endpoints(url: str, *, wrapped: bool) -> None:
     api = sdk(url)
     for method, values in TRADES.items():
         answer = getattr(api, method)({"data": values} if wrapped else values)

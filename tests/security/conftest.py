@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from security.hostile import WIDE, Tally
@@ -33,7 +33,7 @@ def tally(record_property: Callable[[str, object], None], monkeypatch: pytest.Mo
 def behind(recorder: "Recorder") -> Callable[..., Settings]:
     """Make the settings of a live instance whose Gunbot is the recorder; its fields by keyword."""
 
-    def make(**fields: Any) -> Settings:  # noqa: ANN401 - any setting
+    def make(**fields: object) -> Settings:
         instance = {"url": recorder.url, "token": TOKEN, "read_timeout": 60, "limits": WIDE, **fields}
         return load(instances={"gunbot": instance}, approval={"wait": 0})
 

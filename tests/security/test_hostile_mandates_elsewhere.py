@@ -53,7 +53,7 @@ def other() -> Iterator[Recorder]:
         yield served
 
 
-def at(recorder: Recorder, **fields: Any) -> Settings:  # noqa: ANN401 - any setting
+def at(recorder: Recorder, **fields: object) -> Settings:
     instance = {"url": recorder.url, "token": TOKEN, "read_timeout": 60, "limits": LIMITS, "mode": "auto", **fields}
     return load(instances={"gunbot": instance}, approval={"wait": 0})
 

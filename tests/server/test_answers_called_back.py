@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -31,7 +31,7 @@ async def never(context: ClientRequestContext, params: types.ElicitRequestParams
     raise AssertionError("not asked here")
 
 
-async def asked(client: Client, tool: str = "buy_limit", **arguments: Any) -> types.InputRequiredResult:  # noqa: ANN401 - any argument
+async def asked(client: Client, tool: str = "buy_limit", **arguments: object) -> types.InputRequiredResult:
     result = await client.session.call_tool(tool, {**BUY, **arguments}, allow_input_required=True)
     assert isinstance(result, types.InputRequiredResult)
     return result
@@ -42,7 +42,7 @@ async def answer(
     state: str | None,
     tool: str = "buy_limit",
     responses: types.InputResponses | None = YES,
-    **arguments: Any,  # noqa: ANN401 - any argument
+    **arguments: object,
 ) -> str:
     """Call again with a state, and return the result's status or its error's code."""
     result = await client.session.call_tool(

@@ -51,7 +51,7 @@ async def test_auto_on_paper_still_checks() -> None:
 # Cancels
 
 
-def cancel_of(order: dict[str, Any], **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+def cancel_of(order: dict[str, Any], **fields: object) -> dict[str, Any]:
     found = {"exchange": "binance", "pair": "USDT-BTC", "order_id": order["id"], "price": order["rate"]}
     return {**found, "order_type": order["orderType"], **fields}
 

@@ -1,5 +1,6 @@
 """What can be read at an address: the facts and words of three tools, for both protocol generations."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,10 +8,11 @@ from mcp import Client, types
 from mcp.shared.exceptions import MCPError
 from support.calls import BOTH_ERAS, BUY, Era, text, ticket_id
 
+from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import load
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.render import ERROR_META
-from gunbot_mcp.runtime import Runtime
+from gunbot_mcp.runtime import Runtime, Seams
 from gunbot_mcp.server.app import build_server
 from gunbot_mcp.server.resources import READINGS, STRUCTURED_META, reading_at
 from gunbot_mcp.tools.inventory import inventory
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
 pytestmark = pytest.mark.anyio
+
+
+def at_one_instant() -> Seams:
+    """Return a clock that stands still: two answers, one after the other, are of the same time."""
+    return Seams(clock=ManualClock(datetime.now(UTC)))
 
 
 async def _read(client: Client, uri: str) -> types.TextResourceContents:
@@ -34,10 +41,8 @@ async def _read(client: Client, uri: str) -> types.TextResourceContents:
 @pytest.mark.parametrize(
     ("uri", "tool"), [("gunbot://capabilities", "list_exchanges"), ("gunbot://limits", "get_limits")]
 )
-async def test_a_resource_has_the_facts_and_the_words_of_its_tool(
-    runtime: Runtime, era: Era, uri: str, tool: str
-) -> None:
-    async with Client(build_server(runtime), mode=era) as client:
+async def test_a_resource_has_the_facts_and_the_words_of_its_tool(era: Era, uri: str, tool: str) -> None:
+    async with Runtime(load(), seams=at_one_instant()) as runtime, Client(build_server(runtime), mode=era) as client:
         content, called = await _read(client, uri), await client.call_tool(tool, {})
 
     assert content.mime_type == "text/plain"
@@ -46,8 +51,8 @@ async def test_a_resource_has_the_facts_and_the_words_of_its_tool(
 
 
 @BOTH_ERAS
-async def test_a_tickets_resource_says_what_get_ticket_says(runtime: Runtime, era: Era) -> None:
-    async with Client(build_server(runtime), mode=era) as client:
+async def test_a_tickets_resource_says_what_get_ticket_says(era: Era) -> None:
+    async with Runtime(load(), seams=at_one_instant()) as runtime, Client(build_server(runtime), mode=era) as client:
         ticket = ticket_id(await client.call_tool("buy_limit", {**BUY, "price": 49999}))
         await client.call_tool("withdraw_ticket", {"ticket_id": ticket})
         content = await _read(client, f"gunbot://tickets/{ticket}")

@@ -41,7 +41,7 @@ def said(result: types.CallToolResult) -> str:
     return status(result)
 
 
-async def propose(client: Client, **arguments: Any) -> str:  # noqa: ANN401 - any argument
+async def propose(client: Client, **arguments: object) -> str:
     result = await client.call_tool("buy_limit", {**BUY, **arguments})
     assert said(result) == "awaiting_approval"
     return str(structured(result)["ticket"]["id"])
@@ -171,7 +171,7 @@ async def test_an_order_of_unknown_fate_locks_its_pair_and_side_until_it_is_foun
 # The card's key
 
 
-async def card_of(client: Client, **arguments: Any) -> tuple[str, str, types.CallToolResult]:  # noqa: ANN401 - any argument
+async def card_of(client: Client, **arguments: object) -> tuple[str, str, types.CallToolResult]:
     result = await client.call_tool("buy_limit", {**BUY, **arguments})
     assert result.meta is not None
     card: dict[str, Any] = result.meta["gunbot-mcp/ticket"]

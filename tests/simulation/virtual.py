@@ -21,7 +21,7 @@ class _Selector(selectors.BaseSelector):
         self._keys[fileobj] = key
         return key
 
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:  # noqa: ANN401 - the base's signature
+    def unregister(self, fileobj: object) -> selectors.SelectorKey:
         return self._keys.pop(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

@@ -82,7 +82,7 @@ async def no_tool(client: Client, tool: str, arguments: dict[str, Any]) -> tuple
     return caught.value.message, facts
 
 
-async def call(client: Client, tool: str = "buy_limit", **arguments: Any) -> str:  # noqa: ANN401 - any argument
+async def call(client: Client, tool: str = "buy_limit", **arguments: object) -> str:
     return status(await client.call_tool(tool, {**BUY, **arguments} if tool == "buy_limit" else arguments))
 
 

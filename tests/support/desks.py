@@ -40,7 +40,7 @@ async def open_desk(
     patience: float = 5,
     database: Database | None = None,
     approval: Approval | None = None,
-    **instance: Any,  # noqa: ANN401 - any field of an instance
+    **instance: object,
 ) -> AsyncGenerator[Desk]:
     """Open a desk as a process of its own would: its own engine, its own owner. `database` replaces the ledger's."""
     clock = clock or Clock()
@@ -63,13 +63,7 @@ async def open_desk(
     owner.stop()
 
 
-async def propose(
-    desk: Desk,
-    tool: str = "buy_limit",
-    *,
-    client: str = "model",
-    **arguments: Any,  # noqa: ANN401 - any argument
-) -> Ticket:
+async def propose(desk: Desk, tool: str = "buy_limit", *, client: str = "model", **arguments: object) -> Ticket:
     """Propose an order, by default the same small limit order."""
     endpoint = BY_NAME[tool]
     given = ORDER | arguments

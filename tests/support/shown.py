@@ -18,7 +18,7 @@ MISSING = "missing"
 BOOK = {"ask": [[50000.51, 0.12345], [50001, 2]], "bid": [[49999.52, 0.54321], [49999, 3]]}
 
 
-def resting(order_id: str = "77", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+def resting(order_id: str = "77", **more: object) -> dict[str, Any]:
     """Return an open order as Gunbot shows it: by default the one that `support.desks.propose` asks for."""
     return {"id": order_id, "type": "buy", "rate": 49000.1, "amount": 0.001, "cost": 49.0001, **more}
 

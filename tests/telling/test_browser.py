@@ -18,7 +18,7 @@ def test_without_a_screen_there_is_nothing_to_open_in() -> None:
 
 
 @pytest.mark.parametrize(("name", "opened"), [("a-browser", True), ("w3m", False), ("lynx", False)])
-def test_a_browser_is_given_the_page_and_a_text_browser_is_not(tmp_path: Path, name: str, opened: bool) -> None:  # noqa: FBT001 - a case
+def test_a_browser_is_given_the_page_and_a_text_browser_is_not(tmp_path: Path, name: str, *, opened: bool) -> None:
     seen = tmp_path / "seen"
     browser = tmp_path / name
     browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n', encoding="utf-8")

@@ -99,7 +99,8 @@ def test_it_is_to_scale_and_no_label_covers_another(
     ask: Decimal,
     first: Decimal,
     second: Decimal,
-    one_sided: bool,  # noqa: FBT001 - a case
+    *,
+    one_sided: bool,
 ) -> None:
     book = Book(bid=bid, ask=None if one_sided else ask)
     intent = place(Leg(limit=first), Leg(stop=second))

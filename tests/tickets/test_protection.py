@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from support.made import NOON
@@ -38,7 +37,7 @@ def observed(*ids: str, certainty: Certainty = Certainty.MATCH) -> Observation:
 def placed(make_ticket: MakeTicket) -> Callable[..., Ticket]:
     """Make the ticket that placed order 77."""
 
-    def make(tool: str, prices: str, **fields: Any) -> Ticket:  # noqa: ANN401 - any field
+    def make(tool: str, prices: str, **fields: object) -> Ticket:
         return replace(
             make_ticket(tool=tool, arguments=ARGUMENTS.format(prices)), **{"observed": observed("77"), **fields}
         )

@@ -19,7 +19,7 @@ BOOK = Book(bid=Decimal(49990), ask=Decimal(50000))
 PRICES = {"price": 50000, "stop_price": 51000, "limit_price": 51100, "order_id": "77", "order_type": "limit"}
 
 
-def intent_of(tool: str, **arguments: Any) -> Intent:  # noqa: ANN401 - any argument
+def intent_of(tool: str, **arguments: object) -> Intent:
     endpoint = BY_NAME[tool]
     fields = endpoint.args.model_fields
     given_arguments = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, **PRICES, **arguments}
@@ -28,7 +28,7 @@ def intent_of(tool: str, **arguments: Any) -> Intent:  # noqa: ANN401 - any argu
     return endpoint.intent(args)
 
 
-def said(tool: str, **arguments: Any) -> str:  # noqa: ANN401 - any argument
+def said(tool: str, **arguments: object) -> str:
     intent = intent_of(tool, **arguments)
     worst = None if isinstance(intent, Cancel) else worst_case(intent, BOOK, Limits())
     return sentence(intent, worst, gets=proceeds(intent, BOOK, Costs.of(Limits())))

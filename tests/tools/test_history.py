@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 KEY = "binance/USDT-BTC"
 
 
-async def _ask(runtime: Runtime, tool: str = "analyze_orders", **arguments: Any) -> "Answer":  # noqa: ANN401 - JSON values
+async def _ask(runtime: Runtime, tool: str = "analyze_orders", **arguments: object) -> "Answer":
     answer: Any = await runtime.dispatcher.call(tool, arguments, Caller(name="tests"))
     return answer
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 WRONG = "binance has no pair BTC-USDT: Gunbot writes it USDT-BTC"
 
 
-async def _ask(runtime: Runtime, tool: str, **arguments: Any) -> Any:  # noqa: ANN401 - any arguments, any answer
+async def _ask(runtime: Runtime, tool: str, **arguments: object) -> Any:  # noqa: ANN401 - any arguments, any answer
     return await runtime.dispatcher.call(tool, arguments, Caller(name="tests"))
 
 

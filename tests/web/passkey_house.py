@@ -32,11 +32,11 @@ class House:
     folder: Path
     gunbot: LiveGunbot
 
-    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - any argument
+    def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """Call a tool as a client whose process is gone when its answer is there."""
         return json.loads(self.run("call", tool, json.dumps(arguments)).stdout)
 
-    def propose(self, **arguments: Any) -> str:  # noqa: ANN401 - any argument
+    def propose(self, **arguments: object) -> str:
         """Return the address at which a new order waits."""
         return str(self.call("buy_limit", **{**BUY, **arguments})["approve"]["page"])
 

@@ -181,7 +181,8 @@ def test_every_text_stands_out_from_its_ground(
     make_site: MakeSite,
     new_page: NewPage,
     scheme: str,
-    live: bool,  # noqa: FBT001 - a parameter of the test
+    *,
+    live: bool,
 ) -> None:
     site = make_site(live=live)
     site.set_pin(PIN)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -24,7 +23,7 @@ def shown(problem: GunbotMcpError) -> str:
 
 
 def test_texts_and_attributes_are_escaped() -> None:
-    def made(source: str, **facts: Any) -> str:  # noqa: ANN401 - any fact
+    def made(source: str, **facts: object) -> str:
         return environment().from_string(source).render(**facts)
 
     assert made("<p>{{ text }}</p>", text="<i> & </p>") == "<p>&lt;i&gt; &amp; &lt;/p&gt;</p>"

@@ -1,7 +1,8 @@
 """Signing in at the public url: one touch over one challenge opens one session, and nothing else does."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +53,7 @@ class Phone:
         return (await self.http.get("/tickets/x")).text
 
 
-def passkey_of(device: Authenticator, clock: ManualClock, **changed: Any) -> Passkey:  # noqa: ANN401 - any field
+def passkey_of(device: Authenticator, clock: ManualClock, **changed: object) -> Passkey:
     given: dict[str, Any] = {
         "id": b64(device.id),
         "public_key": device.public_key,
@@ -69,6 +70,24 @@ def passkey_of(device: Authenticator, clock: ManualClock, **changed: Any) -> Pas
     return Passkey(**given)
 
 
+@asynccontextmanager
+async def public_side(
+    ledger: Ledger, clock: ManualClock, folder: Path, halt: Callable[[str], Awaitable[None]]
+) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Serve what is in front of the public page, where an instance is live; behind it is an order."""
+    side = PublicSide(
+        PlainTextResponse("an order"),
+        url=URL,
+        registrar=Registrar(ledger, clock, folder, rp=RP, origin=lambda: URL, any_live=True),
+        ledger=ledger,
+        clock=clock,
+        halt=halt,
+        any_live=True,
+    )
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=side), base_url=URL) as http:
+        yield http
+
+
 @pytest.fixture
 async def phone(tmp_path: Path, clock: ManualClock) -> AsyncGenerator[Phone]:
     device = Authenticator(rp=RP, origin=URL)
@@ -81,16 +100,7 @@ async def phone(tmp_path: Path, clock: ManualClock) -> AsyncGenerator[Phone]:
         async def halt(reason: str) -> None:
             halts.append(reason)
 
-        side = PublicSide(
-            PlainTextResponse("an order"),
-            url=URL,
-            registrar=Registrar(ledger, clock, tmp_path, rp=RP, origin=lambda: URL, any_live=True),
-            ledger=ledger,
-            clock=clock,
-            halt=halt,
-            any_live=True,
-        )
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=side), base_url=URL) as http:
+        async with public_side(ledger, clock, tmp_path, halt) as http:
             yield Phone(http, device, passkey, ledger, clock, halts)
 
 
@@ -182,16 +192,7 @@ async def test_one_that_counts_on_paper_only_opens_nothing_where_an_instance_is_
         async def halt(_: str) -> None:
             raise AssertionError("nobody may halt")
 
-        side = PublicSide(
-            PlainTextResponse("an order"),
-            url=URL,
-            registrar=Registrar(ledger, clock, tmp_path, rp=RP, origin=lambda: URL, any_live=True),
-            ledger=ledger,
-            clock=clock,
-            halt=halt,
-            any_live=True,
-        )
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=side), base_url=URL) as http:
+        async with public_side(ledger, clock, tmp_path, halt) as http:
             begun = (await http.post("/sign-in/begin", data={}, headers={"Origin": URL, **_FORM})).json()
             fields = {"ceremony": begun["ceremony"], "touch": device.touch(begun["options"]["challenge"])}
             assert (await http.post("/sign-in", data=fields, headers={"Origin": URL})).status_code == 403

@@ -223,7 +223,7 @@ def paper_inbox(folder: Path, monkeypatch: pytest.MonkeyPatch, notify: str) -> G
         child.communicate()
 
 
-def call(tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - any argument
+def call(tool: str, **arguments: object) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "gunbot_mcp", "call", tool, json.dumps(arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -11,6 +11,7 @@ from gunbot_mcp.errors import clean
 from gunbot_mcp.runtime import state_folder
 from gunbot_mcp.server.clients import recall
 from gunbot_mcp.telling.browser import can_open
+from gunbot_mcp.telling.targets import Notice, Targets, scheme_of
 from gunbot_mcp.tickets.ways import human_channels, is_open, needs_pin
 
 _PLACES: Mapping[str, str] = {"page": "the approval page", "terminal": "gunbot-mcp approve"}
@@ -97,8 +98,6 @@ async def notices(patient: Patient) -> Finding | None:
     approval = patient.settings.approval
     if not approval.notify and approval.open == "no":
         return note("there is no address, so no test was sent", _ADD) if patient.tries_notices else None
-    from gunbot_mcp.telling.targets import Notice, Targets, scheme_of  # noqa: PLC0415 - only where somebody is told
-
     schemes = [scheme_of(address.get_secret_value()) for address in approval.notify]
     parts: list[Finding] = []
     if approval.open == "browser" and not can_open():

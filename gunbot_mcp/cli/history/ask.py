@@ -1,9 +1,7 @@
 """`gunbot-mcp history analyze | query | chart`: the assistants' own tools, asked by a person."""
 
-import contextlib
 import csv
 import re
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from pydantic_core import to_json
 
 from gunbot_mcp.approval.forms import Question
 from gunbot_mcp.arguments import Args
-from gunbot_mcp.cli.history.shared import instance_option, json_option, keys_argument, refreshed
+from gunbot_mcp.cli.history.shared import instance_option, json_option, keys_argument, refreshed, whole_file
 from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.cli.screen import columns, table
 from gunbot_mcp.config import load
@@ -187,13 +185,5 @@ def _write(answer: Answer, target: Path) -> None:
         drawn = answer.picture.data
     if drawn is None:
         raise HistoryUnavailable(clean(answer.structured.get("chart", "there is no picture")), HOW_TO_GET)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        draft.touch(mode=0o600, exist_ok=False)
+    with whole_file(target) as draft:
         draft.write_bytes(drawn)
-        draft.replace(target)
-    except OSError as exc:
-        raise HistoryUnavailable(f"{clean(target)} cannot be written: {exc.strerror}", "name another file") from exc
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()

@@ -1,14 +1,12 @@
 """`gunbot-mcp history export --to FILE.csv|.parquet`."""
 
-import contextlib
-import secrets
 from pathlib import Path
 
 import click
 
-from gunbot_mcp.cli.history.shared import instance_option, keys_argument, refreshed, tell, with_mirror
+from gunbot_mcp.cli.history.shared import instance_option, keys_argument, refreshed, tell, whole_file, with_mirror
 from gunbot_mcp.config import load
-from gunbot_mcp.errors import HistoryUnavailable, InvalidArguments, clean
+from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.history.coverage import Coverage
 from gunbot_mcp.history.mirror import Mirror
 from gunbot_mcp.history.reader import Reader, quoted
@@ -46,19 +44,9 @@ def export(seams: Seams | None, target: Path, replace: bool, keys: tuple[str, ..
 
 def _write(reader: Reader, target: Path, options: str) -> int:
     """Write a whole file or none, readable by its owner alone."""
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        # A folder that cannot be written is said before anything is read.
-        draft.touch(mode=0o600, exist_ok=False)
-        with reader.connect(memory="1GB") as connection:
-            connection.execute("SET preserve_insertion_order = true")
-            found = "SELECT * FROM orders ORDER BY time_ms, key, id"
-            (counted,) = connection.execute(f"COPY ({found}) TO {quoted(str(draft))} ({options})").fetchone() or (0,)
-        draft.chmod(0o600)
-        draft.replace(target)
-    except OSError as exc:
-        raise HistoryUnavailable(f"{clean(target)} cannot be written: {exc.strerror}", "name another file") from exc
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    # A folder that cannot be written is said before anything is read.
+    with whole_file(target) as draft, reader.connect(memory="1GB") as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        found = "SELECT * FROM orders ORDER BY time_ms, key, id"
+        (counted,) = connection.execute(f"COPY ({found}) TO {quoted(str(draft))} ({options})").fetchone() or (0,)
     return int(counted)

@@ -1,7 +1,10 @@
 """What the history's commands share: a running mirror with its progress, and the lines that say what it covers."""
 
+import contextlib
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -12,7 +15,7 @@ from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn, Time
 
 from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.config import Settings
-from gunbot_mcp.errors import clean
+from gunbot_mcp.errors import HistoryUnavailable, clean
 from gunbot_mcp.history.coverage import Coverage, KeyCoverage, NoteCode
 from gunbot_mcp.history.mirror import Mirror
 from gunbot_mcp.render import from_millis, instant
@@ -63,6 +66,26 @@ async def refreshed(mirror: Mirror, keys: Sequence[str], *, whole: bool = False)
             finally:
                 tasks.cancel_scope.cancel()
     raise AssertionError  # the block above returns, or raises
+
+
+@contextlib.contextmanager
+def whole_file(target: Path) -> Generator[Path]:
+    """Yield an empty file to write to, 0600, which becomes `target` at the end; what fails leaves nothing behind.
+
+    Raises:
+        HistoryUnavailable: it cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+        yield draft
+        draft.chmod(0o600)
+        draft.replace(target)
+    except OSError as exc:
+        raise HistoryUnavailable(f"{clean(target)} cannot be written: {exc.strerror}", "name another file") from exc
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 async def _show(mirror: Mirror, bar: Progress) -> None:

@@ -19,9 +19,11 @@ def parse(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     found: object = judge.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - a fault of the text, as all others here
-    return cast("dict[str, Any]", found)
+    match found:
+        case dict():
+            return cast("dict[str, Any]", found)
+        case _:
+            raise ValueError("it is not a JSON object")
 
 
 def show(keys: Keys, name: str, entry: Entry) -> str:

@@ -30,11 +30,13 @@ class Yaml:
             found: object = YAML(typ="safe", pure=True).load(io.StringIO(text))
         except YAMLError as exc:
             raise ValueError(str(exc)) from exc
-        if found is None:
-            return {}
-        if not isinstance(found, dict):
-            raise ValueError("it is not a mapping")  # noqa: TRY004 - a fault of the text, as all others here
-        return cast("dict[str, Any]", found)
+        match found:
+            case None:
+                return {}
+            case dict():
+                return cast("dict[str, Any]", found)
+            case _:
+                raise ValueError("it is not a mapping")
 
     def show(self, keys: Keys, name: str, entry: Entry) -> str:
         return "\n".join([f"{keys[0]}:", *self._lines(name, entry, "  ")])

@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture above another, over the same time. `unit` is the title of its axis; `until_ms` ends a bar."""
+    """One picture above another, over the same time. `unit` is the title of its axis."""
 
     mark: Mark
     unit: str

@@ -18,5 +18,5 @@ def amount_text(amount: Decimal, asset: str, *, signed: bool = False) -> str:
     shown = amount.quantize(places, rounding=ROUND_HALF_EVEN, context=EXACT)
     if not shown and amount:
         shown = amount
-    text = format(shown, "f") if asset in CENTS and shown.as_tuple().exponent == -2 else plain_text(shown)  # noqa: PLR2004 - cents
+    text = format(shown, "f") if asset in CENTS and shown.same_quantum(_CENT) else plain_text(shown)
     return f"+{text}" if signed and amount > 0 else text

@@ -24,6 +24,7 @@ _SHARES = 100
 _MOST_ROWS = 16
 _MOST_FILLS = 300
 _MOST_PANELS = 3
+_MOST_NAMES = 2
 _MOST_DAYS, _MOST_WEEKS = 92, 92 * 7
 # Among records of one time openings come first, and ids are compared as numbers where they are such.
 _ORDER = "time_ms, closes, key, TRY_CAST(id AS HUGEINT) NULLS LAST, id"
@@ -56,7 +57,7 @@ def _found(connection: DuckDBPyConnection, sql: str, scope: Scope, **more: objec
 
 def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
     """Return the paying asset that is drawn, and a word about the others: two assets are never added up."""
-    sql = f"SELECT coalesce(paying, '?'), count(*) FROM orders WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - our own words
+    sql = f"SELECT coalesce(paying, '?'), count(*) FROM orders WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     assets = [str(row[0]) for row in _found(connection, sql, scope)]
     if scope.asset is None:
         chosen = assets[0] if assets else "?"
@@ -72,9 +73,9 @@ def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
 
 def _names(connection: DuckDBPyConnection, scope: Scope, asset: str | None) -> str:
     """Say which keys are in a chart: by name, or how many."""
-    sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608 - our own words
+    sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     keys = sorted(str(row[0]) for row in _found(connection, sql, scope, asset=asset))
-    return ", ".join(keys) if len(keys) <= 2 else f"{len(keys)} pairs"  # noqa: PLR2004 - two fit a line
+    return ", ".join(keys) if len(keys) <= _MOST_NAMES else f"{len(keys)} pairs"
 
 
 def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:
@@ -95,7 +96,7 @@ def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:
             OR row_number() OVER (PARTITION BY share ORDER BY total DESC, n) = 1
             OR row_number() OVER (ORDER BY fallen DESC, n) = 1
         ORDER BY n
-    """  # noqa: S608 - our own words
+    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     rows = _found(connection, sql, scope, asset=asset)
     at, money = scope.zone, _money(asset)
     start = Point(scope.since_ms, Decimal(0), f"{day_text(scope.since_ms, at)}: start")
@@ -153,7 +154,7 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         SELECT {sql_bucket(step, zone)} AS bucket, coalesce(sum(pnl) FILTER (WHERE closes), 0), coalesce(sum(cost), 0),
             count(*)
         FROM orders WHERE {_RANGE} AND coalesce(paying, '?') = $asset GROUP BY 1 ORDER BY 1
-    """  # noqa: S608 - our own words
+    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     rows = _found(connection, sql, scope, asset=asset)
     money = _money(asset)
     spans = [bucket_days(step, row[0]) for row in rows]
@@ -198,7 +199,7 @@ def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
     sql = f"""
         SELECT key, any_value(paying), any_value(traded), count(*) FROM orders
         WHERE {_RANGE} AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY 4 DESC, 1
-    """  # noqa: S608 - our own words
+    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     pairs = _found(connection, sql, scope)
     if len(pairs) > 1:
         raise InvalidArguments(
@@ -214,7 +215,7 @@ def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         WHERE $count <= {_MOST_FILLS} OR n * {_MOST_FILLS} // $count <> (n - 1) * {_MOST_FILLS} // $count
             OR price = (SELECT max(price) FROM numbered) OR price = (SELECT min(price) FROM numbered)
         ORDER BY n
-    """  # noqa: S608 - our own words
+    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     rows = _found(connection, sql, scope, key=key, count=count)
     unit = f"{paying} per {traded}" if paying and traded else "price"
     points = [
@@ -262,7 +263,7 @@ def _holdings(connection: DuckDBPyConnection, scope: Scope) -> Chart:
             list(time_ms ORDER BY {_ORDER}), list(side ORDER BY {_ORDER}), list(amount ORDER BY {_ORDER})
         FROM orders WHERE time_ms < $until AND amount IS NOT NULL AND side IS NOT NULL
             AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, 1
-    """  # noqa: S608 - our own words
+    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     pairs = _found(connection, sql, scope)
     panels: list[Panel] = []
     rows: list[list[object]] = []

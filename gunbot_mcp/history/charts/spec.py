@@ -6,15 +6,19 @@ it does not know draws nothing, so each list of fonts ends with `sans-serif`, wh
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from gunbot_mcp.history.charts.chart import Chart, Mark, Panel, Point, wall
 from gunbot_mcp.history.zones import DAY_MS
 
-WIDTH = 400
 _PLOT = 314
 _HEIGHT = 170
 _FONT = "Helvetica, Arial, sans-serif"
+_HOURS_UNTIL, _DAYS_UNTIL = 2, 400
+"""The longest times, in days, whose axis has hours, and days of the month."""
+_LONG, _CLOSE = 10_000, Decimal("0.05")
+"""Numbers from here on take much room; prices whose range is a smaller part of them than this are close together."""
 
 INK, QUIET, GRID, PAPER = "#1b1f24", "#5c6670", "#e3e6ea", "#ffffff"
 LINE, GAIN, LOSS, BAR = "#1f5fbf", "#1a7f4e", "#b3261f", "#8a97a6"
@@ -106,7 +110,7 @@ def _clock(ms: int, chart: Chart) -> int:
 def _time(chart: Chart, *, axis: bool) -> dict[str, Any]:
     domain = [_clock(chart.first_ms, chart), _clock(chart.last_ms, chart)]
     days = (chart.last_ms - chart.first_ms) / DAY_MS
-    shape = "%H:%M" if days <= 2 else "%-d %b" if days <= 400 else "%b %Y"  # noqa: PLR2004 - what tells most
+    shape = "%H:%M" if days <= _HOURS_UNTIL else "%-d %b" if days <= _DAYS_UNTIL else "%b %Y"
     return {
         "field": "time",
         "type": "temporal",
@@ -149,7 +153,7 @@ def _large(panel: Panel) -> bool:
     """Whether the axis' numbers are so long that thousands are written as k; prices close together never are."""
     values = [abs(point.value) for point in panel.points]
     most = max(values, default=0)
-    return most >= 10_000 and (panel.mark is not Mark.FILLS or most - min(values) > most / 20)  # noqa: PLR2004 - fits
+    return most >= _LONG and (panel.mark is not Mark.FILLS or most - min(values) > most * _CLOSE)
 
 
 _ZERO: Mapping[str, Any] = {

@@ -24,5 +24,5 @@ def near_metrics(name: str) -> list[str]:
     """Return metrics that somebody may have meant, nearest first."""
     plain = "_".join(name.strip().lower().replace("-", " ").split())
     alias = [_ALIASES[plain]] if plain in _ALIASES else []
-    part = [known for known in METRICS if len(plain) > 3 and plain in known]  # noqa: PLR2004 - "pnl" alone is in many
+    part = [known for known in METRICS if len(plain) > len("pnl") and plain in known]
     return list(dict.fromkeys([*alias, *difflib.get_close_matches(plain, METRICS, n=3, cutoff=0.5), *part]))[:3]

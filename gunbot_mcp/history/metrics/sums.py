@@ -45,7 +45,7 @@ def _money_where(sql: str, where: str) -> _Column:
 
 
 def _known(choose: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    def both(one: Any, other: Any) -> Any:  # noqa: ANN401 - whole numbers, text or None
+    def both(one: object, other: object) -> Any:  # noqa: ANN401 - whole numbers, text or None
         return choose(value for value in (one, other) if value is not None) if (one, other) != (None, None) else None
 
     return both
@@ -99,7 +99,7 @@ def counted_sql(question: Question, zone: Zone, view: str) -> str:
     p = "CASE WHEN closes THEN pnl END"
     if question.method is not None:
         p = "gross" if question.gross else "net"
-    return f"(SELECT *, {p} AS p FROM {view} WHERE {where_sql(question.only, zone)})"  # noqa: S608 - our own words and numbers
+    return f"(SELECT *, {p} AS p FROM {view} WHERE {where_sql(question.only, zone)})"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
 
 
 def where_sql(only: Only, zone: Zone) -> str:
@@ -142,7 +142,7 @@ def sums(
     names, by = list(dict.fromkeys(columns)), [BLOCK, *groups]
     grouping = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
     figures = ", ".join(COLUMNS[name].sql for name in names)
-    rows = connection.execute(f"SELECT {grouping}, {figures} FROM {records} GROUP BY ALL").fetchall()  # noqa: S608 - our own words
+    rows = connection.execute(f"SELECT {grouping}, {figures} FROM {records} GROUP BY ALL").fetchall()  # noqa: S608 - of constants; a caller's text is quoted or a parameter
     width = len(by)
     return {tuple(row[:width]): dict(zip(names, row[width:], strict=True)) for row in rows}
 
