@@ -18,7 +18,7 @@ A GET decides nothing. No address carries a secret.
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +40,7 @@ from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.reload import Rules
 from gunbot_mcp.telling.announcer import seen
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
+from gunbot_mcp.tickets.outcome import may_change
 from gunbot_mcp.tickets.passkey import parse_touch
 from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web import gate, view_model
@@ -246,17 +247,24 @@ class ApprovalPage(Failing):
         # What became of an order is shown also where a notice about it cannot be written down.
         with contextlib.suppress(LedgerUnavailable):
             await seen(self._desk.ledger, ticket.id)
+        return await self._show(request, await self._looked(ticket))
+
+    async def _looked(self, ticket: Ticket) -> Ticket:
+        """Return the ticket after a look at its order, unless that takes too long for somebody who waits for a page."""
         if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
             with anyio.move_on_after(LOOK_SECONDS):
-                ticket = await self._desk.get(ticket.id, look=True)
-        return await self._show(request, ticket)
+                return await self._desk.get(ticket.id, look=True)
+        return ticket
 
     async def _ticket_live(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
+        if ticket.state is not State.PENDING:
+            ticket = await self._looked(ticket)
         told: dict[str, object] = {"state": ticket.state.value, "left": left_of(ticket, self._desk.clock)}
         if ticket.state is not State.PENDING:
-            return data({**told, "book": None, "version": None})
+            outcome = asdict(view_model.shown_outcome(self.served(), ticket))
+            return data({**told, "book": None, "version": None, "outcome": outcome, "follows": may_change(ticket)})
         now = await self._desk.market(ticket)
         version = form_word(self._folder, await self._ways.locked(ticket), now)
         return data(
@@ -316,7 +324,7 @@ class ApprovalPage(Failing):
                 raise gate.NotOurs("only a touch of your passkey approves this; nothing was approved", "touch it")
             if self._ways.needs_pin(ticket):
                 if not (pin := form.get("pin", "")):
-                    raise gate.NotOurs("approving needs your PIN; nothing was approved", "type it and press Approve")
+                    raise gate.NoPin("approving needs your PIN; nothing was approved", "type it, then press the button")
                 await self._pin_gate.verify(pin, actor=PAGE, ticket=ticket.id)
             return await self._desk.approve(ticket.id, by=PAGE)
 

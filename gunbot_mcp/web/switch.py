@@ -130,7 +130,7 @@ class Halts:
             raise ConfigInvalid("letting live orders go on needs a PIN, and none is set", "gunbot-mcp pin")
         if has_pin(self._folder):
             if not pin:
-                raise gate.NotOurs("going on needs your PIN; all stays halted", "type it beside Resume")
+                raise gate.NoPin("going on needs your PIN; all stays halted", "type it beside Resume")
             await self._pin_gate.verify(pin, actor=PAGE, ticket=None)
 
     @property
