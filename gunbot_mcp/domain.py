@@ -137,14 +137,15 @@ class Pair:
         Of another form are futures that some exchanges name in their own way: `XBTUSD`, `XBT-USD` (Bitmex, Kraken
         futures: dollars are not bought with bitcoin there), `XBT-MONTH`, `XBT-QUART`, `USD-BTC-200417` (OKX).
         """
-        parts = name.split("-")
-        if len(parts) == 2 and parts[0] == "XBT" and (parts[1] in _TERMS or "USD" in parts[1]):  # noqa: PLR2004 - a name of two parts
-            return None
-        if len(parts) == 2 and all(parts) and parts[1] not in _TERMS:  # noqa: PLR2004 - PAYING-TRADED
-            return cls(parts[0], parts[1])
-        if len(parts) == 3 and all(parts) and parts[2] in {"LONG", "SHORT"}:  # noqa: PLR2004 - hedge pair
-            return cls(parts[0], parts[1], parts[2])
-        return None
+        match name.split("-"):
+            case ["XBT", term] if term in _TERMS or "USD" in term:
+                return None
+            case [paying, traded] if paying and traded and traded not in _TERMS:
+                return cls(paying, traded)
+            case [paying, traded, "LONG" | "SHORT" as hedge] if paying and traded:
+                return cls(paying, traded, hedge)
+            case _:
+                return None
 
 
 def side_of(intent: Place | Close) -> Side:

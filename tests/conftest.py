@@ -9,7 +9,14 @@ from typing import cast
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ("support.live", "support.made", "support.postgres", "support.recorder", "support.silent")
+pytest_plugins = (
+    "support.live",
+    "support.made",
+    "support.measured",
+    "support.postgres",
+    "support.recorder",
+    "support.silent",
+)
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("any machine", deadline=None)

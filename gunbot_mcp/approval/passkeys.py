@@ -9,7 +9,6 @@ What lets one in:
 Challenges are made and remembered here, for five minutes, in this process.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from gunbot_mcp.tickets.passkey import (
 if TYPE_CHECKING:
     from gunbot_mcp.clock import Clock
     from gunbot_mcp.ledger.ledger import Ledger
+    from gunbot_mcp.tickets.webauthn_calls import Made
 
 NEW_FOR = timedelta(hours=24)
 """How long everybody is told of a new passkey, or of one that was revoked."""
@@ -136,28 +136,13 @@ class Registrar:
         return ceremony, await self._options(begun)
 
     async def _options(self, begun: _Begun) -> dict[str, Any]:
-        from webauthn import generate_registration_options, options_to_json  # noqa: PLC0415 - for a registration only
-        from webauthn.helpers.structs import (  # noqa: PLC0415 - likewise
-            AuthenticatorSelectionCriteria,
-            PublicKeyCredentialDescriptor,
-            ResidentKeyRequirement,
-            UserVerificationRequirement,
-        )
+        from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - every start would wait for that library
 
         # A device whose passkey was revoked may make another one.
         known = [one for one in await self._ledger.passkeys() if one.rp == self._rp and one.revoked_at is None]
-        options = generate_registration_options(
-            rp_id=self._rp,
-            rp_name="gunbot-mcp",
-            user_name=begun.name,
-            challenge=begun.challenge,
-            # Found without being named: a page for strangers need not list what is registered.
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
-            ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=unb64(one.id)) for one in known],
+        return webauthn_calls.creation_options(
+            rp=self._rp, user=begun.name, challenge=begun.challenge, known=[unb64(one.id) for one in known]
         )
-        return json.loads(options_to_json(options))
 
     async def made(self, ceremony: str, text: str) -> Passkey | dict[str, Any]:
         """Take what the authenticator made; return the registered passkey, or what another one must be asked for.
@@ -166,11 +151,11 @@ class Registrar:
             BadTouch: it was not made for this ceremony here. NotAllowed: something else lets it in.
         """
         begun = self._taken(ceremony)
-        verified, response = _verified(text, begun.challenge, rp=self._rp, origin=self._origin())
+        credential, response = _verified(text, begun.challenge, rp=self._rp, origin=self._origin())
         passkey = Passkey(
-            id=b64(verified.credential_id),
-            public_key=verified.credential_public_key,
-            sign_count=verified.sign_count,
+            id=b64(credential.id),
+            public_key=credential.public_key,
+            sign_count=credential.sign_count,
             origin=self._origin(),
             rp=self._rp,
             name=begun.name,
@@ -217,29 +202,18 @@ class Registrar:
         return begun
 
 
-def _verified(text: str, challenge: bytes, *, rp: str, origin: str) -> tuple[Any, dict[str, Any]]:
-    from webauthn import verify_registration_response  # noqa: PLC0415 - for a registration only
-    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415 - likewise
+def _verified(text: str, challenge: bytes, *, rp: str, origin: str) -> "tuple[Made, dict[str, str]]":
+    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - every start would wait for that library
 
     said = members_of_registration(text)
     try:
-        verified = verify_registration_response(
-            credential=said,
-            expected_challenge=challenge,
-            expected_rp_id=rp,
-            expected_origin=origin,
-            require_user_verification=True,
-        )
-        parts = said["response"]
-        response = {name: str(parts[name]) for name in ("attestationObject", "clientDataJSON")}
-        if said.get("rawId") != b64(verified.credential_id):
-            raise BadTouch("it names another passkey than it made")
-        framed = json.loads(unb64(response["clientDataJSON"])).get("crossOrigin")
-    except (WebAuthnException, ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:
+        made = webauthn_calls.check_registration(said, challenge=challenge, rp=rp, origin=origin)
+    except ValueError as exc:
         raise BadTouch(clean(exc, 160) or "it cannot be read") from exc
-    if framed:
-        raise BadTouch("it was made inside a page of somebody else")
-    return verified, response
+    if said.get("rawId") != b64(made.id):
+        raise BadTouch("it names another passkey than it made")
+    # The library read both of them.
+    return made, {name: str(said["response"][name]) for name in ("attestationObject", "clientDataJSON")}
 
 
 _LET_IN = {"pin": "with the PIN", "passkey": "with another passkey", "none": "without a PIN, for paper only"}

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gunbot_mcp.cli.splice import Entry, Format, Keys
+from gunbot_mcp.cli.splice import Entry, Format, Keys, jsonc, toml, yaml
+
+_FORMATS: Mapping[str, Format] = {
+    "jsonc": jsonc,
+    "toml": toml,
+    "yaml": yaml.Yaml(listed=False),
+    "yaml-list": yaml.Yaml(listed=True),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +96,7 @@ class ClientFile:
 
     @property
     def format(self) -> Format:
-        from gunbot_mcp.cli.splice import jsonc, toml, yaml  # noqa: PLC0415 - the judges are loaded when one is needed
-
-        formats: Mapping[str, Format] = {
-            "jsonc": jsonc,
-            "toml": toml,
-            "yaml": yaml.Yaml(listed=False),
-            "yaml-list": yaml.Yaml(listed=True),
-        }
-        return formats[self.form]
+        return _FORMATS[self.form]
 
 
 def claude_desktop_file(places: Places) -> Path:

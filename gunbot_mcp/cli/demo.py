@@ -131,7 +131,7 @@ class Story:
         if not holds:
             raise DemoFailed(f"the demo expected: {what}", "please report it with the lines above")
 
-    async def call(self, tool: str, **arguments: Any) -> types.CallToolResult:  # noqa: ANN401 - any argument
+    async def call(self, tool: str, **arguments: object) -> types.CallToolResult:
         result = await self._call(tool, arguments)
         self._print("assistant →", f"{tool}({_given(arguments)})", mark_style="dim")
         return result
@@ -144,7 +144,7 @@ class Story:
             self.accepted += 1
         return result
 
-    async def order(self, tool: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any argument
+    async def order(self, tool: str, **arguments: object) -> Mapping[str, Any]:
         """Place one order that the human approves, and print it as one line."""
         result = await self._call(tool, arguments)
         answer: Mapping[str, Any] = result.structured_content or {}
@@ -303,7 +303,7 @@ async def _refusals(story: Story, home: Path) -> None:
     story.check(unasked and unsent, "nobody was asked, and nothing was sent")
 
 
-async def _refused(story: Story, code: str, tool: str, **arguments: Any) -> None:  # noqa: ANN401 - any argument
+async def _refused(story: Story, code: str, tool: str, **arguments: object) -> None:
     result = await story.call(tool, **arguments)
     error: Mapping[str, Any] = (result.meta or {}).get(ERROR_META, {})
     story.line(f"{error.get('message')}", style="dim")
@@ -342,10 +342,11 @@ async def _market_moves(story: Story) -> None:
 async def _history(story: Story) -> None:
     story.chapter("6. What happened?")
     fields = ["time", "type", "rate", "amount", "fees", "pnl"]
-    page = await story.call("list_orders_page", key=KEY, page=0, page_size=5, fields=fields)
+    size = 5
+    page = await story.call("list_orders_page", key=KEY, page=0, page_size=size, fields=fields)
     story.line(text_of(page).partition("\n")[0])
     story.table(page.structured_content)
-    story.check(len(page.structured_content["rows"]) == 5, "a page of the newest five orders")  # noqa: PLR2004 - asked for
+    story.check(len(page.structured_content["rows"]) == size, f"a page of the newest {size} orders")
     whole = await story.call("list_orders", key=KEY, fields=["id"])
     story.check(len(whole.structured_content["rows"]) == page.structured_content["total"], "all orders of the pair")
     today = await story.call("list_orders_today", timezone="Europe/Berlin", keys=[KEY])
@@ -354,10 +355,11 @@ async def _history(story: Story) -> None:
     names = ["days", "orders", "closeOrders"]
     story.table({"columns": names, "rows": list(zip(*(counts[name] for name in names), strict=True))})
     keys = [KEY, "bybit/USDT-BTC-LONG"]
-    multi = await story.call("list_orders_page_multi", keys=keys, page=0, page_size=3, fields=["pair", "type", "rate"])
+    size, fields = 3, ["pair", "type", "rate"]
+    multi = await story.call("list_orders_page_multi", keys=keys, page=0, page_size=size, fields=fields)
     story.line(text_of(multi).partition("\n")[0])
     story.table(multi.structured_content)
-    story.check(len(multi.structured_content["rows"]) == 3, "a page over two pairs")  # noqa: PLR2004 - asked for
+    story.check(len(multi.structured_content["rows"]) == size, "a page over two pairs")
     tickets = await story.call("list_tickets", count=100)
     states = [row[1] for row in tickets.structured_content["rows"]]
     story.check(states.count("accepted") == story.accepted, "the ledger has every order, and who approved it")

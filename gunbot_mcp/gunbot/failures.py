@@ -30,7 +30,7 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.gunbot.doubt import leaves_open
 
-_HTTP_OK, _HTTP_UNAUTHORIZED, _HTTP_CLIENT_ERROR, _HTTP_SERVER_ERROR = 200, 401, 400, 500
+_HTTP_OK, _HTTP_REDIRECT, _HTTP_CLIENT_ERROR, _HTTP_UNAUTHORIZED, _HTTP_SERVER_ERROR = 200, 300, 400, 401, 500
 _TOO_MANY = 429
 
 LOGIN_HINT = "check password, and wallet (bot.gunthy_wallet in Gunbot's config.js), which encrypts it"
@@ -86,7 +86,7 @@ def understand(
         return cast("object", body)
     if status >= _HTTP_SERVER_ERROR or status == _TOO_MANY:
         raise Faltering(f"Gunbot answered {status}: {said}", "look at Gunbot's own log")
-    what = "a redirect" if 300 <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"  # noqa: PLR2004 - redirects begin there
+    what = "a redirect" if _HTTP_REDIRECT <= status < _HTTP_CLIENT_ERROR else "something that is not Gunbot's API"
     raise GatewayInvalidResponse(f"the url answered {status} with {what}", "check url: scheme, host and port")
 
 

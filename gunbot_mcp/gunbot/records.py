@@ -209,10 +209,13 @@ def _levels(side: object) -> list[Level]:
     """Return the levels at which something can be traded: a price without an amount is not a level."""
     levels: list[Level] = []
     for level in cast("list[Any]", side) if isinstance(side, list) else []:
-        if isinstance(level, list) and len(cast("list[Any]", level)) >= 2:  # noqa: PLR2004 - price, amount
-            price, amount = (to_decimal(part) for part in cast("list[Any]", level)[:2])
-            if price is not None and price > 0 and amount is not None and amount > 0:
-                levels.append((price, amount))
+        match level:
+            case [first, second, *_]:
+                price, amount = to_decimal(first), to_decimal(second)
+                if price is not None and price > 0 and amount is not None and amount > 0:
+                    levels.append((price, amount))
+            case _:
+                continue
     return levels
 
 

@@ -12,6 +12,7 @@ The codes of notes, each with the key that it is about and how many:
     away        the key could not be read now (`error_code` says why); what is here is as old as `fetched_ms` says
     stale       seconds since the key was last read, where it could not be read now, or is still being read
     unproven    the ledger could not be asked which orders are our own tickets'
+    endless     records that were read when Gunbot's list of the key did not end where it may: it is not read further
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class NoteCode(StrEnum):
     AWAY = "away"
     STALE = "stale"
     UNPROVEN = "unproven"
+    ENDLESS = "endless"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class Manifest(_Model):
     reset: int = 0
     duplicates: int = 0
     damaged: int = Field(default=0, description="Files set aside since the key was last complete.")
+    endless: int = Field(default=0, description="Records read when the list did not end where it may, and was left.")
 
     @property
     def records(self) -> int:
@@ -84,7 +85,8 @@ class Manifest(_Model):
         return self.model_copy(update={"generation": self.generation + 1, **facts})
 
     def encoded(self) -> bytes:
-        return self.model_dump_json().encode()
+        # Versions that do not know the field can read all lists but such a one.
+        return self.model_dump_json(exclude=None if self.endless else {"endless"}).encode()
 
 
 class Unreadable(Exception):

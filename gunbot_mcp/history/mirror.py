@@ -258,6 +258,8 @@ class Mirror:
             notes.append(Note(NoteCode.AHEAD, None, (newest - now_ms + 999) // 1000))
         if not fills_known:
             notes.append(Note(NoteCode.UNPROVEN, None, 0))
+        # An answer names a few of them: that a key is not read further comes first.
+        notes.sort(key=lambda note: note.code is not NoteCode.ENDLESS)
         return Coverage(
             keys=covered,
             # A clock of ours that is behind must not hide what has already happened.
@@ -271,7 +273,11 @@ class Mirror:
 
     @staticmethod
     def _key_coverage(key: str, manifest: Manifest, job: _Job | None) -> KeyCoverage:
-        of = None if manifest.complete else (job.told.of if job is not None else None) or manifest.total
+        of = (
+            None
+            if manifest.complete or manifest.endless
+            else (job.told.of if job is not None else None) or manifest.total
+        )
         return KeyCoverage(
             key=key,
             records=manifest.records,
@@ -286,6 +292,7 @@ class Mirror:
 
 def _notes(manifest: Manifest, job: _Job | None) -> list[Note]:
     counts = {
+        NoteCode.ENDLESS: manifest.endless,
         NoteCode.DUPLICATES: manifest.duplicates,
         NoteCode.EDITED: 0 if job is None else job.told.edited,
         NoteCode.ODD: manifest.odd,

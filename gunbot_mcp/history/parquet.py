@@ -20,7 +20,8 @@ FORMAT = 1
 
 FILED: Mapping[str, str] = {**COLUMNS, "odd": "BOOLEAN"}
 """The columns of a file: those of the view, and whether something in the record could not be read."""
-IDENTITY = "CASE WHEN id IS NOT NULL AND time_ms IS NOT NULL THEN id ELSE extra END"
+IDENTITY = "CASE WHEN held.id IS NOT NULL AND held.time_ms IS NOT NULL THEN held.id ELSE held.extra::VARCHAR END"
+"""The identity of a row of `held` (named: what it is compared with has such columns, too), as text, never as JSON."""
 
 _FROM_TIME = "make_timestamptz(time_ms * 1000)"
 _SENT = [name for name in (*FILED, "identity") if name != "time"]
@@ -51,9 +52,9 @@ def write_rows(
     if older:
         listed = ", ".join(quoted(str(file)) for file in older)
         found += (
-            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS kept "  # noqa: S608 - our own paths
-            "WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.pair = kept.pair "
-            f"AND incoming.time_ms IS NOT DISTINCT FROM kept.time_ms AND incoming.identity = ({IDENTITY}))"
+            f" UNION ALL SELECT {', '.join(FILED)} FROM read_parquet([{listed}]) AS held "  # noqa: S608 - our own paths
+            "WHERE NOT EXISTS (SELECT 1 FROM incoming WHERE incoming.pair = held.pair "
+            f"AND incoming.time_ms IS NOT DISTINCT FROM held.time_ms AND incoming.identity = ({IDENTITY}))"
         )
     return copy(connection, found, target)
 

@@ -125,6 +125,11 @@ class KeyFiles:
             for name in sorted(names, key=lambda one: not one.endswith(f"/{MANIFEST}")):
                 self._place.delete(name)
 
+    def aside(self) -> int:
+        """Return the bytes of what was set aside of this key."""
+        folder = f"{ASIDE}/{self._folder.removeprefix(f'{KEYS}/')}"
+        return sum(self._place.size(name) or 0 for name in self._place.names(folder))
+
     def publish(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
         """Make the next manifest count.
 

@@ -9,6 +9,8 @@ another order), and for a key's first time, the whole list is read, more than on
 3. What Gunbot lists no more, and is older than all that it lists, still counts (a list that was cut short); everything
    else that it lists no more was removed, and is set aside. An empty list removes nothing: a Gunbot that has just
    started may not know its orders yet.
+4. A list that goes on beyond what Gunbot says, or beyond all bounds (`bounds.py`), is left there: what was read counts,
+   the key is not complete, and nobody but a human has it read again.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import anyio.to_thread
 
 from gunbot_mcp.errors import GatewayInvalidResponse, GatewayTimeout
+from gunbot_mcp.history.bounds import Bounds, Endless
 from gunbot_mcp.history.engine import Damaged
 from gunbot_mcp.history.record import Identity, Row, row_of
 
@@ -76,8 +79,13 @@ class _Read:
 
     @property
     def last(self) -> bool:
-        """Whether the list ends here: where Gunbot names no total, only an empty page says so."""
-        return not self.rows or (self.total is not None and len(self.rows) < self.size)
+        """Whether the list ends here, or should: where Gunbot names no total, only an empty page says so."""
+        return not self.rows or self.beyond or (self.total is not None and len(self.rows) < self.size)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether this is more than a page behind the end that Gunbot names."""
+        return self.total is not None and self.at > self.total + self.size
 
 
 @dataclass(slots=True)
@@ -102,13 +110,23 @@ class _Pass:
 class KeySync:
     """One key's sync, for the holder of its lock. `now_ms` dates what is fetched."""
 
-    def __init__(self, source: Source, files: KeyFiles, now_ms: int, told: Progress, *, size: int = PAGE) -> None:
+    def __init__(
+        self,
+        source: Source,
+        files: KeyFiles,
+        now_ms: int,
+        told: Progress,
+        *,
+        size: int = PAGE,
+        bounds: Bounds | None = None,
+    ) -> None:
         self._source = source
         self._files = files
         self._now = max(now_ms, files.manifest.fetched_ms or 0)
         self._told = told
         self._size = size
         self._probe = min(PROBE, size)
+        self._bounds = bounds or Bounds()
         self._had = files.manifest.records > 0
         self._fresh = set[int]()
         self._met_known = False
@@ -116,10 +134,23 @@ class KeySync:
     async def run(self, *, whole: bool = False) -> None:
         """Bring the key up to date; `whole` reads all of it again, and so finds what was edited long ago.
 
+        A key whose list did not end (`Manifest.endless`) is read again with `whole` only.
+
         Raises:
             GatewayError: Gunbot cannot be asked; what was read so far is kept.
             HistoryUnavailable: the mirror cannot be written.
         """
+        if self._files.manifest.endless and not whole:
+            return
+        if whole:
+            self._bounds = await _in_thread(self._bounds.beyond, self._files)
+        try:
+            await self._unless_damaged(whole=whole)
+        except Endless:
+            read = max(1, self._told.records)
+            await self._settle(complete=False, endless=read, total=None)
+
+    async def _unless_damaged(self, *, whole: bool) -> None:
         try:
             await self._run(whole=whole)
         except Damaged:
@@ -257,10 +288,12 @@ class KeySync:
                 found.oldest_ms = min(times) if found.oldest_ms is None else min(found.oldest_ms, *times)
             batch += read.rows
             count += 1
-            ended = read.last or (read.total is None and repeated) or read.at > (read.total or read.at) + self._size
+            ended = read.last or (read.total is None and repeated)
             if ended or count % _BATCH == 0:
                 await self._absorb(batch, **self._so_far(read))
                 batch = []
+            if read.beyond and hashes and not repeated:
+                raise Endless
             if ended:
                 return found
             at = read.at + len(read.rows)
@@ -294,6 +327,7 @@ class KeySync:
 
     async def _page(self, at: int, size: int) -> _Read:
         """Read the page that holds position `at`; a Gunbot that is slow, or gives fewer, is asked for fewer."""
+        await _in_thread(functools.partial(self._bounds.require, self._files, at=at, pages=self._told.pages))
         while True:
             try:
                 page = await self._source.page(self._files.key, at // size, size)
@@ -305,11 +339,13 @@ class KeySync:
         rows = await _in_thread(self._rows, page.records)
         self._told.pages += 1
         self._told.records += len(rows)
-        self._told.of = page.total
+        # A number below what one page holds is none.
+        total = page.total if page.total is None or page.total >= len(rows) else None
+        self._told.of = total
         first = at // size * size
-        if page.total is not None and first == 0 and 0 < len(rows) < min(size, page.total):
+        if total is not None and first == 0 and 0 < len(rows) < min(size, total):
             size = self._size = len(rows)
-        return _Read(rows, first, size, page.total)
+        return _Read(rows, first, size, total)
 
     def _rows(self, records: Sequence[Mapping[str, Any]]) -> list[Row]:
         return [row_of(record, self._files.key, self._now) for record in records]
@@ -325,7 +361,7 @@ class KeySync:
         return absorbed
 
     async def _settle(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the manifest
-        settled = {"complete": True, "read": 0, "damaged": 0, "fetched_ms": self._now, **facts}
+        settled = {"complete": True, "read": 0, "damaged": 0, "endless": 0, "fetched_ms": self._now, **facts}
         await _in_thread(functools.partial(self._files.publish, **settled))
 
 

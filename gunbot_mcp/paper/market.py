@@ -17,6 +17,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Protocol
 
 SECOND = 1000
+MAX_PRICE = Decimal("1e12")
 _HALF_SPREAD = Decimal("0.00015")
 _LEVEL_STEP = Decimal("0.0002")
 _LEVELS = 10
@@ -27,6 +28,8 @@ _LEVEL_VALUE = Decimal(400_000)
 _OCTAVES = ((172_800, 0.010), (21_600, 0.009), (3_600, 0.007), (600, 0.006), (60, 0.0045), (12, 0.0015))
 _FINER = tuple(sum(amplitude for _, amplitude in _OCTAVES[k + 1 :]) for k in range(len(_OCTAVES)))
 _MASK = (1 << 64) - 1
+_MOST_NODES = 100_000
+"""Kept in memory; those that are forgotten are computed again."""
 
 
 class Curve(Protocol):
@@ -111,7 +114,7 @@ class Walk:
             return 0.0  # every path opens at its start price
         value = self._nodes.get((k, node))
         if value is None:
-            if len(self._nodes) > 100_000:  # noqa: PLR2004 - a bound on memory, nothing more
+            if len(self._nodes) > _MOST_NODES:
                 self._nodes.clear()
             value = self._nodes[k, node] = _hash(self._seeds[k] + node) / (1 << 63) - 1.0
         return value

@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gunbot_mcp.errors import ConfigInvalid, clean
+from gunbot_mcp.paper.market import MAX_PRICE
 
 _STEPS = 16
 _POINTS = 3 * _STEPS + 1
+_PRICE_NAMES = ("open", "high", "low", "close")
 _TIME_NAMES = ("time", "time(ms)", "time (ms)", "timestamp")
 _HINT = "a CSV file with the header time,open,high,low,close[,volume]; times in ms or ISO 8601, ascending"
 
@@ -98,9 +100,9 @@ def read_candles(path: Path) -> tuple[list[Candle], str]:
     except csv.Error as exc:
         raise ConfigInvalid(f"the candles in {clean(path)} are not CSV: {exc}", _HINT) from exc
     columns = [name.strip().lower() for name in rows[0]] if rows else []
-    where = {name: columns.index(name) for name in ("open", "high", "low", "close") if name in columns}
+    where = {name: columns.index(name) for name in _PRICE_NAMES if name in columns}
     time_at = next((columns.index(name) for name in _TIME_NAMES if name in columns), None)
-    if time_at is None or len(where) < 4:  # noqa: PLR2004 - open, high, low, close
+    if time_at is None or len(where) < len(_PRICE_NAMES):
         raise ConfigInvalid(f"{clean(path)} has no candle header in its first line", _HINT)
     candles: list[Candle] = []
     for number, row in enumerate(rows[1:], start=2):
@@ -119,7 +121,7 @@ def read_candles(path: Path) -> tuple[list[Candle], str]:
 
 
 def _candle(time: int, prices: dict[str, float]) -> Candle:
-    if not all(math.isfinite(price) and 0 < price <= 1e12 for price in prices.values()):  # noqa: PLR2004 - as /paper/price
+    if not all(math.isfinite(price) and 0 < price <= MAX_PRICE for price in prices.values()):
         raise ValueError("prices must be numbers greater than 0 and at most 1e12")
     if prices["low"] > min(prices["open"], prices["close"]) or prices["high"] < max(prices["open"], prices["close"]):
         raise ValueError("low and high must enclose open and close")

@@ -21,12 +21,11 @@ from gunbot_mcp.paper.accounts import Holdings, abp, add, as_double, cost_of, op
 from gunbot_mcp.paper.data import PaperData
 from gunbot_mcp.paper.engine import Fill, LegState, Order
 from gunbot_mcp.paper.histories import load_orders
-from gunbot_mcp.paper.market import Line, Scale
+from gunbot_mcp.paper.market import MAX_PRICE, Line, Scale
 from gunbot_mcp.paper.pairs import LISTINGS, Listing, listings_of
 from gunbot_mcp.paper.transaction import PaperTransaction
 
 MAX_OPEN_ORDERS = 200
-MAX_PRICE = Decimal("1e12")
 _SLEPT = 60_000
 
 

@@ -20,7 +20,7 @@ def parse_address(address: str) -> tuple[str, int]:
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the largest port
+    if not port.isdecimal() or int(port) not in range(65_536):
         raise ConfigInvalid(f"--http {clean(address, 60)} is not HOST:PORT", "for example --http 127.0.0.1:8765")
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -61,6 +61,7 @@ class Announcer:
         self._instance = told.settings.name
         self._links: dict[str, str] = {}
         self._waiting = False
+        self._arrived = 0
 
     # A ticket waits
 
@@ -70,6 +71,7 @@ class Announcer:
             self._links[ticket.id] = page
             if self._told.settings.approval.open == "browser":
                 self._told.later(lambda: self._quietly(self._open(ticket, page)))
+        self._arrived += 1
         if self._told.targets and not self._waiting:
             self._waiting = True
             self._told.later(lambda: self._quietly(self._announce()))
@@ -89,13 +91,17 @@ class Announcer:
     async def _announce(self) -> None:
         """Speak for every ticket that waits and was not spoken of, now or when the pause is over."""
         try:
-            # A process that answers one call and ends still speaks for its ticket.
-            with anyio.CancelScope(shield=True):
-                await self._speak()
-            while await self._unspoken():
-                await self._told.sleep(_TURN_SECONDS)
+            while True:
+                arrived = self._arrived
+                # A process that answers one call and ends still speaks for its ticket.
                 with anyio.CancelScope(shield=True):
                     await self._speak()
+                left = await self._unspoken()
+                # Who arrived while the ledger was read is perhaps not in the answer, and nobody else begins for it.
+                if self._arrived == arrived:
+                    if not left:
+                        break
+                    await self._told.sleep(_TURN_SECONDS)
         finally:
             self._waiting = False
 
@@ -105,11 +111,13 @@ class Announcer:
             await self._hand_over(self._words(claimed))
 
     async def _unspoken(self) -> list[Ticket]:
+        known = set(self._links)
         pending = await self._told.ledger.list(self._instance, states={State.PENDING}, limit=None)
         now = self._told.clock.now()
         alive = [ticket for ticket in pending if ticket.expires_at > now]
         spoken = await self._told.ledger.noticed(WAITS, [ticket.id for ticket in alive])
-        self._links = {ticket.id: self._links[ticket.id] for ticket in alive if ticket.id in self._links}
+        for gone in known - {ticket.id for ticket in alive}:
+            self._links.pop(gone, None)
         return [ticket for ticket in alive if ticket.id not in spoken]
 
     async def _claim(self, me: str) -> list[Ticket]:

@@ -94,7 +94,7 @@ def _clock(at: datetime) -> str:
 def _orders(seen: Observation, between: str) -> str:
     # Ids are Gunbot's words, not ours.
     names = [clean(name, MOST_ID) for name in seen.order_ids]
-    return f"order {between.join(names)}" if len(names) < 2 else f"orders {between.join(names)}"  # noqa: PLR2004 - plural
+    return f"{'orders' if names[1:] else 'order'} {between.join(names)}"
 
 
 def _at_price(seen: Observation) -> str:

@@ -3,24 +3,22 @@
 import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import anyio.to_thread
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from gunbot_mcp.arguments import Args, Keys, Timezone
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.gunbot.deadline import seconds_left
+from gunbot_mcp.history.coverage import Coverage
+from gunbot_mcp.history.covered import Counted, covers_facts, covers_line, notes_line
+from gunbot_mcp.history.question import Question, asked_range
+from gunbot_mcp.history.reader import Reader
+from gunbot_mcp.history.zones import Zone
 from gunbot_mcp.render import Answer
-from gunbot_mcp.tools.pairs import not_there
+from gunbot_mcp.tools.periods import Period, text_schema, unknown_pairs
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
-
-if TYPE_CHECKING:
-    from gunbot_mcp.history.coverage import Coverage
-    from gunbot_mcp.history.covered import Counted
-    from gunbot_mcp.history.question import Question
-    from gunbot_mcp.history.reader import Reader
-    from gunbot_mcp.history.zones import Zone
 
 LONGEST_READ = 20.0
 """Seconds that a call waits for Gunbot's pages; what takes longer goes on in the background."""
@@ -29,18 +27,6 @@ _SINCE = "30d"
 
 
 _KINDS = Literal["pnl", "days", "fills", "holdings"]
-
-
-def _period(text: str) -> str:
-    from gunbot_mcp.history.question import EXAMPLES, is_period  # noqa: PLC0415 - for the first chart
-
-    if not is_period(text):
-        raise ValueError(f"is no time that is known here: {EXAMPLES}")
-    return text
-
-
-def _text(about: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "description": about, "examples": [example]})
 
 
 _Chart = Annotated[
@@ -54,11 +40,10 @@ _Chart = Annotated[
         }
     ),
 ]
-_When = Annotated[str, Field(max_length=40), AfterValidator(_period)]
-_Since = Annotated[_When, _text("date, 7d, last month, all; default 30d", "last month")]
-_Until = Annotated[_When, _text("date: its whole day", "2026-10-31")]
+_Since = Annotated[Period, text_schema("date, 7d, last month, all; default 30d", "last month")]
+_Until = Annotated[Period, text_schema("date: its whole day", "2026-10-31")]
 _Asset = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20), _text("paying asset; default the most used", "USDT")
+    str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20), text_schema("paying asset; default the most used", "USDT")
 ]
 
 
@@ -71,14 +56,12 @@ class ChartArgs(Args):
     asset: _Asset | None = None
 
 
-def question_of(args: ChartArgs, now: datetime) -> "Question":
+def question_of(args: ChartArgs, now: datetime) -> Question:
     """Return which records these arguments ask for.
 
     Raises:
         InvalidArguments: the range is empty, or in the future.
     """
-    from gunbot_mcp.history.question import Question, asked_range  # noqa: PLC0415 - likewise
-
     zone = args.timezone or "UTC"
     # Of two ends only the later one given: thirty days back from now may lie after it.
     since = args.since or (_SINCE if args.until is None else "all")
@@ -87,42 +70,38 @@ def question_of(args: ChartArgs, now: datetime) -> "Question":
 
 
 async def _chart(context: Context, args: ChartArgs) -> Answer:
-    from gunbot_mcp.history.charts import picture  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history.charts import picture  # noqa: PLC0415 - tools are listed before charts are needed
 
     question_of(args, datetime.now(UTC))  # an impossible range is refused before anything is read
     mirror = context.mirror()
     coverage = await mirror.ready(args.keys, within=min(LONGEST_READ, seconds_left() * _SHARE))
     keys = [key.key for key in coverage.keys]
     reader = await anyio.to_thread.run_sync(mirror.reader, keys)
-    empty = [key.key for key in coverage.keys if not key.records] if args.keys else []
-    unknown = await not_there(context.gunbot, empty) if empty else []
+    unknown = await unknown_pairs(context.gunbot, args.keys, coverage)
     work = functools.partial(draw, reader, args, coverage, unknown, pictures=picture.available())
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def draw(reader: "Reader", args: ChartArgs, coverage: "Coverage", unknown: list[str], *, pictures: bool) -> Answer:
+def draw(reader: Reader, args: ChartArgs, coverage: Coverage, unknown: list[str], *, pictures: bool) -> Answer:
     """Return the answer over what the mirror holds now. Blocks: run it in a thread.
 
     Raises:
         InvalidArguments: see `charts.series`.
         HistoryUnavailable: a file of the mirror cannot be read.
     """
-    from gunbot_mcp.history.charts.answer import chart_answer  # noqa: PLC0415 - likewise
-    from gunbot_mcp.history.charts.chart import Kind  # noqa: PLC0415 - likewise
-    from gunbot_mcp.history.charts.series import Scope, series  # noqa: PLC0415 - likewise
-    from gunbot_mcp.history.covered import covers_facts, covers_line, notes_line  # noqa: PLC0415 - likewise
+    from gunbot_mcp.history import charts  # noqa: PLC0415 - tools are listed before charts are needed
 
     question = question_of(args, coverage.read_at)
     known = min((key.first_ms for key in coverage.keys if key.first_ms is not None), default=None)
     zone = question.range_from(known)
-    scope = Scope(since_ms=zone.since_ms, until_ms=zone.until_ms, zone=zone.name, asset=args.asset)
+    scope = charts.Scope(since_ms=zone.since_ms, until_ms=zone.until_ms, zone=zone.name, asset=args.asset)
     with reader.connect() as connection:
-        chart = series(Kind(args.chart), connection, scope)
+        chart = charts.series(charts.Kind(args.chart), connection, scope)
         counted = _counted(
             connection.execute(_COUNTED, [zone.since_ms, zone.until_ms]).fetchone(), zone, question, known
         )
     lines = [covers_line(coverage, counted), notes_line(coverage.notes), *unknown]
-    answer = chart_answer(chart, "\n".join(filter(None, lines)), pictures=pictures)
+    answer = charts.chart_answer(chart, "\n".join(filter(None, lines)), pictures=pictures)
     answer.structured["covers"] = covers_facts(coverage, counted)
     return answer
 
@@ -130,9 +109,7 @@ def draw(reader: "Reader", args: ChartArgs, coverage: "Coverage", unknown: list[
 _COUNTED = "SELECT count(*), min(time_ms), max(time_ms) FROM orders WHERE time_ms >= ? AND time_ms < ?"
 
 
-def _counted(found: tuple[Any, ...] | None, zone: "Zone", question: "Question", known: int | None) -> "Counted":
-    from gunbot_mcp.history.covered import Counted  # noqa: PLC0415 - likewise
-
+def _counted(found: tuple[Any, ...] | None, zone: Zone, question: Question, known: int | None) -> Counted:
     records, first, last = found or (0, None, None)
     since = question.asked[0]
     start = known is not None and (since is None or since <= known)

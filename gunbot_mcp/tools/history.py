@@ -23,10 +23,10 @@ from gunbot_mcp.history.coverage import Coverage
 from gunbot_mcp.history.lots import Method
 from gunbot_mcp.history.metrics.names import near_metrics
 from gunbot_mcp.history.metrics.table import METRICS
-from gunbot_mcp.history.question import EXAMPLES, GROUPS, Only, Question, asked_range, is_period
+from gunbot_mcp.history.question import GROUPS, Only, Question, asked_range
 from gunbot_mcp.history.value import Rate, Valued, valued
 from gunbot_mcp.render import Answer
-from gunbot_mcp.tools.pairs import not_there
+from gunbot_mcp.tools.periods import Period, text_schema, unknown_pairs
 from gunbot_mcp.tools.tool import Audience, Context, Tool
 
 LONGEST_READ = 20.0
@@ -34,12 +34,6 @@ LONGEST_READ = 20.0
 _SHARE = 0.6
 _EXCHANGES_ASKED = 5
 ALL = "all"
-
-
-def _period(text: str) -> str:
-    if not is_period(text):
-        raise ValueError(f"is no time that is known here: {EXAMPLES}")
-    return text
 
 
 def _metric(name: str) -> str:
@@ -59,10 +53,6 @@ def _sort(name: str) -> str:
     return name
 
 
-def _text(about: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "description": about, "examples": [example]})
-
-
 def _choice(about: str, *values: str) -> WithJsonSchema:
     return WithJsonSchema({"enum": list(values), "type": "string", "description": about})
 
@@ -73,14 +63,10 @@ def _list(about: str, example: str, **items: object) -> WithJsonSchema:
 
 
 _Since = Annotated[
-    str,
-    Field(max_length=40),
-    AfterValidator(_period),
-    _text("date, ISO time, 7d, 24h, today, last month, ... (a period ends itself)", "last month"),
+    Period,
+    text_schema("date, ISO time, 7d, 24h, today, last month, ... (a period ends itself)", "last month"),
 ]
-_Until = Annotated[
-    str, Field(max_length=40), AfterValidator(_period), _text("date: its whole day; ISO time: exclusive", "today")
-]
+_Until = Annotated[Period, text_schema("date: its whole day; ISO time: exclusive", "today")]
 _GroupBy = Annotated[
     list[Literal["hour", "day", "week", "month", "weekday", "pair", "exchange", "side"]],
     Field(min_length=1, max_length=2),
@@ -94,13 +80,18 @@ _Metrics = Annotated[
 _PlacedBy = Annotated[
     str,
     Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u200b-\u202e\u2066-\u2069]+$", max_length=64),
-    _text("bot, ticket, a ticket id or a client", "ticket"),
+    text_schema("bot, ticket, a ticket id or a client", "ticket"),
 ]
 _Sort = Annotated[
-    str, Field(max_length=64), AfterValidator(_sort), _text("metric, lowest first; -metric: highest first", "-pnl")
+    str,
+    Field(max_length=64),
+    AfterValidator(_sort),
+    text_schema("metric, lowest first; -metric: highest first", "-pnl"),
 ]
 _Asset = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20), _text("asset to sum all in, at the books' prices now", "USDT")
+    str,
+    Field(pattern=r"^[A-Za-z0-9]+$", max_length=20),
+    text_schema("asset to sum all in, at the books' prices now", "USDT"),
 ]
 _Limit = Annotated[
     int,
@@ -196,15 +187,9 @@ async def _analyze(context: Context, args: AnalyzeArgs) -> Answer:
         analysis=found,
         extras=extras,
         valued=None if args.value_in is None else await _valued(context.gunbot, found, coverage, args.value_in),
-        unknown=await _unknown(context.gunbot, args, coverage),
+        unknown=[f"{said}." for said in await unknown_pairs(context.gunbot, args.keys, coverage)],
     )
     return history_answer(told)
-
-
-async def _unknown(gunbot: Gunbot, args: AnalyzeArgs, coverage: Coverage) -> list[str]:
-    """Return words about named keys without records whose pair does not exist: "0 orders" would claim too much."""
-    empty = [key.key for key in coverage.keys if not key.records] if args.keys else []
-    return [f"{said}." for said in await not_there(gunbot, empty)] if empty else []
 
 
 async def _valued(gunbot: Gunbot, found: Analysis, coverage: Coverage, asset: str) -> Valued:

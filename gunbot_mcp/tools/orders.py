@@ -145,12 +145,11 @@ class _Shown:
 
     def cut(self, count: int, fits: int, *, clip: bool) -> dict[str, Any]:
         """Return the member `cut` of an answer that does not hold all these records whole."""
-        facts: dict[str, Any] = {"rows": count, "of": len(self.found)}
-        if clip:
-            facts["note"] = "long fields are clipped"
-        if count < len(self.found):
-            facts["next"] = self.following(fits)
-        return {"cut": facts} if len(facts) > 2 else {}  # noqa: PLR2004 - there is something to say
+        note = {"note": "long fields are clipped"} if clip else {}
+        following = {"next": self.following(fits)} if count < len(self.found) else {}
+        if not (note or following):
+            return {}
+        return {"cut": {"rows": count, "of": len(self.found), **note, **following}}
 
     def following(self, fits: int) -> Mapping[str, Any]:
         """Return the call that goes on after those that are shown of the first `fits` records."""
@@ -225,8 +224,12 @@ def _headline(keys: Sequence[str], count: int, rest: Mapping[str, Any], covers: 
     return f"{count} {noun} that Gunbot has stored for {named}{page}{totals}{span}{others}"
 
 
+_FIT_A_LINE = 5
+
+
 def _named(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")  # noqa: PLR2004 - fits a line
+    more = len(keys) - _FIT_A_LINE
+    return ", ".join(keys[:_FIT_A_LINE]) + (f" and {more} more" if more > 0 else "")
 
 
 _SAID = frozenset({"page", "total", "totalCount"})
@@ -277,8 +280,9 @@ _MOST_A_DAY = 10_000
 
 def _counts(lists: Mapping[str, list[Any]]) -> str | None:
     """Return the counts of each day in words, or None if the lists may hold something else."""
-    days, orders, closed = (lists.get(name, []) for name in ("days", "orders", "closeOrders"))
-    if len(lists) != 3:  # noqa: PLR2004 - these and no other
+    documented = ("days", "orders", "closeOrders")
+    days, orders, closed = (lists.get(name, []) for name in documented)
+    if len(lists) != len(documented):
         return None
     whole = all(type(count) is int and 0 <= count <= _MOST_A_DAY for count in (*orders, *closed))
     dated = all(isinstance(day, str) and _DAY.fullmatch(day) for day in days)

@@ -10,14 +10,15 @@ from pydantic import Field, WithJsonSchema
 from gunbot_mcp.arguments import Args, Keys, MaxRows, Timezone
 from gunbot_mcp.domain import Effect
 from gunbot_mcp.gunbot.deadline import seconds_left
+from gunbot_mcp.history.coverage import Coverage
+from gunbot_mcp.history.covered import Counted, covers_facts, covers_line, notes_line
 from gunbot_mcp.history.sql import MOST_SQL
+from gunbot_mcp.history.zones import Zone, millis
 from gunbot_mcp.render import Answer, Window, table_answer
-from gunbot_mcp.tools.pairs import not_there
+from gunbot_mcp.tools.periods import unknown_pairs
 from gunbot_mcp.tools.tool import TABLE_OUTPUT, Audience, Context, Tool
 
 if TYPE_CHECKING:
-    from gunbot_mcp.history.coverage import Coverage
-    from gunbot_mcp.history.covered import Counted
     from gunbot_mcp.history.query import Found
 
 LONGEST_READ = 15.0
@@ -49,7 +50,7 @@ class QueryArgs(Args):
 
 
 async def _query(context: Context, args: QueryArgs) -> Answer:
-    from gunbot_mcp.history.query import SECONDS, Request, ask  # noqa: PLC0415 - for the first query
+    from gunbot_mcp.history.query import SECONDS, Request, ask  # noqa: PLC0415 - tools are listed before it is needed
 
     mirror, zone = context.mirror(), args.timezone or "UTC"
     coverage = await mirror.ready(args.keys, within=min(LONGEST_READ, seconds_left() * _SHARE))
@@ -58,15 +59,12 @@ async def _query(context: Context, args: QueryArgs) -> Answer:
     seconds = min(SECONDS, max(1.0, seconds_left() - 1))
     rows = args.max_rows or _ROWS
     found = await ask(Request(sql=args.sql, reader=reader, zone=zone, rows=rows, seconds=seconds))
-    empty = [key.key for key in coverage.keys if not key.records] if args.keys else []
-    unknown = await not_there(context.gunbot, empty) if empty else []
+    unknown = await unknown_pairs(context.gunbot, args.keys, coverage)
     return query_answer(found, coverage, args, unknown)
 
 
-def query_answer(found: "Found", coverage: "Coverage", args: QueryArgs, unknown: list[str]) -> Answer:
+def query_answer(found: "Found", coverage: Coverage, args: QueryArgs, unknown: list[str]) -> Answer:
     """Return a query's table in both forms, its coverage first; rows are cut like those of other tables."""
-    from gunbot_mcp.history.covered import covers_facts, covers_line, notes_line  # noqa: PLC0415 - likewise
-
     counted = all_counted(coverage, args.timezone or "UTC")
     count = f"{len(found.rows)} {'row' if len(found.rows) == 1 else 'rows'}"
     more = ", and there are more: aggregate, or use LIMIT and OFFSET" if found.more else ""
@@ -80,11 +78,8 @@ def query_answer(found: "Found", coverage: "Coverage", args: QueryArgs, unknown:
     )
 
 
-def all_counted(coverage: "Coverage", zone: str) -> "Counted":
+def all_counted(coverage: Coverage, zone: str) -> Counted:
     """Return what an answer over all records of its keys is made from."""
-    from gunbot_mcp.history.covered import Counted  # noqa: PLC0415 - likewise
-    from gunbot_mcp.history.zones import Zone, millis  # noqa: PLC0415 - likewise
-
     first, last = (
         pick((at for key in coverage.keys if (at := getattr(key, name)) is not None), default=None)
         for pick, name in ((min, "first_ms"), (max, "last_ms"))

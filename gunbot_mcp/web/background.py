@@ -139,14 +139,15 @@ class Background:
                 self._close()
                 await self._start(port)
             assert self._listener is not None  # noqa: S101 - `_start` set it
-            return url_of(self._listener)
+            # By name, since passkeys belong to names; not where the name could lead to a stranger.
+            return f"http://localhost:{self.port}" if self.both else url_of(self._listener)
 
     async def _start(self, port: int) -> None:
         try:
             self._listener = self._listen(HOST, port)
         except ConfigInvalid:
             self._listener = self._listen(HOST, 0)
-        # Where a stranger has it, the page is still at 127.0.0.1; only passkeys need the name.
+        # Where a stranger has it, the page is still at 127.0.0.1, without passkeys.
         with contextlib.suppress(ConfigInvalid):
             self._second = self._listen(HOST_6, int(self._listener.getsockname()[1])) if has_ipv6() else None
         self._server = _Server(guarded(self._app, self._request_seconds))

@@ -11,12 +11,13 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
-from support.keyrings import FILE, Asking, InAFile, Locked, choose
+from support.keyrings import FILE, Asking, InAFile, Locked, Strange, choose
 
 from gunbot_mcp.config import Instance
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GatewayUnreachable, Unauthorized
 from gunbot_mcp.gunbot.client import Gunbot
+from gunbot_mcp.gunbot.keychain import keep
 
 if TYPE_CHECKING:
     from support.recorder import Recorder
@@ -82,8 +83,9 @@ async def test_a_token_that_gunbot_refuses_is_looked_up_again_once(recorder: "Re
         (InAFile(), f"has nothing under {NAME}", "keyring set SERVICE USER"),
         (Locked(), "cannot be read (KeyringLocked)", "token_file"),
         (NoKeyring(), "cannot be read (NoKeyringError)", "token_file"),
+        (Strange(), "cannot be read (DBusErrorResponse)", "token_file"),
     ],
-    ids=["empty", "locked", "none"],
+    ids=["empty", "locked", "none", "strange"],
 )
 async def test_a_keyring_that_gives_no_token_is_a_clear_no_and_nothing_is_sent(
     recorder: "Recorder", backend: KeyringBackend, what: str, step: str
@@ -131,6 +133,29 @@ async def test_a_token_file_wins_over_the_keyring(recorder: "Recorder", own_keyr
         with pytest.raises(Unauthorized):
             await gunbot.server_time()
     assert {request.headers["authorization"] for request in recorder.requests} == {"Bearer of-the-file"}
+
+
+def test_a_keyring_that_fails_in_its_own_words_keeps_nothing() -> None:
+    choose(Strange())
+    assert not keep(NAME, "a-token")
+
+
+NO_SUCH = """
+import os
+os.environ["PYTHON_KEYRING_BACKEND"] = "no.such.Backend"
+from gunbot_mcp.gunbot.keychain import is_there, keep, token_in
+from gunbot_mcp.errors import Unauthorized
+assert not is_there() and not keep("a/b", "t")
+try:
+    token_in("a/b")
+except Unauthorized as exc:
+    print(exc)
+"""
+
+
+def test_a_backend_that_cannot_even_be_loaded_is_a_clear_no() -> None:
+    done = subprocess.run([sys.executable, "-c", NO_SUCH], capture_output=True, text=True, check=True)
+    assert "cannot be read (ModuleNotFoundError)" in done.stdout
 
 
 WITHOUT = """

@@ -7,11 +7,12 @@ from typing import Any
 
 import anyio
 
+from gunbot_mcp.history.bounds import Bounds
 from gunbot_mcp.history.engine import Engine
 from gunbot_mcp.history.place import Folder
 from gunbot_mcp.history.reader import Reader
 from gunbot_mcp.history.store import KeyFiles, load, paths_of
-from gunbot_mcp.history.sync import KeySync, Page, Progress
+from gunbot_mcp.history.sync import KeySync, Page, Progress, Source
 
 KEY = "binance/USDT-BTC"
 START = 1_760_000_000_000
@@ -51,22 +52,27 @@ class List:
 class Mirrored:
     """One key's mirror in a folder; `sync` is one sync by a process that has just started."""
 
-    def __init__(self, folder: Path, *, size: int = 1000, place: Folder | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, size: int = 1000, place: Folder | None = None, bounds: Bounds | None = None
+    ) -> None:
         self.place = place or Folder(folder)
         self.size = size
+        self.bounds = bounds
         self.engine = Engine()
         self.now_ms = START + 10_000_000_000
         self.told = Progress()
 
-    def sync(self, listed: List, *, whole: bool = False) -> Progress:
-        listed.asked.clear()
+    def sync(self, listed: List | Source, *, whole: bool = False) -> Progress:
+        if isinstance(listed, List):
+            listed.asked.clear()
         self.told = Progress()
         self.now_ms += 1000
 
         async def run() -> None:
             files = KeyFiles(self.place, self.engine, KEY)
             self.told.damaged += files.open()
-            await KeySync(listed, files, self.now_ms, self.told, size=self.size).run(whole=whole)
+            sync = KeySync(listed, files, self.now_ms, self.told, size=self.size, bounds=self.bounds)
+            await sync.run(whole=whole)
 
         anyio.run(run)
         return self.told

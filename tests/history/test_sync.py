@@ -135,6 +135,20 @@ def test_an_edited_record_is_seen_near_the_top_and_by_reading_all_anywhere(mirro
     assert len(mirrored.ids()) == 150
 
 
+@pytest.mark.parametrize("name", ["{}", "O{}-A"])
+def test_orders_of_the_same_millisecond_stay_however_they_come(mirrored: Mirrored, name: str) -> None:
+    burst = [order(n, id=name.format(n), time=order(n // 30)["time"]) for n in range(700)]
+    listed = List(list(reversed(burst)))
+    mirrored.sync(listed)
+    assert mirrored.ids() == ids_of(listed.orders)
+    listed.add(*(order(n, id=name.format(n), time=burst[-1]["time"]) for n in range(700, 703)))
+
+    mirrored.sync(listed)
+
+    assert mirrored.ids() == ids_of(listed.orders)
+    assert mirrored.manifest.records == mirrored.manifest.total == 703
+
+
 def test_ids_as_numbers_and_as_text_and_times_in_seconds_are_the_same_records(mirrored: Mirrored) -> None:
     listed = listing(120)
     mirrored.sync(listed)
@@ -179,8 +193,9 @@ def test_a_list_cut_short_at_its_old_end_keeps_what_was_known(mirrored: Mirrored
     assert (mirrored.manifest.complete, mirrored.manifest.shrank, mirrored.manifest.reset) == (True, 30, 0)
 
 
-def test_a_record_removed_from_the_middle_no_longer_counts_and_lies_aside(mirrored: Mirrored) -> None:
-    listed = listing(150)
+@pytest.mark.parametrize("name", ["{}", "O{}-A"])
+def test_a_record_removed_from_the_middle_no_longer_counts_and_lies_aside(mirrored: Mirrored, name: str) -> None:
+    listed = List([order(n, id=name.format(n)) for n in reversed(range(150))])
     mirrored.sync(listed)
     del listed.orders[70]
 

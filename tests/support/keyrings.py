@@ -47,6 +47,21 @@ class Locked(InAFile):
         raise KeyringLocked(self.said)
 
 
+class Strange(InAFile):
+    """Fails in words of its own system, as D-Bus and Windows do, and says a secret while it does so."""
+
+    class DBusErrorResponse(Exception):
+        pass
+
+    def get_password(self, service: str, username: str) -> str | None:
+        del service, username
+        raise self.DBusErrorResponse(Locked.said)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        del service, username, password
+        raise self.DBusErrorResponse(Locked.said)
+
+
 class Asking(InAFile):
     """Shows its dialogue, and nobody is there; `closed` ends it."""
 

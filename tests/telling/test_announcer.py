@@ -15,6 +15,7 @@ from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import Approval, Settings
 from gunbot_mcp.errors import LimitExceeded
 from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.telling.announcer import Announcer, Told, seen
 from gunbot_mcp.telling.targets import Notice, Targets
 from gunbot_mcp.tickets.channels import TERMINAL
@@ -26,17 +27,21 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Heard(Targets):
-    """Targets that keep what is handed to them."""
+    """Targets that keep what is handed to them; `after` happens once, when the first was."""
 
     def __init__(self) -> None:
         super().__init__([], full=True)
         self.notices: list[Notice] = []
+        self.after: Work | None = None
 
     def __bool__(self) -> bool:
         return True
 
     async def hand_over(self, notice: Notice) -> Mapping[str, str]:
         self.notices.append(notice)
+        if self.after is not None:
+            after, self.after = self.after, None
+            await after()
         return {}
 
     @property
@@ -58,7 +63,7 @@ class Process:
             await self.waiting.pop(0)()
 
 
-def process(desk: Desk, clock: ManualClock) -> Process:
+def process(desk: Desk, clock: ManualClock, ledger: Ledger | None = None) -> Process:
     approval = Approval(open="browser")
     settings = Settings.model_construct(instance="live", instances={}, approval=approval)
     heard, shown, waiting = Heard(), list[str](), list[Work]()
@@ -72,7 +77,7 @@ def process(desk: Desk, clock: ManualClock) -> Process:
 
     told = Told(
         settings=settings,
-        ledger=desk.ledger,
+        ledger=ledger or desk.ledger,
         clock=clock,
         later=waiting.append,
         targets=heard,

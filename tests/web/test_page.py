@@ -427,7 +427,7 @@ def test_the_page_of_a_server_registers_passkeys_too_and_says_where(make_site: C
     site = make_site()
     assert 'href="/passkeys"' in site.request("GET", "/").text
     port = site.host.rpartition(":")[2]
-    shown = site.request("GET", "/passkeys")
+    shown = site.request("GET", "/passkeys", headers={"Host": f"127.0.0.1:{port}"})
     assert f"http://localhost:{port}/passkeys" in shown.text
     assert 'id="register"' not in shown.text
     assert 'id="register"' in site.request("GET", "/passkeys", headers={"Host": f"localhost:{port}"}).text

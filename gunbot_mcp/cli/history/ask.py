@@ -14,6 +14,7 @@ import click
 from pydantic_core import to_json
 
 from gunbot_mcp.approval.forms import Question
+from gunbot_mcp.arguments import Args
 from gunbot_mcp.cli.history.shared import instance_option, json_option, keys_argument, refreshed
 from gunbot_mcp.cli.output import printable_json
 from gunbot_mcp.cli.screen import columns, table
@@ -35,7 +36,7 @@ _WIDE = 10_000
 """A pipe: nothing is folded."""
 
 
-def options_of(model: Any, *but: str) -> Callable[[Command], Command]:  # noqa: ANN401 - any class of arguments
+def options_of(model: type[Args], *but: str) -> Callable[[Command], Command]:
     """Return a decorator that gives a command one option an argument of the tool; a list's may be given again."""
     schema = input_schema(model)
 
@@ -162,7 +163,8 @@ def fitted(answer: Answer, width: int) -> list[str]:
     while lines:
         line = lines.pop(0)
         cells: list[str] = next(csv.reader([line]), list[str]())
-        if len(cells) < 2 or not (cells == heads or _HEADS.fullmatch(line)):  # noqa: PLR2004 - a table has two columns
+        is_table = bool(cells[1:]) and (cells == heads or _HEADS.fullmatch(line))
+        if not is_table:
             shown.append(line)
             continue
         rows: list[list[str]] = []

@@ -36,6 +36,8 @@ _NOTES: Mapping[NoteCode, str] = {
     NoteCode.AWAY: "could not be read now",
     NoteCode.STALE: "last read {count} s ago",
     NoteCode.UNPROVEN: "the ledger cannot be asked which orders are our own tickets'",
+    NoteCode.ENDLESS: "Gunbot's list did not end after {count} records and is not read further; "
+    "gunbot-mcp history verify KEY reads it again, history prune --key KEY removes what is here",
 }
 
 
@@ -106,5 +108,9 @@ def _line(one: KeyCoverage, *, pending: bool) -> str:
     return f"{one.records} records{span}  {state}"
 
 
+_MB, _KB = 1e6, 1e3
+
+
 def size_text(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"  # noqa: PLR2004 - a tenth of a megabyte
+    """Return bytes in megabytes from a tenth of one on, else in kilobytes."""
+    return f"{size / _MB:.1f} MB" if size >= _MB / 10 else f"{size / _KB:.1f} kB"

@@ -198,6 +198,7 @@
     put("money", live ? "Real money" : "Practice money");
     put("instance", ticket.instance || "", 60);
     show("summary", true);
+    show("untitled", false);
     headline(ticket.summary || "");
     show("figures", waits);
     show("worst", isObject(figure));

@@ -29,7 +29,12 @@
     byId("waiting").hidden = true;
     const parsed = typeof meta.svg === "string" ? new DOMParser().parseFromString(meta.svg, "image/svg+xml") : null;
     const drawn = parsed !== null && parsed.documentElement.localName === "svg";
-    if (drawn) byId("chart").replaceChildren(document.importNode(safe(parsed.documentElement), true));
+    if (drawn) {
+      const drawing = document.importNode(safe(parsed.documentElement), true);
+      // A mark is a small picture, and its label what it says to whoever does not see it.
+      for (const mark of drawing.querySelectorAll("[aria-label]")) mark.setAttribute("role", "img");
+      byId("chart").replaceChildren(drawing);
+    }
     byId("chart").hidden = !drawn;
     tell(drawn ? text.join("\n").split("\n")[0] : text.join("\n"));
   };
