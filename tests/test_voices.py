@@ -104,6 +104,16 @@ def test_people_and_models_are_told_their_own_next_step() -> None:
     assert REFUSAL_META not in error_answer(error).meta
 
 
+def test_what_people_are_told_of_a_refusal_holds_no_secret() -> None:
+    error = Unauthorized("hush-hush said no", "gunbot-mcp doctor --client hush-hush")
+    told = error_answer(error, ("hush-hush",), shows_card=True).meta[REFUSAL_META]
+    assert told == {
+        "title": "Gunbot did not accept the login",
+        "lines": ["[secret] said no."],
+        "command": "gunbot-mcp doctor --client [secret]",
+    }
+
+
 def test_every_code_has_a_title_for_people() -> None:
     titles = {code: cls.title for code, cls in error_codes().items()}
     assert len(set(titles.values())) == len(titles)

@@ -223,7 +223,7 @@ def buttons_of(ticket: Ticket) -> Buttons:
     if ticket.cancels:
         return Buttons(
             approve=f"Cancel this order{really}",
-            touch=f"Cancel this order{really} with your passkey",
+            touch=f"Sign with your passkey and cancel this order{really}",
             approving="Cancelling…",
             reject="Keep it",
             rejecting="Keeping it…",

@@ -84,11 +84,15 @@
   const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
   const labelled = (rows, label) => rows.filter((row) => row.startsWith(label)).map((row) => row.slice(label.length));
 
+  // What is said between the first line with the status and the ticket's own line, without what the card shows apart.
+  const toldIn = (rows) => {
+    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
+    return rows.slice(at + 1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
+  };
   const outcomeFrom = (rows) => {
     const [title] = labelled(rows, OUTCOME);
     if (title === undefined) return null;
-    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
-    const plain = rows.slice(at + 1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW, NEXT].some((label) => row.startsWith(label)));
+    const plain = toldIn(rows).filter((row) => !row.startsWith(NEXT));
     // The text has no tone; this one never looks better than things are.
     return { tone: "unsure", title, lines: plain };
   };
@@ -161,7 +165,7 @@
     if (fromHost && changes()) refresh();
   };
 
-  const newsFrom = (rows) => rows.slice(rows.findIndex((row) => STATUS.test(row)) + 1, -1).filter(Boolean).join(" ");
+  const newsFrom = (rows) => toldIn(rows).map((row) => (row.startsWith(NEXT) ? row.slice(NEXT.length) : row)).join(" ");
   const changes = () => card !== null && (OPEN.has(card.ticket.state) || card.follows);
 
   // The assistant does not see what happens on the card: it is told of the decision, and of the fill.
