@@ -134,7 +134,8 @@ def test_a_reject_that_the_client_never_answers_does_not_keep_the_card_from_its_
         card = client.show(result)
         # This client shows its human a question about the call, and nobody answers it.
         page.evaluate(
-            "callTool = (pass => (name, given) => name === 'decide_ticket' ? new Promise(() => {}) : pass(name, given))(callTool)"
+            "callTool = (pass => (tool, given) => tool === 'decide_ticket' ? new Promise(() => {}) : pass(tool, given))"
+            "(callTool)"
         )
         page.clock.run_for(1000)
         card.get_by_role("button", name="Reject").click()

@@ -49,7 +49,9 @@ def test_a_name_that_no_view_model_has_is_an_error_and_not_an_empty_place() -> N
 
 
 def test_a_page_shows_texts_of_others_cleaned_clipped_and_without_secrets() -> None:
-    page = shown(TicketNotFound("<b>\u202e hush-hush-token " + "A" * 5000, "gunbot-mcp doctor --client hush-hush-token"))
+    page = shown(
+        TicketNotFound("<b>\u202e hush-hush-token " + "A" * 5000, "gunbot-mcp doctor --client hush-hush-token")
+    )
 
     assert "<h1>&lt;b&gt;  [secret] AAA" in page
     assert "<code>gunbot-mcp doctor --client [secret]</code>" in page

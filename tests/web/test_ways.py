@@ -88,7 +88,9 @@ def press_approve(page: Page, human: Human, name: str | re.Pattern[str] = re.com
 
 
 def accepted(page: Page) -> None:
-    expect(page.get_by_role("status").get_by_role("heading").first).to_have_text(re.compile("^(Accepted by Gunbot|Filled )"))
+    expect(page.get_by_role("status").get_by_role("heading").first).to_have_text(
+        re.compile("^(Accepted by Gunbot|Filled )")
+    )
 
 
 def test_the_form(house_of: Callable[..., Any], count: Callable[[str, Human], None]) -> None:
