@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gunbot_mcp.approval.passkeys import of_host, request_options
-from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.pin import LONGEST, has_pin
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid
@@ -36,6 +36,7 @@ class Switch:
     plain: bool
     touch: str | None
     ceremony: str
+    longest: int = LONGEST
 
 
 class Halts:
