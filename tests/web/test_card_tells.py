@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from web.cards import BUY, FILLED, Client, MakeSite, NewPage, outcome, ticket_of, without
 
+from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.tickets.channels import PAGE
 
 pytestmark = pytest.mark.browser
@@ -147,6 +148,44 @@ def test_a_reject_that_the_client_never_answers_does_not_keep_the_card_from_its_
         page.clock.run_for(70_000)  # the card's own patience with the client ends
         expect(card.locator("#failure")).to_be_hidden()
         outcome(card, "Expired: nothing was sent")
+
+
+def test_a_reject_that_the_client_refuses_leaves_a_live_card_that_still_comes_to_its_end(
+    make_site: MakeSite, new_page: NewPage
+) -> None:
+    site = make_site(live=True, buttons="always")
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        page.clock.install()
+        card = Client(page, site, refuse={"decide_ticket"}).show(result)
+        page.clock.run_for(1000)
+        card.get_by_role("button", name="Reject").click()
+        refusal = card.get_by_role("alert")
+        expect(refusal.get_by_role("heading")).to_have_text("Not decided")
+        expect(card.get_by_role("button", name="Reject")).to_be_enabled()
+        site.clock.advance(timedelta(seconds=121))
+        page.clock.fast_forward(121_000)
+        page.clock.run_for(2000)
+        outcome(card, "Expired: nothing was sent")
+        expect(refusal).to_have_count(0)
+
+
+def test_a_decision_that_the_server_refuses_is_told_to_people_and_its_command_to_whoever_can_run_it(
+    make_site: MakeSite, new_page: NewPage
+) -> None:
+    site = make_site()
+    result = site.call("buy_limit", BUY)
+    with new_page() as page:
+        client = Client(page, site, takes=MESSAGES)
+        card = client.show(result)
+        expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
+        halt(site.folder, "lunch")
+        card.get_by_role("button", name="Approve and send").click()
+        refusal = card.get_by_role("alert")
+        expect(refusal.get_by_role("heading")).to_have_text("Trading is halted")
+        expect(refusal).to_contain_text("gunbot-mcp resume")
+        expect(refusal).not_to_contain_text(re.compile("halted:.*halted:|Next:|_"))
+        assert (contexts(client), messages(client)) == ([], [])  # it still waits: nothing to tell
 
 
 def test_a_card_that_may_not_ask_says_that_the_time_is_over_and_no_more(make_site: MakeSite, new_page: NewPage) -> None:
