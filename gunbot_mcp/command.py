@@ -1,12 +1,15 @@
 """How this program is started again: in an entry of a client's file, or typed by a human in a terminal."""
 
+import json
 import os
 import shlex
 import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 HOME, CONFIG, INSTANCE, MODE = "GUNBOT_MCP_HOME", "GUNBOT_MCP_CONFIG", "GUNBOT_MCP_INSTANCE", "GUNBOT_MCP_MODE"
 
@@ -19,13 +22,25 @@ def program() -> list[str]:
     what they unpacked is thrown away some day.
     """
     parts = {part.lower() for part in Path(sys.prefix).parts}
-    if "uv" in parts and parts & {"archive-v0", "environments-v2", "builds-v0"}:
-        return [shutil.which("uvx") or "uvx", "gunbot-mcp"]
-    if "pipx" in parts and ".cache" in parts:
-        return [shutil.which("pipx") or "pipx", "run", "gunbot-mcp"]
+    if parts & {"archive-v0", "environments-v2", "builds-v0"}:
+        return [shutil.which("uvx") or "uvx", *_from("--from"), "gunbot-mcp"]
+    if "pipx" in parts and parts & {".cache", "caches", "cache"}:
+        return [shutil.which("pipx") or "pipx", "run", *_from("--spec"), "gunbot-mcp"]
     suffix = ".exe" if sys.platform == "win32" else ""
     script = Path(sysconfig.get_path("scripts")) / f"gunbot-mcp{suffix}"
     return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "gunbot_mcp"]
+
+
+def _from(option: str) -> list[str]:
+    """Return the option that names the checkout or archive that this was installed from; a package index needs none."""
+    try:
+        url = str(json.loads(distribution("gunbot-mcp").read_text("direct_url.json") or "{}").get("url", ""))
+    except (PackageNotFoundError, ValueError):
+        return []
+    if not url.startswith("file:"):
+        return []
+    path = unquote(urlsplit(url).path)
+    return [option, path.lstrip("/") if sys.platform == "win32" else path]
 
 
 def surroundings(names: tuple[str, ...] = (HOME, CONFIG)) -> dict[str, str]:

@@ -189,9 +189,12 @@ class Dispatcher:
             self._asked[ticket.id] = caller.name
             if self._around.waits is not None:
                 self._around.later(functools.partial(self._tell_unless_decided, desk, proposal, caller))
-            form = form_for(ticket, proposal.nonce, self._rules.last.served.limits)
+            form = self._form(desk, ticket, proposal.nonce)
             return Question(form=form, state=f"{ticket.id}.{proposal.nonce}")
         return await self._ask_and_wait(desk, proposal, caller)
+
+    def _form(self, desk: Desk, ticket: Ticket, nonce: str) -> Form:
+        return form_for(ticket, nonce, self._rules.last.served.limits, desk.have_lately(ticket))
 
     async def _tell_unless_decided(self, desk: Desk, proposal: Proposal, caller: Caller) -> None:
         """Give the client's form as long as a call would wait for one; a human who did not see it is told then."""
@@ -254,7 +257,7 @@ class Dispatcher:
         if caller.ask is None:
             return
         ticket = proposal.ticket
-        form = form_for(ticket, proposal.nonce, self._rules.last.served.limits)
+        form = self._form(desk, ticket, proposal.nonce)
         asked = desk.clock.monotonic()
         async with anyio.create_task_group() as tasks:
 
@@ -296,7 +299,7 @@ class Dispatcher:
         note = ""
         self._asked.pop(ticket_id, None)
         if ticket.state is State.PENDING:
-            form = form_for(ticket, nonce, self._rules.last.served.limits)
+            form = self._form(desk, ticket, nonce)
             seconds = (desk.clock.now() - ticket.created_at).total_seconds()
             decision = read_reply(form, reply.action, reply.content, seconds)
             note = await self._decide(desk, ticket, decision, caller)

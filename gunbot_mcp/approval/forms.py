@@ -52,14 +52,18 @@ def needs_code(ticket: Ticket, limits: Limits) -> bool:
     return threshold is None or ticket.notional > threshold
 
 
-def form_for(ticket: Ticket, nonce: str, limits: Limits) -> Form:
-    """Return the form of a ticket; the same ticket and nonce give the same code."""
+def form_for(ticket: Ticket, nonce: str, limits: Limits, have: str | None = None) -> Form:
+    """Return the form of a ticket; the same ticket and nonce give the same code.
+
+    `have` says what one has of what the order spends, where that is known.
+    """
     code = f"{int(hashlib.sha256(f'code:{nonce}'.encode()).hexdigest(), 16) % 10_000:04d}"
     required = needs_code(ticket, limits)
     lines = [f"{kind_of(ticket)} instance {ticket.instance}", ticket.summary]
     if (quote := shown_quote(ticket)) is not None:
         lines.append(f"The book now: bid {quote['bid']}, ask {quote['ask']}")
     lines += [f"{what}: {where}" for what, where in seen_distances(ticket)]
+    lines += [] if have is None else [have]
     lines += [f"Warning: {warning}" for warning in ticket.warnings]
     seconds = round((ticket.expires_at - ticket.created_at).total_seconds())
     lines.append(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gunbot_mcp.approval.passkey_code import Code, forget, spend
+from gunbot_mcp.approval.passkey_code import Code, forget, look_up
 from gunbot_mcp.approval.pin import PinGate, has_pin
 from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.ledger.passkeys import NotAllowed, content_of
@@ -116,7 +116,7 @@ class Registrar:
         """
         found = None
         if code is not None:
-            found = spend(self._folder, code, self._clock.now())
+            found = look_up(self._folder, code, self._clock.now())
             proof, live = found.proof, found.live
         else:
             needs = await self.needs()

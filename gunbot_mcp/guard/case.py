@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _CLOCK_SLACK = timedelta(seconds=5)
 MOST_UNDECIDED = 5
+MOST_UNDECIDED_OF_ALL = 15
+"""Of all clients together: a client says its own name, and could say another one each time."""
 UNDECIDED_FOR = timedelta(minutes=15)
 
 
@@ -44,7 +46,8 @@ class Case:
     `seen` is the book that the human saw; None before a ticket is made. `day_notional` adds up the day's orders of the
     same purpose. `pairs` are the names that the exchange has; None where that is not known. `contract_size` is what the
     user says that one contract of the pair holds. `undecided` counts the client's newest tickets that nobody decided,
-    where a human is told of each. `day_loss` is the day's largest loss in the order's asset (None: there is no limit),
+    `undecided_of_all` those of all clients, where a human is told of each.
+    `day_loss` is the day's largest loss in the order's asset (None: there is no limit),
     `rejections` how many orders of the day Gunbot rejected one after the other.
     """
 
@@ -64,6 +67,7 @@ class Case:
     repeat_of: str | None = None
     lock: str | None = None
     undecided: int = 0
+    undecided_of_all: int = 0
     seen: Book | None = None
     pairs: Sequence[str] | None = None
     contract_size: Decimal | None = None
@@ -166,8 +170,12 @@ class Cases:
         static = replace(static, halted=static.halted or await write.halted(name))
         approval = self._settings.approval
         if client is not None and (approval.notify or approval.open == "browser"):
-            count = await write.undecided(name, client, now - UNDECIDED_FOR, MOST_UNDECIDED)
-            static = replace(static, undecided=count)
+            since = now - UNDECIDED_FOR
+            static = replace(
+                static,
+                undecided=await write.undecided(name, client, since, MOST_UNDECIDED),
+                undecided_of_all=await write.undecided(name, None, since, MOST_UNDECIDED_OF_ALL),
+            )
         if isinstance(intent, Cancel):
             count = await write.count_since(name, minute, cancels=True) if new else 0
             return replace(static, minute_count=count, pairs=pairs)

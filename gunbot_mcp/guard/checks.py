@@ -23,7 +23,7 @@ from gunbot_mcp.errors import (
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
-from gunbot_mcp.guard.case import MOST_UNDECIDED, Case
+from gunbot_mcp.guard.case import MOST_UNDECIDED, MOST_UNDECIDED_OF_ALL, Case
 from gunbot_mcp.guard.halt import refusal
 from gunbot_mcp.guard.losses import check_day_loss, check_rejections
 from gunbot_mcp.guard.naming import check_known, check_units
@@ -196,9 +196,16 @@ def too_many(most: int, what: str) -> LimitExceeded:
 
 def check_patience(case: Case) -> tuple[str, ...]:
     """Whoever is told of every order must not be told of ever more that he leaves alone."""
-    if case.undecided >= MOST_UNDECIDED:
+    left = (
+        f"{MOST_UNDECIDED} orders of this client"
+        if case.undecided >= MOST_UNDECIDED
+        else f"{MOST_UNDECIDED_OF_ALL} orders"
+        if case.undecided_of_all >= MOST_UNDECIDED_OF_ALL
+        else ""
+    )
+    if left:
         raise LimitExceeded(
-            f"the last {MOST_UNDECIDED} orders of this client were left undecided, and a human is told of each",
+            f"the last {left} were left undecided, and a human is told of each",
             "stop proposing; ask the human to decide one of them, or wait 15 minutes",
         )
     return ()

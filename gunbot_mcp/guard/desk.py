@@ -23,6 +23,7 @@ from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
 from gunbot_mcp.guard.following import Follower, unfinished, was_found
 from gunbot_mcp.guard.foresight import refusal_now
+from gunbot_mcp.guard.holdings import have
 from gunbot_mcp.guard.losses import Losses, not_known
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
@@ -339,6 +340,15 @@ class Desk:
         """
         seen = await market.look(self._gunbot, ticket, self._clock, balances=balances)
         return replace(seen, refused=refusal_now(self._cases, ticket, seen.book))
+
+    def have_lately(self, ticket: Ticket) -> str | None:
+        """Return what one has of what the order spends, if that was read a moment ago, and how long ago.
+
+        Asks nobody: a form is shown without another request to Gunbot.
+        """
+        lately = self._gunbot.balances_lately()
+        said = None if lately is None else have(ticket, lately[0])
+        return None if lately is None or said is None else f"{said} Read {lately[1]:.0f} s ago."
 
     async def candidates(self, ticket: Ticket) -> list[Observation]:
         """Return the orders that could be this ticket's, if Gunbot can be asked: a human chooses from them."""

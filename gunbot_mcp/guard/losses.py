@@ -62,7 +62,8 @@ class DayLoss:
 
 def day_loss(found: DayResult | None, asset: str, *, day: datetime, since: datetime, now: datetime) -> DayLoss:
     """Return the largest loss in this asset since `since`, at or after the UTC day's first instant `day`."""
-    if found is None or found.since != day:
+    # Just after midnight the last reading is yesterday's; it holds all of today so far, if it is fresh enough.
+    if found is None or found.since > day:
         return DayLoss(asset=asset, loss=Decimal(0), unknown="the day's history has not been read yet")
     loss, total, from_ms = Decimal(0), Decimal(0), since.timestamp() * 1000
     for close in found.closes:

@@ -108,6 +108,7 @@ class Gunbot:
         self._sleep = sleep
         self._max_body = max_body
         self._pairs = Remembered[tuple[str, ...]](monotonic=monotonic)
+        self._balances = Remembered[list[Balance]](monotonic=monotonic)
         self.clock = ServerClock(self.server_time, elapsed)
         self._verify = True if transport is not None else tls.context(instance)
 
@@ -157,6 +158,7 @@ class Gunbot:
         if not self._token and self._can_log_in:
             # Logging in takes time, and meanwhile the checks of this order would become out of date.
             raise GatewayUnreachable("there is no login; nothing was sent", "log in first", delivered=False)
+        self._balances.forget("")
         try:
             answer = await self._send("POST", endpoint.path, body={"data": args.wire()}, within=math.inf)
         except failures.Doubtful as exc:
@@ -184,7 +186,13 @@ class Gunbot:
         return records.book(await self._get("/market/orderbook", {"key": key}))
 
     async def balances(self) -> list[Balance]:
-        return balances(await self._call("POST", "/balances", body={}))
+        found = balances(await self._call("POST", "/balances", body={}))
+        self._balances.keep("", found)
+        return found
+
+    def balances_lately(self) -> tuple[list[Balance], float] | None:
+        """Return the balances that were last read, with their age in seconds; None after a minute. Asks nobody."""
+        return self._balances.known("")
 
     async def open_orders(self, exchange: str, pair: str) -> list[records.OpenOrder] | None:
         """Return the resting orders of one pair, slightly delayed, or None where core memory does not hold them.

@@ -31,5 +31,20 @@ class Remembered(Generic[T]):
                 return known[1]
             answer = await ask()
             # Counted from the answer, which a slow Gunbot gives long after the question.
-            self._known[key] = (self._monotonic(), answer)
+            self.keep(key, answer)
             return answer
+
+    def keep(self, key: str, answer: T) -> None:
+        """Remember an answer that somebody got for a reason of their own."""
+        self._known[key] = (self._monotonic(), answer)
+
+    def forget(self, key: str) -> None:
+        """Know nothing of `key` until it is asked or kept again."""
+        self._known.pop(key, None)
+
+    def known(self, key: str) -> tuple[T, float] | None:
+        """Return what is known of `key` and its age in seconds, without asking anybody; None where nothing is fresh."""
+        answer = self._known.get(key)
+        if answer is None or (age := self._monotonic() - answer[0]) >= self._seconds:
+            return None
+        return answer[1], age

@@ -44,12 +44,12 @@ _PROPOSED = (
     .where(
         events.c.kind == "created",
         events.c.at >= bindparam("since"),
-        events.c.actor == bindparam("actor"),
         tickets.c.instance == bindparam("instance"),
     )
     .order_by(events.c.seq.desc())
     .limit(bindparam("most"))
 )
+_PROPOSED_BY = _PROPOSED.where(events.c.actor == bindparam("actor"))
 _UNDECIDED = frozenset({State.PENDING, State.EXPIRED, State.WITHDRAWN})
 
 
@@ -94,12 +94,16 @@ class Errands(Reads):
         """Return whether a ticket that waits has a notice of this kind and none of the kind that answers it."""
         return bool(await self._rows(_UNSEEN, instance=instance, kind=kind, answer=answer))
 
-    async def undecided(self, instance: str, client: str, since: datetime, most: int) -> int:
-        """Return how many of a client's newest tickets since then, at most `most`, nobody decided, without a break."""
-        actor = canonical(actor_facts(Actor("client", client)))
-        asked = {"instance": instance, "actor": actor, "since": instant_text(since), "most": most}
+    async def undecided(self, instance: str, client: str | None, since: datetime, most: int) -> int:
+        """Return how many of a client's newest tickets since then, at most `most`, nobody decided, without a break.
+
+        `client` None means the tickets of all clients.
+        """
+        asked = {"instance": instance, "since": instant_text(since), "most": most}
+        if client is not None:
+            asked["actor"] = canonical(actor_facts(Actor("client", client)))
         count = 0
-        for row in await self._rows(_PROPOSED, **asked):
+        for row in await self._rows(_PROPOSED if client is None else _PROPOSED_BY, **asked):
             if row["state"] not in _UNDECIDED:
                 break
             count += 1

@@ -255,12 +255,25 @@ def test_the_entry_runs_nothing_from_the_project_folder_that_it_is_started_in(ho
     assert not (tmp_path / "caught").exists()
 
 
-def test_what_uvx_and_pipx_unpacked_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("prefix", "begins"),
+    [
+        ("/home/me/.cache/uv/archive-v0/abc", ["uvx", "--from"]),
+        ("/a/cache/of/my/own/environments-v2/abc", ["uvx", "--from"]),
+        ("/home/me/.local/pipx/.cache/abc", ["pipx", "run", "--spec"]),
+        ("/Users/me/Library/Caches/pipx/abc", ["pipx", "run", "--spec"]),
+    ],
+)
+def test_what_uvx_and_pipx_unpacked_is_not_named_but_what_they_unpacked_it_from(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, begins: list[str]
+) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(sys, "prefix", "/home/me/.cache/uv/archive-v0/abc")
-    assert program() == ["uvx", "gunbot-mcp"]
-    monkeypatch.setattr(sys, "prefix", "/home/me/.local/pipx/.cache/abc")
-    assert program() == ["pipx", "run", "gunbot-mcp"]
+    monkeypatch.setattr(sys, "prefix", prefix)
+
+    *words, source, name = program()
+
+    assert (words, name) == (begins, "gunbot-mcp")
+    assert (Path(source) / "pyproject.toml").is_file()
 
 
 def test_a_line_for_a_terminal_is_whole_and_quoted_as_the_shell_wants_it() -> None:

@@ -48,7 +48,7 @@ FAILING: tuple[tuple[str, str, Mapping[str, Any], Mapping[str, Any]], ...] = (
     ("price_out_of_band", "fills at once", {}, {"wrong_side": "refuse"}),
     ("limit_exceeded", "within a minute", {"minute_count": 30}, {}),
     ("duplicate_order", "abc", {"twin": "abc"}, {}),
-    ("limit_exceeded", "left undecided", {"undecided": 5}, {}),
+    ("limit_exceeded", "of this client were left undecided", {"undecided": 5}, {}),
     ("pair_locked", "def", {"lock": "def"}, {}),
     (
         "limit_exceeded",

@@ -62,17 +62,36 @@ def test_after_a_human_resumed_the_count_begins_anew() -> None:
     ("found", "said"),
     [
         (None, "not been read yet"),
-        (_day(since=DAY - timedelta(days=1)), "not been read yet"),
+        (_day(since=DAY + timedelta(days=1)), "not been read yet"),
+        (_day(since=DAY - timedelta(days=1), at=DAY - timedelta(seconds=30)), "43230 s ago"),
         (_day(at=NOON - timedelta(seconds=61)), "61 s ago"),
         (_day(at=NOON + timedelta(seconds=61)), "61 s ago"),
         (_day(keys={"binance/USDT-BTC": None}), "binance/USDT-BTC is not read whole"),
         (_day(keys={"binance/USDT-BTC": NOON - timedelta(seconds=90)}), "90 s ago"),
         (_day(keys={"bitmex/XBT-QUART-X": None}), "not read whole"),
     ],
-    ids=["nothing", "yesterday's", "old", "a clock set back", "half a key", "an old key", "a pair without assets"],
+    ids=[
+        "nothing",
+        "tomorrow's",
+        "yesterday's",
+        "old",
+        "a clock set back",
+        "half a key",
+        "an old key",
+        "a pair without assets",
+    ],
 )
 def test_what_is_not_known_now_is_said_to_be_so(found: DayResult | None, said: str) -> None:
     assert said in str(_loss(found).unknown)
+
+
+def test_just_after_midnight_the_reading_of_the_day_before_counts_while_it_is_fresh() -> None:
+    read = DAY - timedelta(seconds=30)
+    yesterdays = _day((-1, "USDT", "-9"), since=DAY - timedelta(days=1), at=read, keys={"binance/USDT-BTC": read})
+
+    found = _loss(yesterdays, now=DAY + timedelta(seconds=5))
+
+    assert (found.loss, found.unknown) == (0, None)
 
 
 def test_a_key_that_pays_in_another_asset_may_be_older() -> None:

@@ -63,9 +63,15 @@ async def open_desk(
     owner.stop()
 
 
-async def propose(desk: Desk, tool: str = "buy_limit", **arguments: Any) -> Ticket:  # noqa: ANN401 - any argument
+async def propose(
+    desk: Desk,
+    tool: str = "buy_limit",
+    *,
+    client: str = "model",
+    **arguments: Any,  # noqa: ANN401 - any argument
+) -> Ticket:
     """Propose an order, by default the same small limit order."""
     endpoint = BY_NAME[tool]
     given = ORDER | arguments
     known = {name: value for name, value in given.items() if name in endpoint.args.model_fields and value is not None}
-    return (await desk.propose(Order.of(endpoint, endpoint.args.model_validate(known)), client="model")).ticket
+    return (await desk.propose(Order.of(endpoint, endpoint.args.model_validate(known)), client=client)).ticket

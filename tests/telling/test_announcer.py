@@ -212,6 +212,16 @@ async def test_after_five_orders_that_nobody_decided_a_client_is_refused_until_o
     assert after.summary
 
 
+async def test_a_client_that_takes_a_new_name_each_time_is_refused_after_fifteen_orders(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    where = f"sqlite:///{tmp_path}/l.db"
+    async with open_desk(where, tmp_path, Shown(clock), clock=clock, approval=Approval(open="browser")) as desk:
+        for number in range(10, 25):
+            await propose(desk, client=f"client {number}", amount=Decimal(f"0.0010{number}"))
+        with pytest.raises(LimitExceeded, match="the last 15 orders were left undecided"):
+            await propose(desk, client="yet another", amount=Decimal("0.0019"))
+
+
 async def test_where_nobody_is_told_orders_may_wait(tmp_path: Path) -> None:
     async with opened(tmp_path) as (desk, _):
         for number in range(7):
