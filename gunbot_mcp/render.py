@@ -144,8 +144,13 @@ def error_answer(error: GunbotMcpError, secrets: tuple[str, ...] = (), *, shows_
 
 def _for_people(error: GunbotMcpError, secrets: tuple[str, ...]) -> dict[str, Any]:
     """Return `{"title", "lines", "command"}`; `command` is what to run in a terminal next, or None."""
-    lines = [clean(error.message, 600, secrets), clean("" if error.command else error.for_human, 600, secrets)]
-    return {"title": error.title, "lines": [as_sentence(line) for line in lines if line], "command": error.command}
+    command = error.command
+    lines = [clean(error.message, 600, secrets), clean("" if command else error.for_human, 600, secrets)]
+    return {
+        "title": error.title,
+        "lines": [as_sentence(line) for line in lines if line],
+        "command": None if command is None else clean(command, 200, secrets),
+    }
 
 
 def as_sentence(text: str) -> str:

@@ -34,24 +34,33 @@ def _texts(node: ast.AST, names: dict[str, ast.AST]) -> str:
     return " ".join(found)
 
 
+def _constants(tree: ast.Module) -> dict[str, ast.AST]:
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _errors(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield each call in a file that makes an error with a hint."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            if called in ERRORS and len(node.args) > 1:
+                yield node
+
+
 def _hints() -> Iterator[tuple[str, str, str | None]]:
     """Yield each hint in the package: its place, its words, and what people read instead."""
     for file in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        names: dict[str, ast.AST] = {
-            target.id: node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
-                continue
-            called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-            if called in ERRORS and len(node.args) > 1:
-                human = next((_texts(one.value, names) for one in node.keywords if one.arg == "human"), None)
-                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", _texts(node.args[1], names), human
+        names = _constants(tree)
+        for node in _errors(tree):
+            human = next((_texts(one.value, names) for one in node.keywords if one.arg == "human"), None)
+            yield f"{file.relative_to(PACKAGE)}:{node.lineno}", _texts(node.args[1], names), human
 
 
 HINTS = tuple(_hints())
@@ -104,7 +113,93 @@ def test_people_and_models_are_told_their_own_next_step() -> None:
     assert REFUSAL_META not in error_answer(error).meta
 
 
+def test_what_people_are_told_of_a_refusal_holds_no_secret() -> None:
+    error = Unauthorized("hush-hush said no", "gunbot-mcp doctor --client hush-hush")
+    told = error_answer(error, ("hush-hush",), shows_card=True).meta[REFUSAL_META]
+    assert told == {
+        "title": "Gunbot did not accept the login",
+        "lines": ["[secret] said no."],
+        "command": "gunbot-mcp doctor --client [secret]",
+    }
+
+
 def test_every_code_has_a_title_for_people() -> None:
     titles = {code: cls.title for code, cls in error_codes().items()}
     assert len(set(titles.values())) == len(titles)
     assert [title for title in titles.values() if "_" in title] == []
+
+
+# Texts that are no hints
+
+
+def _said_in(source: str, *, but: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
+    """Yield each text of a file with its line, but no docstring, no error's hint, no argument or constant of `but`."""
+    tree = ast.parse(source)
+    names = _constants(tree)
+    left_out: set[int] = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    others: list[ast.AST] = [names[name] for name in but & set(names)]
+    for call in _errors(tree):
+        others += [call.args[1], *(one.value for one in call.keywords if one.arg == "human")]
+        others += [names[one.id] for one in ast.walk(call.args[1]) if isinstance(one, ast.Name) and one.id in names]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in but:
+            others.append(node.value)
+    left_out |= {id(part) for node in others for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and id(node) not in left_out:
+            left_out |= {id(part) for part in node.values}
+            yield (
+                node.lineno,
+                "".join(str(part.value) if isinstance(part, ast.Constant) else "0" for part in node.values),
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+            yield node.lineno, node.value
+
+
+def _said(*rooms: str, but: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    for room in rooms:
+        place = PACKAGE / room
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            for line, text in _said_in(file.read_text(encoding="utf-8"), but=but):
+                yield f"{file.relative_to(PACKAGE)}:{line}", text
+
+
+FOR_MODELS = ("arguments.py", "dispatch.py", "endpoints.py", "limits.py", "render.py", "guard", "history", "server")
+FOR_PEOPLE = ("approval", "cli", "guard", "history", "telling", "tickets", "web")
+PEOPLE_S = frozenset({"command", "lead", "about", "label", "place"})
+"""What these arguments hold is for people, or says where something was done: see `Outcome` and `Channel`."""
+MODEL_S = frozenset({"_LOOK", "_NEVER_AGAIN"})
+"""What these constants hold is told to a model alone, and so is the schema of its queries."""
+TYPED = re.compile(r"\bgunbot-mcp (?!itself)[a-z]|\bhistory (?:sync|verify|prune)\b")
+"""A command, also one that is named without its program."""
+
+
+def test_no_text_for_a_model_names_a_command_without_the_human_who_runs_it() -> None:
+    told = [(place, text) for place, text in _said(*FOR_MODELS, "tools", "tickets", but=PEOPLE_S) if TYPED.search(text)]
+    assert [one for one in told if not re.search(r"\bhumans?\b", one[1])] == []
+
+
+def test_no_text_for_people_names_a_tool() -> None:
+    said = [(place, text) for place, text in _said(*FOR_PEOPLE, but=MODEL_S) if " " in text.strip()]
+    assert len(said) > 1000
+    assert [one for one in said if TOOL.search(one[1]) and "schema_text.py" not in one[0]] == []
+
+
+def test_no_page_and_no_card_names_a_tool_but_to_call_it() -> None:
+    files = [file for file in PACKAGE.rglob("*") if file.suffix in {".html", ".js"}]
+    said = [re.sub(r'\bname: "\w+"', "", file.read_text(encoding="utf-8")) for file in files]
+    assert len(files) > 10
+    assert [match for text in said for match in TOOL.findall(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('"""gunbot-mcp pin."""\nsaid = f"run {x} now"', ["run 0 now"]),
+        ('HINT = "run it"\nraise Unauthorized("no", HINT)', ["no"]),
+        ('raise Unauthorized("no", "hint", human="other")', ["no"]),
+        ('Outcome(title="it is", command=f"gunbot-mcp resolve {x}")', ["it is"]),
+    ],
+)
+def test_the_search_leaves_out_what_has_a_test_of_its_own(source: str, texts: list[str]) -> None:
+    assert [text for _, text in _said_in(source, but=PEOPLE_S)] == texts

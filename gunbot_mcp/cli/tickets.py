@@ -55,11 +55,10 @@ async def _approve(settings: Settings, desk: Desk, ticket_id: str) -> Ticket:
         raise TicketClosed(f"ticket {ticket.id} is already {ticket.state.value}", "gunbot-mcp tickets --all shows it")
     await _show(ticket, desk)
     does, kind = buttons_of(ticket).approve, kind_of(ticket)
-    lines = (f"{does}: {ticket.summary}", f"{kind_of(ticket)} instance {ticket.instance}, ticket {ticket.id}")
+    asked = f"{does}?" if ticket.cancels else f"Send this {kind} order now?"
+    lines = (f"{does}: {ticket.summary}", f"{kind} instance {ticket.instance}, ticket {ticket.id}")
     by, touch = await proven(settings, desk, Deed.APPROVE, ticket.content, lines, ticket=ticket.id)
-    if touch is None and not click.confirm(
-        f"{does}?" if ticket.cancels else f"Send this {kind} order now?", default=False
-    ):
+    if touch is None and not click.confirm(asked, default=False):
         raise click.Abort
     return await desk.approve(ticket.id, by=by, touch=touch)
 

@@ -111,9 +111,7 @@ def _nothing(told: Told) -> str:
     if told.unknown:
         return ""
     if not told.coverage.keys:
-        return (
-            "No key is known here yet: name the pairs with keys, for example binance/USDT-BTC (list_pairs finds them)"
-        )
+        return "No key is known here yet: name the exchange and pair of each, for example binance/USDT-BTC"
     known = told.analysis.first_known_ms
     if known is None:
         return "0 orders are known of these keys" + ("" if told.coverage.complete else " so far")

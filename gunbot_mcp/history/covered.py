@@ -57,7 +57,11 @@ def _missing(coverage: Coverage) -> str:
         why = f" ({key.error_code})" if key.error_code else ""
         said.append(f"{clean(key.key, 64)} {key.records}{of} records{why}")
     more = f" and {len(lacking) - _NAMED} more keys" if len(lacking) > _NAMED else ""
-    waits = "the rest is being read: ask again" if coverage.pending else "ask again, or read it with history sync"
+    waits = (
+        "the rest is being read: ask again"
+        if coverage.pending
+        else "ask again; a human can read it all with gunbot-mcp history sync"
+    )
     endless = {note.key for note in coverage.notes if note.code is NoteCode.ENDLESS}
     if lacking and all(key.key in endless for key in lacking):
         waits = "asking again does not help, see the note"
@@ -75,7 +79,7 @@ _NOTES: dict[NoteCode, str] = {
     NoteCode.AWAY: "Gunbot did not answer for it: what was known before counts",
     NoteCode.STALE: "last read {count} s ago",
     NoteCode.UNPROVEN: "the ledger could not be read: which orders are this server's own is not known",
-    NoteCode.ENDLESS: "Gunbot's list did not end after {count} records: it is not read further until a person runs "
+    NoteCode.ENDLESS: "Gunbot's list did not end after {count} records: it is not read further until a human runs "
     "gunbot-mcp history verify KEY, or removes it with history prune --key KEY",
 }
 

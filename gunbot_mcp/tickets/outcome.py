@@ -221,6 +221,11 @@ def _declined(ticket: Ticket) -> Outcome:
     return Outcome(tone="calm", title="Declined", lines=(_by("Declined", ticket), "Nothing was sent."))
 
 
+def _kept(ticket: Ticket) -> Outcome:
+    lines = (_by("Declined", ticket), "Nothing was sent.")
+    return Outcome(tone="calm", title=f"Kept: {_target(ticket)} is not cancelled", lines=lines)
+
+
 def _expired(_: Ticket) -> Outcome:
     return Outcome(tone="calm", title="Expired: nothing was sent", lines=("Nobody decided in time.",))
 
@@ -291,6 +296,7 @@ _CANCEL_WORDS: Mapping[State, Callable[[Ticket], Outcome]] = {
     **dict.fromkeys(IN_FLIGHT, _cancel_under_way),
     State.ACCEPTED: _cancel_accepted,
     State.REJECTED: _not_cancelled,
+    State.DECLINED: _kept,
     State.UNKNOWN: _cancel_unknown,
     State.VOID: _not_cancelled,
 }

@@ -211,6 +211,7 @@ class Buttons:
     """What the two decisions are called: "reject" would be said of a cancel as if the order were rejected."""
 
     approve: str
+    touch: str
     approving: str
     reject: str
     rejecting: str
@@ -221,9 +222,19 @@ def buttons_of(ticket: Ticket) -> Buttons:
     really = " for real" if ticket.live else ""
     if ticket.cancels:
         return Buttons(
-            approve=f"Cancel this order{really}", approving="Cancelling…", reject="Keep it", rejecting="Keeping it…"
+            approve=f"Cancel this order{really}",
+            touch=f"Sign with your passkey and cancel this order{really}",
+            approving="Cancelling…",
+            reject="Keep it",
+            rejecting="Keeping it…",
         )
-    return Buttons(approve=f"Approve and send{really}", approving="Sending…", reject="Reject", rejecting="Rejecting…")
+    return Buttons(
+        approve=f"Approve and send{really}",
+        touch=f"Approve with your passkey and send{really}",
+        approving="Sending…",
+        reject="Reject",
+        rejecting="Rejecting…",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

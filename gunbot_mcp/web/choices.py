@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gunbot_mcp.approval.pin import LONGEST
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -22,3 +24,4 @@ class Settling:
     pin: bool
     choices: tuple[Choice, ...]
     command: str
+    longest: int = LONGEST

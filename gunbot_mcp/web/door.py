@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gunbot_mcp.approval.pin import LONGEST
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.errors import GunbotMcpError
 from gunbot_mcp.tickets.channels import PAGE, Actor
 from gunbot_mcp.web import gate
+from gunbot_mcp.web.frame import sentences_of
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render_door
 from gunbot_mcp.web.sessions import LASTS, Sessions
@@ -68,7 +70,9 @@ class Door:
         except gate.NotOurs as exc:
             return Response(f"{exc.message}\n", exc.status, headers=HEADERS, media_type="text/plain")
         path = back or request.url.path
-        shown = render_door("log_in.html", problem=problem, next=path if _OURS.fullmatch(path) else "/")
+        shown = render_door(
+            "log_in.html", problem=problem, longest=str(LONGEST), next=path if _OURS.fullmatch(path) else "/"
+        )
         return Response(shown, status, headers=HEADERS, media_type="text/html")
 
     async def _log_in(self, request: Request) -> Response:
@@ -80,7 +84,7 @@ class Door:
             back = form.get("next", "/")
             await self._pins.verify(form.get("pin", ""), actor=PAGE, ticket=None)
         except GunbotMcpError as exc:
-            return self._ask(request, f"{exc.message}. {exc.for_human}".strip(), 403, back)
+            return self._ask(request, sentences_of(exc), 403, back)
         answer = RedirectResponse(back if _OURS.fullmatch(back) else "/", 303, headers=HEADERS)
         answer.set_cookie(
             COOKIE, self._sessions.open("pin"), max_age=int(LASTS.total_seconds()), httponly=True, samesite="strict"

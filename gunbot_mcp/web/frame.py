@@ -93,6 +93,12 @@ def problem_of(at: Served, exc: GunbotMcpError) -> Problem:
     )
 
 
+def sentences_of(exc: GunbotMcpError) -> str:
+    """Return an error and its next step as sentences for people, for places that have no room for more."""
+    step = f"run {exc.command} in a terminal" if exc.command else exc.for_human
+    return " ".join(as_sentence(text) for text in (exc.message, step) if text)
+
+
 def moment_of(moment: datetime, *, date: bool = False) -> Moment:
     return Moment(text=f"{moment:{'%Y-%m-%d ' if date else ''}%H:%M:%S} UTC", instant=instant(moment))
 

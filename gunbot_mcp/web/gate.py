@@ -38,6 +38,10 @@ class NotOurs(GunbotMcpError):
     status: ClassVar[int] = 403
 
 
+class NoPin(NotOurs):
+    """The form came without the PIN that it needs."""
+
+
 class Misdirected(NotOurs):
     status: ClassVar[int] = 421
 

@@ -24,7 +24,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -33,6 +32,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gunbot_mcp.approval.passkeys import Registrar, news
+from gunbot_mcp.approval.pin import WrongPin
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import GunbotMcpError, LedgerUnavailable, TicketClosed, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
@@ -47,11 +47,13 @@ from gunbot_mcp.web.answers import Failing, Guarded, data, form_word, html, left
 from gunbot_mcp.web.background import Background
 from gunbot_mcp.web.door import Door
 from gunbot_mcp.web.events import Pulse, Streams
+from gunbot_mcp.web.following import live_facts, looked
 from gunbot_mcp.web.frame import Served
 from gunbot_mcp.web.front import Lists, front_page, lists_of, others_of
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkeys import PATH, PasskeyPages
+from gunbot_mcp.web.resuming import resume_page
 from gunbot_mcp.web.settling import Settler
 from gunbot_mcp.web.switch import Halts
 from gunbot_mcp.web.ways import Gate, Ways
@@ -59,7 +61,6 @@ from gunbot_mcp.web.ways import Gate, Ways
 if TYPE_CHECKING:
     from gunbot_mcp.web.history import Charts
 
-LOOK_SECONDS = 4.0
 PATIENCE = 10.0
 _TICKET_ID = re.compile(r"[0-9a-zA-Z_-]{1,40}")
 
@@ -246,22 +247,12 @@ class ApprovalPage(Failing):
         # What became of an order is shown also where a notice about it cannot be written down.
         with contextlib.suppress(LedgerUnavailable):
             await seen(self._desk.ledger, ticket.id)
-        if ticket.state in {State.UNKNOWN, State.ACCEPTED}:
-            with anyio.move_on_after(LOOK_SECONDS):
-                ticket = await self._desk.get(ticket.id, look=True)
-        return await self._show(request, ticket)
+        return await self._show(request, await looked(self._desk, ticket))
 
     async def _ticket_live(self, request: Request) -> Response:
         gate.check_visit(request)
         ticket = await self._found(request)
-        told: dict[str, object] = {"state": ticket.state.value, "left": left_of(ticket, self._desk.clock)}
-        if ticket.state is not State.PENDING:
-            return data({**told, "book": None, "version": None})
-        now = await self._desk.market(ticket)
-        version = form_word(self._folder, await self._ways.locked(ticket), now)
-        return data(
-            {**told, "book": {**now.as_dict(), "figure": view_model.figure_now(now, ticket)}, "version": version}
-        )
+        return data(await live_facts(self._desk, ticket, self.served(), self._ways, self._folder))
 
     async def _show(
         self, request: Request, ticket: Ticket, *, status: int = 200, failure: GunbotMcpError | None = None
@@ -316,7 +307,7 @@ class ApprovalPage(Failing):
                 raise gate.NotOurs("only a touch of your passkey approves this; nothing was approved", "touch it")
             if self._ways.needs_pin(ticket):
                 if not (pin := form.get("pin", "")):
-                    raise gate.NotOurs("approving needs your PIN; nothing was approved", "type it and press Approve")
+                    raise gate.NoPin("approving needs your PIN; nothing was approved", "type it, then press the button")
                 await self._pin_gate.verify(pin, actor=PAGE, ticket=ticket.id)
             return await self._desk.approve(ticket.id, by=PAGE)
 
@@ -341,7 +332,11 @@ class ApprovalPage(Failing):
     async def _resume(self, request: Request) -> Response:
         form = await self._form(request, {"token", "pin", "ceremony", "touch"})
         self._halts.check(form.get("token", ""))
-        await self._halts.resume(form)
+        try:
+            await self._halts.resume(form)
+        except (WrongPin, gate.NoPin) as exc:
+            frame, page = resume_page(self.served(), await self._halts.shown(here=self._here(request)), exc)
+            return html(render("resume.html", frame, page), status_of(exc))
         return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
 
     async def _form(self, request: Request, fields: set[str]) -> Mapping[str, str]:

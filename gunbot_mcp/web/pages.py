@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.web.frame import Frame, Problem
     from gunbot_mcp.web.front import FrontPage
     from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
+    from gunbot_mcp.web.resuming import ResumePage
     from gunbot_mcp.web.view_model import ClosedPage, OpenPage
 
 
@@ -39,7 +40,9 @@ POLICY = policy(source("ticket.css"), " ".join(map(source, ("page.js", "passkey.
 
 
 def render(
-    template: str, frame: "Frame", page: "OpenPage | ClosedPage | FrontPage | PasskeyPage | TouchPage | Problem"
+    template: str,
+    frame: "Frame",
+    page: "OpenPage | ClosedPage | FrontPage | PasskeyPage | ResumePage | TouchPage | Problem",
 ) -> str:
     """Return the HTML of a page; every text in it is escaped, and a name that a template misspells is an error."""
     return environment().get_template(template).render(frame=frame, page=page, **_inline_files())

@@ -17,7 +17,7 @@ from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound, cle
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.tickets.passkey import MOST_REGISTRATION, Passkey
 from gunbot_mcp.web import gate
-from gunbot_mcp.web.frame import Served
+from gunbot_mcp.web.frame import Served, sentences_of
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkey_view import passkey_page
@@ -29,9 +29,9 @@ PATIENCE = 10.0
 
 def said(exc: GunbotMcpError) -> Response:
     """Return an error for a script: its words, to be shown where it stands."""
-    message = exc.message + (f". Next: {exc.for_human}" if exc.for_human else "")
+    message = clean(sentences_of(exc), 600)
     status = getattr(exc, "status", 403)
-    return JSONResponse({"message": clean(message, 600)}, status if isinstance(status, int) else 403, headers=HEADERS)
+    return JSONResponse({"message": message}, status if isinstance(status, int) else 403, headers=HEADERS)
 
 
 class PasskeyPages:

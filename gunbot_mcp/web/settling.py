@@ -80,7 +80,7 @@ class Settler:
             raise ConfigInvalid("settling live orders here needs a PIN, and none is set", "gunbot-mcp pin")
         if self._ways.needs_pin(ticket):
             if not (pin := form.get("pin", "")):
-                raise gate.NotOurs("settling needs your PIN; nothing was settled", "type it, then choose")
+                raise gate.NoPin("settling needs your PIN; nothing was settled", "type it, then choose")
             await self._pin_gate.verify(pin, actor=PAGE, ticket=ticket.id)
         return await self._desk.resolve(ticket.id, placed=placed, order_id=order_id, by=PAGE)
 

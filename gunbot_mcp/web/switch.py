@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gunbot_mcp.approval.passkeys import of_host, request_options
-from gunbot_mcp.approval.pin import has_pin
+from gunbot_mcp.approval.pin import LONGEST, has_pin
 from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid
@@ -36,6 +36,7 @@ class Switch:
     plain: bool
     touch: str | None
     ceremony: str
+    longest: int = LONGEST
 
 
 class Halts:
@@ -130,7 +131,7 @@ class Halts:
             raise ConfigInvalid("letting live orders go on needs a PIN, and none is set", "gunbot-mcp pin")
         if has_pin(self._folder):
             if not pin:
-                raise gate.NotOurs("going on needs your PIN; all stays halted", "type it beside Resume")
+                raise gate.NoPin("going on needs your PIN; all stays halted", "type it beside Resume")
             await self._pin_gate.verify(pin, actor=PAGE, ticket=None)
 
     @property

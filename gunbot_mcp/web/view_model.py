@@ -8,21 +8,22 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from gunbot_mcp.approval.pin import LONGEST
+from gunbot_mcp.approval.pin import LONGEST, WrongPin
 from gunbot_mcp.errors import GunbotMcpError, Halted
 from gunbot_mcp.guard.market import BookView
 from gunbot_mcp.tickets.content import seen_book
 from gunbot_mcp.tickets.ladder import Shape, as_svg, ladder
-from gunbot_mcp.tickets.outcome import Outcome, outcome_of
+from gunbot_mcp.tickets.outcome import Outcome, may_change, outcome_of
 from gunbot_mcp.tickets.proceeds import costs_of
-from gunbot_mcp.tickets.sentences import Figure, figure_of, headline_of
-from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.tickets.sentences import Buttons, Figure, buttons_of, figure_of, headline_of
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, Ticket
 from gunbot_mcp.tickets.view import shown_quote, worst_case_text
 from gunbot_mcp.web.choices import Settling
 from gunbot_mcp.web.frame import Frame, Moment, Problem, Served
 from gunbot_mcp.web.frame import frame_of as _frame
 from gunbot_mcp.web.frame import moment_of as _moment
 from gunbot_mcp.web.frame import problem_of as _problem
+from gunbot_mcp.web.gate import NoPin
 
 _WARNINGS = 10
 _SENTENCE = 1200
@@ -85,6 +86,7 @@ class Decision:
     plain: bool
     touch: str | None
     elsewhere: str | None
+    pin_problem: Problem | None
 
     @property
     def blocked(self) -> bool:
@@ -133,17 +135,22 @@ class OpenPage:
     warnings: tuple[str, ...]
     book: Book
     decision: Decision
+    words: Buttons
     origin: Origin
     others: Others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedPage:
-    """A ticket that is decided. `under_way`: its answer is not there yet, so the page asks for it."""
+    """A ticket that is decided. `under_way`: its answer is not there yet. `follows`: the page asks what comes of it.
+
+    `pin_problem` is what was wrong with the PIN beside the choices of `settling`.
+    """
 
     ticket: str
     state: str
     under_way: bool
+    follows: bool
     problem: Problem | None
     outcome: Outcome
     summary: str
@@ -152,6 +159,7 @@ class ClosedPage:
     others: Others
     settling: Settling | None
     decided: bool
+    pin_problem: Problem | None
 
 
 # From facts to pages
@@ -169,12 +177,13 @@ def open_page(
     others: Others | None = None,
 ) -> tuple[Frame, OpenPage]:
     what, worth = _headline(at, ticket)
+    decision = _decision(at, form, failure)
     page = OpenPage(
         ticket=ticket.id,
         state=ticket.state.value,
         version=version,
         left=f"{left:.1f}",
-        problem=_failure(at, failure),
+        problem=None if decision.pin_problem else _failure(at, failure),
         what=what,
         worth=worth,
         figure=figure_of(ticket),
@@ -183,7 +192,8 @@ def open_page(
         expires=_moment(ticket.expires_at),
         warnings=_warnings(at, ticket),
         book=_book(at, book, ticket),
-        decision=_decision(at, form),
+        decision=decision,
+        words=buttons_of(ticket),
         origin=_origin(at, ticket),
         others=others or Others(0, None),
     )
@@ -199,18 +209,14 @@ def closed_page(
     others: Others | None = None,
     settling: Settling | None = None,
 ) -> tuple[Frame, ClosedPage]:
-    found = outcome_of(ticket)
-    outcome = Outcome(
-        tone=found.tone,
-        title=at.shown(found.title),
-        lines=tuple(at.shown(line, 600) for line in found.lines if line),
-        command=found.command,
-    )
+    outcome = shown_outcome(at, ticket)
+    beside = settling is not None and settling.plain and settling.pin and _is_of_pin(failure)
     page = ClosedPage(
         ticket=ticket.id,
         state=ticket.state.value,
-        under_way=ticket.state in {State.APPROVED, State.SENDING},
-        problem=_failure(at, failure),
+        under_way=ticket.state in IN_FLIGHT,
+        follows=may_change(ticket),
+        problem=None if beside else _failure(at, failure),
         outcome=outcome,
         summary=at.shown(ticket.summary, _SENTENCE),
         warnings=_warnings(at, ticket),
@@ -218,11 +224,29 @@ def closed_page(
         others=others or Others(0, None),
         settling=settling,
         decided=ticket.decided_by is not None,
+        pin_problem=_problem(at, failure) if beside and failure is not None else None,
     )
     return _frame(at, f"{outcome.title}: {at.shown(ticket.summary, _SENTENCE)}", live=ticket.live), page
 
 
+def shown_outcome(at: Served, ticket: Ticket) -> Outcome:
+    """Return what became of a ticket, fit for a page."""
+    found = outcome_of(ticket)
+    return Outcome(
+        tone=found.tone,
+        title=at.shown(found.title),
+        lines=tuple(at.shown(line, 600) for line in found.lines if line),
+        lead=found.lead,
+        command=found.command,
+    )
+
+
 # Their parts
+
+
+def _is_of_pin(failure: GunbotMcpError | None) -> bool:
+    """Return whether it is about what was typed into the PIN's field, and so stands beside it."""
+    return isinstance(failure, WrongPin | NoPin)
 
 
 def _failure(at: Served, failure: GunbotMcpError | None) -> Problem | None:
@@ -265,7 +289,9 @@ def figure_now(book: BookView, ticket: Ticket) -> Shape | None:
     return ladder(ticket.order.intent, book.book, seen_book(ticket), moved=book.refused is not None)
 
 
-def _decision(at: Served, form: Form) -> Decision:
+def _decision(at: Served, form: Form, failure: GunbotMcpError | None) -> Decision:
+    plain = form.plain and form.locked == 0
+    beside = plain and form.pin and form.obstacle is None and at.halted is None and _is_of_pin(failure)
     return Decision(
         token=form.token,
         pin=form.pin,
@@ -273,9 +299,10 @@ def _decision(at: Served, form: Form) -> Decision:
         halted=at.halted is not None,
         obstacle=None if form.obstacle is None else _problem(at, form.obstacle),
         locked=form.locked,
-        plain=form.plain and form.locked == 0,
+        plain=plain,
         touch=form.touch,
         elsewhere=form.elsewhere,
+        pin_problem=_problem(at, failure) if beside and failure is not None else None,
     )
 
 

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false
 # Playwright's assertions and routes take patterns and handlers of types that it does not spell out.
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ TICKET = "gunbot-mcp/ticket"
 class Client:
     """An MCP client that shows a card. It remembers what the card asked for.
 
-    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it does not pass on.
+    `refuse` names tools (or `link`) that it does not pass on; `strips` the parts of results that it does not pass on;
+    `takes` is what it says that it takes from a card, beside links and tool calls.
     """
 
     page: Page
@@ -32,12 +34,14 @@ class Client:
     called: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
     refuse: set[str] = field(default_factory=set[str])
     strips: tuple[str, ...] = ()
+    takes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def show(self, result: dict[str, Any] | None, **context: Any) -> FrameLocator:  # noqa: ANN401 - any host context
         self.page.expose_function("callTool", self._call)
         self.page.expose_function("openLink", self._open)
         self.page.set_content(HOST)
-        self.page.evaluate("([html, result, context]) => start(html, result, context)", [card_html(), result, context])
+        shown = [card_html(), result, context, self.takes]
+        self.page.evaluate("([html, result, context, takes]) => start(html, result, context, takes)", shown)
         return self.page.frame_locator("iframe")
 
     def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -69,5 +73,8 @@ def without(result: Mapping[str, Any], *parts: str) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name not in parts}
 
 
-def outcome(card: FrameLocator, title: str) -> None:
+FILLED = re.compile(r"^Filled 0\.001 BTC at [\d,.]+ at \d\d:\d\d:\d\d UTC$")
+
+
+def outcome(card: FrameLocator, title: str | re.Pattern[str]) -> None:
     expect(card.locator("#outcome h2")).to_have_text(title)

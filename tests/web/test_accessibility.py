@@ -157,6 +157,8 @@ def test_axe_finds_nothing_on_the_front_and_the_doors(
         halt(site.folder, "lunch")
         visit(page, site, "/")
         found.look("a halted front", page)
+        _resume_wrongly(page)
+        found.look("resuming with a wrong PIN", page)
         resume(site.folder)
 
         visit(page, site, "/passkeys")
@@ -182,6 +184,12 @@ def test_axe_finds_nothing_on_the_front_and_the_doors(
             page.set_content(text)
             found.look(state, page)
     assert found.found == [], found.report()
+
+
+def _resume_wrongly(page: Page) -> None:
+    page.get_by_label("Your PIN").fill("000000")
+    page.get_by_role("button", name="Resume trading").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trading stays halted")
 
 
 def _doors() -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import expect
-from web.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome, ticket_of, without
+from web.cards import BUY, FILLED, TICKET, Client, MakeSite, NewPage, outcome, ticket_of, without
 
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.web.card import CARD_URI, card_html
@@ -71,7 +71,7 @@ def test_approving_on_the_card_sends_its_key_and_shows_the_answer(make_site: Mak
         client = Client(page, site)
         card = client.show(result)
         card.get_by_role("button", name="Approve and send").click()
-        outcome(card, "Accepted by Gunbot")
+        outcome(card, FILLED)
         expect(card.locator("#outcome-lines")).to_contain_text("filled, 0.001 at")
         expect(card.locator("#decision")).to_be_hidden()
         arguments = {"ticket_id": ticket_of(result), "decision": "approve", "key": key}
@@ -140,7 +140,9 @@ def test_a_cancel_on_the_card_is_not_spoken_of_as_an_order(make_site: MakeSite, 
     with new_page() as page:
         card = Client(page, site).show(result)
         expect(card.locator("#worst-note")).to_have_text("it only cancels")
-        card.get_by_role("button", name="Approve and send").click()
+        expect(card.locator("#warnings")).to_contain_text("then its protection goes, too.")
+        expect(card.get_by_role("button", name="Keep it")).to_be_visible()
+        card.get_by_role("button", name="Cancel this order").click()
         outcome(card, f"Cancel handed over: order {order} is no longer among the open orders")
         expect(card.locator("#outcome-lines")).to_contain_text("Gunbot said:")
         expect(card.locator("#outcome-lines")).to_contain_text("no fill was seen up to now")
@@ -211,7 +213,7 @@ def test_where_the_user_opts_in_a_live_card_has_buttons_that_say_real(make_site:
     with new_page() as page:
         card = Client(page, site).show(site.call("buy_limit", BUY))
         card.get_by_role("button", name="Approve and send for real").click()
-        outcome(card, "Accepted by Gunbot")
+        outcome(card, FILLED)
     assert len(site.wire.orders) == 1
 
 
@@ -277,7 +279,7 @@ def test_a_client_that_refuses_the_call_leaves_the_ticket_open(make_site: MakeSi
         expect(card.get_by_role("alert")).to_contain_text("The client did not let the card look")
         client.refuse.clear()
         card.get_by_role("button", name="Approve and send").click()
-        outcome(card, "Accepted by Gunbot")
+        outcome(card, FILLED)
     assert len(site.wire.orders) == 1
 
 
@@ -290,7 +292,10 @@ def test_a_ticket_that_was_decided_elsewhere_shows_that_and_the_refusal(make_sit
         expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
         site.portal.call(lambda: site.desk.decline(ticket_of(result), by=TERMINAL))
         card.get_by_role("button", name="Approve and send").click()
-        expect(card.get_by_role("alert")).to_contain_text("ticket_closed")
+        refusal = card.get_by_role("alert")
+        expect(refusal.get_by_role("heading")).to_have_text("This decision changed nothing")
+        expect(refusal).to_contain_text("is already declined")
+        expect(refusal).not_to_contain_text("get_ticket")
         outcome(card, "Declined")
     assert site.wire.orders == []
 

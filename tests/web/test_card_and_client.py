@@ -58,7 +58,7 @@ def test_only_the_embedding_client_is_heard(make_site: MakeSite, new_page: NewPa
     [
         (
             {"content": [{"type": "text", "text": "limit_exceeded: too much\nNext: smaller"}], "isError": True},
-            "limit_exceeded: too much",
+            "It was refusedToo much.",
         ),
         ({"content": [], "isError": True}, "The server answered with an error."),
         ({"content": [{"type": "text", "text": "3 tickets, newest first"}]}, "3 tickets, newest first"),

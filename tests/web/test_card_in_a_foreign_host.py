@@ -126,9 +126,13 @@ def test_the_card_is_shown_and_its_click_sends_the_order_once(host: str, new_pag
         expect(card.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 48,000 USDT on binance")
         card.get_by_role("button", name="Approve and send").click()
         expect(card.locator("#outcome h2")).to_have_text("Accepted by Gunbot")
+        page.wait_for_function("window.noted.length > 0")
         noted = page.evaluate("window.noted")
 
-    assert [name for name, _ in noted if name == "error"] == []
+    # It says of itself that it takes no message, so only the model's context is told.
+    [(name, told)] = noted
+    assert name == "ui/update-model-context"
+    assert "is accepted: Buy 0.001 BTC at 48,000 USDT" in told["content"][0]["text"]
     assert [row["price"] for row in rows_of("list_open_orders", exchange="binance", pair="USDT-BTC")] == [48000]
     [ticket] = rows_of("list_tickets")
     assert ticket["state"] == "accepted"

@@ -117,7 +117,10 @@ def test_cancelling_a_stop_that_was_placed_here_says_which_protection_goes(make_
     cancel = site.propose("cancel_order", **PLACE, order_id=order, price=48900, order_type="limit")
     warning = f"Order {order} is a stop. Without it, nothing sells 0.001 BTC if BTC falls to 49,000 USDT."
     text = site.open(cancel).text
-    assert f"<h1>Cancel order {order} at 48,900 USDT on binance (USDT-BTC), placed here to sell 0.001 BTC" in text
+    assert (
+        f'<h1 id="order">Cancel order {order} at 48,900 USDT on binance (USDT-BTC), placed here to sell 0.001 BTC'
+        in text
+    )
     assert f"<li><strong>Warning: </strong>{warning}</li>" in text
     assert f"Warning: {warning}" in ticket_answer(cancel).text
     assert cancel.warnings == (warning,)
@@ -133,7 +136,7 @@ def test_an_old_ticket_keeps_the_sentence_that_it_was_made_with(make_site: MakeS
     site = make_site()
     was = "Buy 0.0001 BTC at 50000 USDT on binance, at most 5.005 USDT with fees"
     ticket = site.plant("old", summary=was, quote={"bid": "50000", "ask": "50001.5"})
-    assert f"<h1>{was}</h1>" in site.open(ticket).text
+    assert f'<h1 id="order">{was}</h1>' in site.open(ticket).text
     assert f"awaiting_approval: {was}" in ticket_answer(ticket).text
     assert card_view(ticket)["headline"] == {"what": was, "worth": ""}
 

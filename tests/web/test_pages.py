@@ -48,11 +48,27 @@ def test_a_name_that_no_view_model_has_is_an_error_and_not_an_empty_place() -> N
 
 
 def test_a_page_shows_texts_of_others_cleaned_clipped_and_without_secrets() -> None:
-    page = shown(TicketNotFound("<b>\u202e hush-hush-token " + "A" * 5000, "gunbot-mcp hush-hush-token"))
+    page = shown(
+        TicketNotFound("<b>\u202e hush-hush-token " + "A" * 5000, "gunbot-mcp doctor --client hush-hush-token")
+    )
 
     assert "<h1>&lt;b&gt;  [secret] AAA" in page
-    assert "<code>gunbot-mcp [secret]</code>" in page
+    assert "<code>gunbot-mcp doctor --client [secret]</code>" in page
     assert "A" * 601 not in page
+
+
+def test_only_what_can_be_typed_as_it_stands_is_shown_as_a_command() -> None:
+    page = shown(TicketNotFound("no", "gunbot-mcp tickets --all shows hush-hush-token <i>"))
+
+    assert "<p>gunbot-mcp tickets --all shows [secret] &lt;i&gt;.</p>" in page
+    assert "<code>gunbot-mcp tickets --all" not in page
+
+
+def test_a_next_step_for_people_stands_on_a_page_instead_of_an_assistants() -> None:
+    page = shown(TicketNotFound("no", "list_tickets shows them", human="gunbot-mcp tickets"))
+
+    assert "<p>Run <code>gunbot-mcp tickets</code> in a terminal, then reload this page.</p>" in page
+    assert "list_tickets" not in page
 
 
 def test_a_script_cannot_end_early() -> None:

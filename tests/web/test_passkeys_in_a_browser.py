@@ -132,7 +132,7 @@ def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page:
         register(page, house)
         order = house.propose()
         for arguments, title in (
-            (("approve", order.rpartition("/")[2]), "Approve and send: "),
+            (("approve", order.rpartition("/")[2]), "Approve and send for real: "),
             (("resume",), "Allow trading again"),
             (
                 (*MANDATE, "--max-order", "50", "--max-total", "99"),

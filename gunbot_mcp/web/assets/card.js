@@ -1,10 +1,12 @@
 "use strict";
 (() => {
   const META = "gunbot-mcp/ticket";
+  const REFUSAL = "gunbot-mcp/refusal";
   const PAGE = /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/tickets\/[0-9A-Za-z_-]{1,40}$/;
   const OPEN = new Set(["pending", "approved", "sending"]);
   const TONES = new Set(["good", "calm", "bad", "unsure"]);
   const POLL_MS = 4000;
+  const SLOW_MS = 60000;
   const MOST_POLLS = 60;
   const MOST_LATE = 30;
   const UNPRINTABLE =
@@ -76,16 +78,21 @@
   const OUTCOME = "Outcome: ";
   const WARNING = "Warning: ";
   const HOW = "To approve: ";
+  const NEXT = "Next: "; // for the model alone
   const TICKET = /^Ticket ([0-9A-Za-z_-]{1,40}), (PAPER|LIVE) instance (.{1,80}), state ([a-z]+)$/;
   const STATUS = /^[a-z_]+: /;
   const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
   const labelled = (rows, label) => rows.filter((row) => row.startsWith(label)).map((row) => row.slice(label.length));
 
+  // What is said between the first line with the status and the ticket's own line, without what the card shows apart.
+  const toldIn = (rows) => {
+    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
+    return rows.slice(at + 1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
+  };
   const outcomeFrom = (rows) => {
     const [title] = labelled(rows, OUTCOME);
     if (title === undefined) return null;
-    const at = Math.max(0, rows.findIndex((row) => STATUS.test(row)));
-    const plain = rows.slice(at + 1, -1).filter((row) => row && ![OUTCOME, WARNING, HOW].some((label) => row.startsWith(label)));
+    const plain = toldIn(rows).filter((row) => !row.startsWith(NEXT));
     // The text has no tone; this one never looks better than things are.
     return { tone: "unsure", title, lines: plain };
   };
@@ -108,6 +115,18 @@
     return { ticket, page_url: how.split(" ").find((word) => PAGE.test(word)) };
   };
 
+  const titled = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.…?]$/.test(text) ? "" : ".");
+  const refused = (meta, rows) => {
+    const known = isObject(meta) ? meta[REFUSAL] : undefined;
+    if (isObject(known)) {
+      const steps = known.command ? ["Run " + known.command + " in a terminal."] : [];
+      return fail([...(Array.isArray(known.lines) ? known.lines : []), ...steps], known.title);
+    }
+    // The text speaks to the model: its code and its next step are left out.
+    const told = rows.filter((row) => row && !row.startsWith(NEXT)).map((row) => titled(row.replace(STATUS, "")));
+    fail(told.length ? told : ["The server answered with an error."], "It was refused");
+  };
+
   const take = (result, fromHost = false) => {
     const blocks = Array.isArray(result.content) ? result.content : [];
     const text = blocks
@@ -123,7 +142,7 @@
     if (!found && !result.isError) found = fromText(rows);
     if (!found) {
       const told = rows.filter(Boolean);
-      if (result.isError) fail(told.length ? told : ["The server answered with an error."]);
+      if (result.isError) refused(result._meta, rows);
       else if (!card) tell(told.length ? told : ["The answer holds no ticket."]);
       return;
     }
@@ -134,10 +153,40 @@
     card = { ...before, ...Object.fromEntries(kept), ticket };
     // What became of it is told anew by every answer.
     card.outcome = isObject(found.outcome) ? found.outcome : outcomeFrom(rows);
+    card.follows = typeof found.follows === "boolean" ? found.follows : ticket.state === "accepted";
+    card.told = typeof found.told === "string" ? found.told : newsFrom(rows);
+    if (ticket.state === "pending") waited = true;
     show("failure", false);
     draw();
+    // The model was given what the host passes on.
+    if (fromHost) known = newsKey();
+    tellClient();
     // An old conversation shows an old answer; the desk knows better.
-    if (fromHost && OPEN.has(ticket.state)) refresh();
+    if (fromHost && changes()) refresh();
+  };
+
+  const newsFrom = (rows) => toldIn(rows).map((row) => (row.startsWith(NEXT) ? row.slice(NEXT.length) : row)).join(" ");
+  const changes = () => card !== null && (OPEN.has(card.ticket.state) || card.follows);
+
+  // The assistant does not see what happens on the card: it is told of the decision, and of the fill.
+  let takes = {}; // what the host says that it takes
+  let known = null; // what the model knows already
+  let waited = false; // whether this card saw the ticket wait
+  let spoken = false;
+  const newsKey = () => [card.ticket.id, card.ticket.state, card.outcome ? card.outcome.title : ""].join("\n");
+  const tellClient = () => {
+    const { ticket, told } = card;
+    if (OPEN.has(ticket.state) || newsKey() === known) return;
+    known = newsKey();
+    const kind = (ticket.kind || "") + " instance " + (ticket.instance || "");
+    const words = ["Ticket " + ticket.id + ", " + kind + ", is " + ticket.state + ": " + ticket.summary, told];
+    const text = words.filter(Boolean).map((word) => clean(word, 1200)).join("\n");
+    request("ui/update-model-context", { content: [{ type: "text", text }] }).catch(() => {});
+    // A message starts a turn of the assistant: once, after a human's decision, and not because time went by.
+    if (!isObject(takes.message) || spoken || !waited || !human || ticket.state === "expired") return;
+    spoken = true;
+    const content = [{ type: "text", text: "I decided on the ticket card.\n" + text }];
+    request("ui/message", { role: "user", content }).catch(() => {});
   };
 
   // Drawing. Text only ever goes in as text.
@@ -219,6 +268,8 @@
 
   const clock = (instant) => instant.toISOString().slice(11, 19) + " UTC";
 
+  // What the two buttons are called; a client that passes on nothing but text gets no buttons.
+  const words = () => (isObject(card.words) ? card.words : { approve: "Approve", approving: "Approve…", reject: "Reject", rejecting: "Reject…" });
   const drawDecision = (ticket, live, waits) => {
     const page = typeof card.page_url === "string" && PAGE.test(card.page_url) ? card.page_url : null;
     const buttons = card.buttons === true && typeof card.key === "string";
@@ -227,7 +278,8 @@
     show("reject", buttons);
     show("open", page !== null);
     byId("open").className = buttons ? "plain" : "approve";
-    put("approve", live ? "Approve and send for real" : "Approve and send");
+    put("approve", words().approve);
+    put("reject", words().reject);
     // Buttons and a page are ways enough; a terminal is for where one of them is missing.
     show("how", !(page && buttons));
     const or = page || buttons ? "Or run " : "To approve, run ";
@@ -235,15 +287,20 @@
   };
 
   const drawOutcome = (waits) => {
-    const { tone, title, lines: rows, command } = card.outcome || { tone: "unsure", title: card.ticket.state };
+    const late = { tone: "calm", title: "The time to decide is over", lines: [misses ? UNASKED : "Asking what became of it…"] };
+    const told = waits ? late : card.outcome || { tone: "unsure", title: card.ticket.state };
+    const { tone, title, lines: rows, lead, command } = told;
     byId("outcome").className = "outcome " + (TONES.has(tone) ? tone : "unsure");
     put("outcome-title", title);
-    lines("outcome-lines", [...(Array.isArray(rows) ? rows : []), ...(command ? [command] : [])]);
-    show("outcome", !waits);
+    lines("outcome-lines", [...(Array.isArray(rows) ? rows : []), ...(command ? [(lead ? lead + " " : "") + command] : [])]);
+    show("outcome", !waits || expired());
   };
 
-  const fail = (rows) => {
-    lines("failure", rows);
+  const UNASKED = "This client does not let the card ask what became of it: look again, or look on its page.";
+  const fail = (rows, title = "") => {
+    put("failure-title", title);
+    show("failure-title", title !== "");
+    lines("failure-lines", rows);
     show("failure", true);
     show("waiting", false);
   };
@@ -277,6 +334,7 @@
       lastLook = card.ticket.id;
       late = 0;
       put("announcement", "The ticket has expired.");
+      drawOutcome(true);
     }
     // The server ends it, by its own clock, which may be behind ours and counts fractions of a second: ask until it has.
     if (late < MOST_LATE) ticking = setTimeout(lookLate, late ? POLL_MS : 1000);
@@ -288,14 +346,17 @@
   const lookLate = async () => {
     late += 1;
     await refresh();
-    if (card.ticket.state === "pending") count();
+    if (card.ticket.state !== "pending") return;
+    drawOutcome(true);
+    count();
   };
 
   // Acting.
 
+  let human = false; // whether somebody decided here, or went to the page to decide
   let busy = false;
   let armed = false;
-  const expired = () => Date.parse(card.ticket.expires_at) <= Date.now();
+  const expired = () => card.ticket.state === "pending" && Date.parse(card.ticket.expires_at) <= Date.now();
   const enable = () => {
     for (const id of ["approve", "reject", "open"]) byId(id).disabled = busy || (id === "approve" && (!armed || expired()));
     byId("again").disabled = busy;
@@ -306,7 +367,8 @@
     const { ticket, key } = card;
     busy = true;
     enable();
-    put(decision === "approve" ? "approve" : "reject", decision === "approve" ? "Sending…" : "Rejecting…");
+    human = true;
+    put(decision, words()[decision === "approve" ? "approving" : "rejecting"]);
     try {
       const result = await request("tools/call", {
         name: "decide_ticket",
@@ -317,10 +379,11 @@
       if (result.isError) await refresh({ keepFailure: true });
     } catch (error) {
       busy = false;
-      fail(["The client did not pass your decision on: " + error.message + ".", "Look again before you decide anew."]);
-      await refresh({ keepFailure: true });
+      const lines = ["The client did not pass your decision on: " + error.message + ".", "Look again before you decide anew."];
+      // By itself the card may have learned meanwhile what became of it.
+      if (card.ticket.state === "pending") fail(lines, "Not decided");
+      await refresh({ keepFailure: card.ticket.state === "pending" });
     }
-    put("reject", "Reject");
     if (card) draw();
     enable();
     put("announcement", byId("outcome").hidden ? "Not decided." : byId("outcome-title").textContent);
@@ -331,17 +394,19 @@
   const refresh = async ({ keepFailure = false, asked = false } = {}) => {
     // A human's click while the card looks by itself is not lost: it looks once more.
     if (looking) again = again || asked;
-    if (looking || busy || !card) return;
+    // A decision that hangs in the client must not keep the card from saying that time ran out.
+    if (looking || !card || (busy && !expired())) return;
     looking = true;
-    const failure = keepFailure ? [...byId("failure").children].map((row) => row.textContent) : [];
+    const failure = keepFailure ? [...byId("failure-lines").children].map((row) => row.textContent) : [];
+    const title = byId("failure-title").textContent;
     try {
       const result = await request("tools/call", { name: "get_ticket", arguments: { ticket_id: card.ticket.id } }, 60);
-      if (!busy) take(result);
-      if (failure.length) fail(failure);
+      if (!busy || expired()) take(result);
+      if (failure.length) fail(failure, title);
       misses = 0;
     } catch (error) {
       misses += 1;
-      if (asked) fail(["The client did not let the card look: " + error.message + "."]);
+      if (asked) fail(["The client did not let the card look: " + error.message + "."], "Not looked");
     }
     looking = false;
     schedule();
@@ -354,22 +419,29 @@
   // Looking by itself: while an order is under way, and once the human has gone to the page to decide.
   let timer;
   let polls = 0;
+  let slow = 0;
   let misses = 0;
   let gone = false;
   const schedule = () => {
     clearTimeout(timer);
     const state = card && card.ticket.state;
     const due = state === "approved" || state === "sending" || (state === "pending" && gone && !expired());
-    if (!due || misses > 1 || polls >= MOST_POLLS) return;
+    // An order that was sent is followed to its fill: closely after a decision here, and then now and then.
+    const followed = card && state !== "pending" && card.follows;
+    if (!(due || followed) || misses > 1) return;
+    const quick = polls < MOST_POLLS && (due || human);
+    if (!quick && (!followed || slow >= MOST_POLLS)) return;
     timer = setTimeout(() => {
-      polls += 1;
-      refresh();
-    }, POLL_MS);
+      if (quick) polls += 1;
+      else slow += 1;
+      if (document.hidden) schedule();
+      else refresh();
+    }, quick ? POLL_MS : SLOW_MS);
   };
 
   const open = async () => {
     const url = card.page_url;
-    gone = true;
+    gone = human = true;
     schedule();
     try {
       const result = await request("ui/open-link", { url }, 60);
@@ -384,7 +456,7 @@
   byId("open").addEventListener("click", open);
   byId("again").addEventListener("click", () => refresh({ asked: true }));
   const back = () => {
-    if (!document.hidden && card && OPEN.has(card.ticket.state)) refresh();
+    if (!document.hidden && changes()) refresh();
   };
   document.addEventListener("visibilitychange", back);
   addEventListener("focus", () => gone && back());
@@ -414,10 +486,11 @@
         appCapabilities: { availableDisplayModes: ["inline"] },
       });
       if (isObject(result.hostContext)) dress(result.hostContext);
+      if (isObject(result.hostCapabilities)) takes = result.hostCapabilities;
       notify("ui/notifications/initialized", {});
       new ResizeObserver(measure).observe(byId("card"));
     } catch (error) {
-      fail(["This client does not speak with the card: " + error.message + "."]);
+      fail([error.message + "."], "This client does not speak with the card");
     }
   };
 

@@ -33,6 +33,21 @@
   };
   if (bookAt) bookClock(bookAt.textContent, bookAt.dataset.at);
 
+  // Enter in the PIN's field goes on to the button, which says what it does; a second Enter presses it. So nobody
+  // decides by ending a line that was meant for another window.
+  const pin = byId("pin");
+  if (pin) {
+    pin.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault();
+      const next = pin.form.querySelector("button:not([hidden]):not(:disabled)");
+      if (pin.reportValidity() && next) next.focus();
+    });
+    // Ready to be typed into, without a jump past the order. Where a finger types, the keyboard would hide the order.
+    const typed = matchMedia("(hover: hover) and (pointer: fine)").matches;
+    if (typed && (pin.dataset.first !== undefined || byId("pin-problem"))) pin.focus({ preventScroll: true });
+  }
+
   const main = document.querySelector("main[data-live]");
   // Never `reload`: that would send a form anew whose answer this page may be.
   const again = () => location.replace(main.dataset.live.replace(/\/live$/, "") || "/");
@@ -63,7 +78,8 @@
       deciding = true;
       // After the browser has collected the form's fields.
       setTimeout(() => {
-        form.querySelector("button:not([hidden])").textContent = form.id === "reject" ? "Rejecting…" : "Sending…";
+        const button = form.querySelector("button[data-busy]");
+        if (button) button.textContent = button.dataset.busy;
         enable();
       });
     });
@@ -90,7 +106,6 @@
     if (remaining() > 0) return setTimeout(tick, 250);
     expired = true;
     enable();
-    const pin = byId("pin");
     if (pin) pin.disabled = true;
     main.classList.add("expired");
     put("countdown", "Expired");
@@ -139,8 +154,29 @@
     );
   };
 
+  // What becomes of an order that is followed, in the place where the page says what became of it.
+  let follows = true;
+  const showOutcome = ({ tone, title, lines }) => {
+    const box = document.querySelector(".outcome");
+    const said = [title, ...lines].join("\n");
+    if (!box || box.dataset.said === said) return;
+    box.dataset.said = said;
+    box.className = "outcome " + tone;
+    put("outcome", title);
+    byId("outcome-lines").replaceChildren(
+      ...lines.map((line) => {
+        const row = document.createElement("p");
+        row.textContent = line;
+        return row;
+      }),
+    );
+  };
+
+  const begun = performance.now();
+  // As often as the order itself is looked at: every few seconds while it is young.
+  const pause = () => (main.dataset.followed === undefined || performance.now() - begun < 120_000 ? 3000 : 60_000);
   const ask = async () => {
-    if (deciding) return;
+    if (deciding || !follows) return;
     if (!document.hidden) {
       try {
         const answer = await fetch(main.dataset.live, { cache: "no-store" });
@@ -151,6 +187,10 @@
           if (main.dataset.state !== undefined && found.state !== main.dataset.state) return again();
           if (main.dataset.version !== undefined && found.version !== main.dataset.version) return again();
           if (found.book) showBook(found.book);
+          if (found.outcome) {
+            showOutcome(found.outcome);
+            follows = found.follows;
+          }
           if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
         }
       } catch {
@@ -159,7 +199,7 @@
         enable();
       }
     }
-    setTimeout(ask, 3000);
+    setTimeout(ask, pause());
   };
   setTimeout(ask, 3000);
 })();

@@ -28,6 +28,7 @@ createRoot(document.getElementById("chat")).render(
     sandbox,
     onOpenLink: note("link"),
     onMessage: note("message"),
+    onFallbackRequest: ({ method, params }) => note(method)(params),
     onError: (error) => note("error")(String(error)),
   }),
 );
