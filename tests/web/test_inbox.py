@@ -149,6 +149,27 @@ def test_a_port_that_is_taken_on_the_other_loopback_address_ends_the_inbox(start
     assert "the port is taken" in err
 
 
+def test_a_second_inbox_of_one_state_folder_names_the_first_and_ends(start: Start, clean_environment: Path) -> None:
+    start()
+    port = announced(clean_environment)
+    second = start(0)
+    _, err = second.communicate()
+    assert second.returncode != 0
+    assert f"an inbox of this state folder runs already: http://localhost:{port}" in err
+    assert "Traceback" not in err
+    assert announced(clean_environment) == port
+    assert httpx2.get(f"http://localhost:{port}/", trust_env=False).status_code == 200
+
+
+def test_an_inbox_that_was_killed_keeps_no_other_out(start: Start, clean_environment: Path) -> None:
+    first = start()
+    first.kill()
+    first.wait()
+    second = start(0)
+    assert second.poll() is None
+    assert httpx2.get(f"http://localhost:{announced(clean_environment)}/", trust_env=False).status_code == 200
+
+
 class Stranger:
     """A server at a port of its own on 127.0.0.1 that answers every nonce with `reply(nonce, port)`."""
 
