@@ -140,6 +140,7 @@ class ApprovalPage(Failing):
         self._settler = Settler(desk, self._ways, pin_gate)
         self._halts = Halts(
             settings=settings,
+            rules=self._rules,
             folder=folder,
             ledger=desk.ledger,
             clock=desk.clock,

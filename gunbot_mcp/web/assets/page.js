@@ -59,11 +59,14 @@
     enable();
   }, 500);
   for (const form of document.forms) {
-    form.addEventListener("submit", () => {
+    form.addEventListener("submit", (event) => {
       deciding = true;
+      const pressed = event.submitter || form.querySelector("button:not([hidden])");
+      // Only an approval sends anything.
+      const doing = { approve: "Sending…", touch: "Sending…", reject: "Rejecting…" }[form.id] || "One moment…";
       // After the browser has collected the form's fields.
       setTimeout(() => {
-        form.querySelector("button:not([hidden])").textContent = form.id === "reject" ? "Rejecting…" : "Sending…";
+        pressed.textContent = doing;
         enable();
       });
     });
@@ -139,27 +142,38 @@
     );
   };
 
-  const ask = async () => {
-    if (deciding) return;
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(main.dataset.live, { cache: "no-store" });
-        if (answer.ok && !deciding) {
-          const found = await answer.json();
-          // Whoever answers again may be another process, which does not know the forms of the one before.
-          if (lost) return again();
-          if (main.dataset.state !== undefined && found.state !== main.dataset.state) return again();
-          if (main.dataset.version !== undefined && found.version !== main.dataset.version) return again();
-          if (found.book) showBook(found.book);
-          if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
-        }
-      } catch {
-        lost = !deciding;
-        byId("lost").hidden = !lost;
-        enable();
+  // Where a PIN is being typed, the front page waits: it would be lost.
+  const typing = () => main.dataset.live === "/live" && document.activeElement && document.activeElement.matches("input");
+  let leaving = false;
+  const leave = () => {
+    leaving = true;
+    again();
+  };
+  const look = async () => {
+    if (deciding || leaving) return;
+    try {
+      const answer = await fetch(main.dataset.live, { cache: "no-store" });
+      if (answer.ok && !deciding && !leaving) {
+        const found = await answer.json();
+        // Whoever answers again may be another process, which does not know the forms of the one before.
+        if (lost) return leave();
+        if (main.dataset.state !== undefined && found.state !== main.dataset.state) return leave();
+        if (main.dataset.version !== undefined && found.version !== main.dataset.version && !typing()) return leave();
+        if (found.book) showBook(found.book);
+        if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
       }
+    } catch {
+      lost = !deciding && !leaving;
+      byId("lost").hidden = !lost;
+      enable();
     }
-    setTimeout(ask, 3000);
+  };
+  const ask = async () => {
+    if (!document.hidden) await look();
+    if (!leaving) setTimeout(ask, 3000);
   };
   setTimeout(ask, 3000);
+  // A tab in the background asks when the stream told of something (`events.js`), and when it is looked at again.
+  document.addEventListener("gunbot-mcp-news", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
 })();
