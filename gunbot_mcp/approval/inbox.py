@@ -110,12 +110,16 @@ async def find(folder: Path, *, instance: str, live: bool, url: str) -> str | No
         wanted = serves(folder, instance=instance, live=live, url=url)
     except OSError:
         return None
-    for host in HOSTS:
-        if host == "::1" and not has_ipv6():
-            continue
+    return f"http://localhost:{port}" if await proven_at(folder, port, wanted) else None
+
+
+async def proven_at(folder: Path, port: int, wanted: Serves) -> bool:
+    """Return whether whoever listens at this port, on every loopback address, proves that it can send for that."""
+    hosts = HOSTS if has_ipv6() else HOSTS[:1]
+    for host in hosts:
         if not await _is_proven(folder, host, port, wanted):
-            return None
-    return f"http://localhost:{port}"
+            return False
+    return True
 
 
 def announced(folder: Path) -> int | None:

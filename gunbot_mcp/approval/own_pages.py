@@ -17,8 +17,8 @@ _MOST = 20
 """How many are asked: files of processes that were killed stay until then."""
 
 
-def announce_page(folder: Path, port: int) -> None:
-    """Write down the port. Where that cannot be done, nobody is led there, and all else goes on."""
+def announce_page(folder: Path, port: int | None) -> None:
+    """Write down the port, if there is one. Where that cannot be done, nobody is led there, and all else goes on."""
     with contextlib.suppress(OSError, GunbotMcpError):
         private_folder(folder / _FOLDER)
         for old in _newest_first(folder)[_MOST - 1 :]:
@@ -26,7 +26,7 @@ def announce_page(folder: Path, port: int) -> None:
         write_private(folder / _FOLDER / str(port), "")
 
 
-def withdraw_page(folder: Path, port: int) -> None:
+def withdraw_page(folder: Path, port: int | None) -> None:
     """Forget what `announce_page` wrote down."""
     with contextlib.suppress(OSError):
         (folder / _FOLDER / str(port)).unlink(missing_ok=True)
