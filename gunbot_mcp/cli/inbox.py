@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import anyio
 import click
 
-from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, withdraw
+from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, the_only_one, withdraw
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
 from gunbot_mcp.cli import autostart
@@ -103,11 +103,12 @@ def _sorted_out() -> tuple[list[Settings], list[tuple[str, str]]]:
 
 
 async def _serve(able: list[Settings], port: int) -> None:
-    listeners = _bind_both(port)
-    bound = int(listeners[0].getsockname()[1])
     folder = state_folder(able[0])
     approval = able[0].approval
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(the_only_one(folder))
+        listeners = _bind_both(port)
+        bound = int(listeners[0].getsockname()[1])
         for listener in listeners:
             stack.callback(listener.close)
         outside = _bind_both(approval.public_port) if approval.public_url else []

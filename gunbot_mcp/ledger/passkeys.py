@@ -125,6 +125,15 @@ def sound(found: Iterable[Row], rows: Iterable[Row]) -> list[Passkey]:
     return [passkey for name, (passkey, row) in known.items() if there.get(name) == row]
 
 
+def whole(found: Iterable[Row], there: Iterable[Passkey]) -> bool:
+    """Return whether no passkey that the events tell of is missing: a deleted store would make the PIN enough again."""
+    try:
+        told = {json.loads(row["detail"])["content"]["id"] for row in found if row["kind"] == REGISTERED}
+    except (ValueError, KeyError, TypeError):
+        return False
+    return told == {one.id for one in there}
+
+
 class PasskeyWrites(Reads):
     """What the write transaction can do with passkeys."""
 
@@ -168,6 +177,11 @@ class PasskeyWrites(Reads):
         content = content_of(passkey, response)
         if any(one.id == passkey.id for one in known):
             raise NotAllowed("this passkey is registered already", "use it, or make another one")
+        if passkey.proof != "passkey" and not whole(await self._rows(PASSKEY_EVENTS), known):
+            raise NotAllowed(
+                "the ledger's passkeys are not what its events say, so no first one is let in",
+                "gunbot-mcp ledger --verify names them; put a copy of the ledger from before back",
+            )
         if any(one.counts(live=True) for one in known) != (passkey.proof == "passkey"):
             raise NotAllowed("a further passkey needs a touch of one that counts", "begin again")
         kept = None

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gunbot_mcp.errors import LedgerUnavailable
@@ -94,6 +94,27 @@ class Lists:
         waits = [ticket for ticket in self.waiting if ticket.state is State.PENDING]
         left = min((seconds_left(ticket, now) for ticket in waits), default=None)
         return Pulse(version, len(waits), left)
+
+
+def front_of(
+    served: Served,
+    lists: Lists,
+    now: datetime,
+    *,
+    version: str,
+    switch: Switch | None,
+    instances: Sequence[Served],
+) -> tuple[Frame, FrontPage]:
+    """Return the front page of one instance, or of an inbox, where these can be decided."""
+    able = tuple(one.instance for one in instances) or (served.instance,)
+    if len(able) > 1:
+        served = replace(
+            served,
+            instance=", ".join(able),
+            live=served.live or any(ticket.live for ticket in lists.waiting),
+            histories=tuple(name for one in instances for name in one.histories),
+        )
+    return front_page(served, lists, now, version=version, switch=switch, able=able)
 
 
 def front_page(

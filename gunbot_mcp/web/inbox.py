@@ -16,19 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gunbot_mcp.approval.inbox import Serves, statement
-from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound
+from gunbot_mcp.approval.inbox import Serves
+from gunbot_mcp.approval.own_pages import find_page
+from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound, clean
 from gunbot_mcp.ledger.ledger import Ledger
-from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tickets.ticket import State, Ticket
 from gunbot_mcp.web import gate
 from gunbot_mcp.web.front import Lists
+from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.page import ApprovalPage
+from gunbot_mcp.web.proof import proof
 
 _TICKET = re.compile(r"/tickets/([0-9a-zA-Z_-]{1,40})(?:/(?:live|approve|reject|resolve))?")
-_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 class Inbox:
@@ -83,12 +85,11 @@ class Inbox:
     async def _answer(self, request: Request) -> ASGIApp:
         path = request.url.path
         if path == "/inbox" and request.method == "GET" and not self._public:
-            gate.check_visit(request)
-            return self._prove(request)
+            return proof(request, self._served, self._folder, self._port())
         if path in {"/", "/live", "/events"} and request.method == "GET":
             return await self._front(request, path)
         if (named := _TICKET.fullmatch(path)) is not None:
-            return (await self._page_of(named[1])).app
+            return await self._page_of(named[1])
         if path == "/history" and (page := self._pages.get(request.query_params.get("instance", ""))) is not None:
             return page.app
         return self._first.app
@@ -108,25 +109,26 @@ class Inbox:
         for page in self._pages.values():
             page.end_streams()
 
-    async def _page_of(self, ticket_id: str) -> ApprovalPage:
+    async def _page_of(self, ticket_id: str) -> ASGIApp:
         ticket = await self._ledger.get(ticket_id)
-        if ticket is None:
+        page = None if ticket is None else self._pages.get(ticket.instance)
+        # At the public url, what exists elsewhere is told apart from nothing by nobody.
+        if ticket is None or (page is None and self._public):
             raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
-        page = self._pages.get(ticket.instance)
-        if page is None and self._public:
-            # There, what exists elsewhere is told apart from nothing by nobody.
-            raise TicketNotFound("there is no such ticket", "the front page lists the open ones")
+        if (page is None or not page.sends(ticket)) and not self._public:
+            there = await find_page(self._folder, instance=ticket.instance, live=ticket.live, url=ticket.url or "")
+            if there is not None:
+                return RedirectResponse(f"{there}/tickets/{ticket.id}", 303, headers=HEADERS)
         if page is None:
             raise ConfigInvalid(
-                f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}",
-                f"put the url and the login of {ticket.instance} into the config, and start the inbox again; "
-                "until then decide on the page that the assistant's answer names",
+                f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}", _what_to_write(ticket)
             )
-        return page
+        return page.app
 
-    def _prove(self, request: Request) -> Response:
-        nonce = request.query_params.get("nonce", "")
-        port = self._port()
-        if _NONCE.fullmatch(nonce) is None or port is None:
-            raise gate.BadForm("the inbox proves itself to a nonce")
-        return self._first.data(statement(self._folder, nonce=nonce, port=port, served=self._served))
+
+def _what_to_write(ticket: Ticket) -> str:
+    how = f' with url = "{clean(ticket.url)}" and token_file = "the file with its token"' if ticket.live else ""
+    return (
+        f"the server that proposed it has gone, and its page with it: write [instances.{ticket.instance}]{how} into "
+        "the config, and start the inbox again"
+    )

@@ -18,7 +18,6 @@ A GET decides nothing. No address carries a secret.
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gunbot_mcp.approval.own_pages import announce_page, withdraw_page
 from gunbot_mcp.approval.passkeys import Registrar, news
 from gunbot_mcp.approval.pin import WrongPin
 from gunbot_mcp.config import Settings
@@ -49,10 +49,11 @@ from gunbot_mcp.web.door import Door
 from gunbot_mcp.web.events import Pulse, Streams
 from gunbot_mcp.web.following import live_facts, looked
 from gunbot_mcp.web.frame import Served
-from gunbot_mcp.web.front import Lists, front_page, lists_of, others_of
+from gunbot_mcp.web.front import Lists, front_of, lists_of, others_of
 from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render
 from gunbot_mcp.web.passkeys import PATH, PasskeyPages
+from gunbot_mcp.web.proof import own_statement
 from gunbot_mcp.web.resuming import resume_page
 from gunbot_mcp.web.settling import Settler
 from gunbot_mcp.web.switch import Halts
@@ -105,6 +106,7 @@ class ApprovalPage(Failing):
                 Route("/live", self._tickets_live, methods=["GET"]),
                 Route("/history", self._history, methods=["GET"]),
                 Route("/events", self._events, methods=["GET"]),
+                Route("/inbox", self._prove, methods=["GET"]),
                 Route("/tickets/{id}", self._ticket, methods=["GET"]),
                 Route("/tickets/{id}/live", self._ticket_live, methods=["GET"]),
                 Route("/tickets/{id}/approve", self._approve, methods=["POST"]),
@@ -141,6 +143,7 @@ class ApprovalPage(Failing):
         self._settler = Settler(desk, self._ways, pin_gate)
         self._halts = Halts(
             settings=settings,
+            rules=self._rules,
             folder=folder,
             ledger=desk.ledger,
             clock=desk.clock,
@@ -167,11 +170,14 @@ class ApprovalPage(Failing):
         Raises:
             ConfigInvalid: no port on loopback can be listened on.
         """
-        return await self._background.start(self._settings.approval.page_port)
+        url = await self._background.start(self._settings.approval.page_port)
+        announce_page(self._folder, self._background.port)
+        return url
 
     async def aclose(self) -> None:
         """Stop serving; an order that is on its way is waited for."""
         self.end_streams()
+        withdraw_page(self._folder, self._background.port)
         await self._background.aclose()
 
     def end_streams(self) -> None:
@@ -197,24 +203,18 @@ class ApprovalPage(Failing):
             raise TicketNotFound("there is no such instance at this address", "the front page links what is here")
         return await history.response_of(self._charts, self.served(), request.query_params.multi_items())
 
+    async def _prove(self, request: Request) -> Response:
+        return own_statement(request, self._settings, self._folder, None if self._shared else self._port())
+
     async def _events(self, request: Request) -> Response:
         return self.stream(request, self.lists)
 
     async def front(self, request: Request, lists: Lists, instances: Sequence[Served] = ()) -> Response:
         """Return the front page of these tickets; `instances` are those of an inbox that can be decided here."""
-        served = self.served()
-        able = tuple(one.instance for one in instances) or (self._settings.name,)
-        if len(able) > 1:
-            served = replace(
-                served,
-                instance=", ".join(able),
-                live=served.live or any(ticket.live for ticket in lists.waiting),
-                histories=tuple(name for one in instances for name in one.histories),
-            )
         switch = None if self._public else await self._halts.shown(here=self._here(request))
         version = word_of(halted(self._folder), *lists.facts())
-        frame, page = front_page(served, lists, self._desk.clock.now(), version=version, switch=switch, able=able)
-        return html(render("list.html", frame, page))
+        shown = front_of(self.served(), lists, self.now(), version=version, switch=switch, instances=instances)
+        return html(render("list.html", *shown))
 
     def live(self, lists: Lists) -> Response:
         """Return only the word that changes when the front page of these tickets does."""
@@ -233,9 +233,10 @@ class ApprovalPage(Failing):
     def now(self) -> datetime:
         return self._desk.clock.now()
 
-    def data(self, value: object) -> Response:
-        """Return JSON for a program, under the page's own headers."""
-        return data(value)
+    def sends(self, ticket: Ticket) -> bool:
+        """Return whether it was made for the Gunbot of this page."""
+        here = self._settings.served
+        return ticket.live is here.live and ticket.url in {None, here.url}
 
     async def lists(self) -> Lists:
         """Return the tickets that wait, those of unknown fate, and those that were closed lately."""

@@ -18,6 +18,7 @@ from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid
 from gunbot_mcp.guard import halt
 from gunbot_mcp.ledger.ledger import Ledger
+from gunbot_mcp.reload import Rules
 from gunbot_mcp.tickets.channels import PAGE
 from gunbot_mcp.tickets.content import canonical, instant_text
 from gunbot_mcp.tickets.passkey import Deed, parse_touch
@@ -46,6 +47,7 @@ class Halts:
         self,
         *,
         settings: Settings,
+        rules: Rules,
         folder: Path,
         ledger: Ledger,
         clock: Clock,
@@ -53,6 +55,7 @@ class Halts:
         origin: Callable[[], str],
     ) -> None:
         self._settings = settings
+        self._rules = rules
         self._folder = folder
         self._ledger = ledger
         self._clock = clock
@@ -140,4 +143,4 @@ class Halts:
 
     @property
     def _only_touch(self) -> bool:
-        return self._any_live and self._settings.approval.live_needs == "passkey"
+        return self._any_live and self._rules.last.approval.live_needs == "passkey"

@@ -179,6 +179,16 @@ async def test_a_deleted_store_leaves_no_passkey_and_is_found(ledger: Ledger, cl
             )
 
 
+async def test_after_a_deleted_store_the_pin_lets_no_first_passkey_in(
+    ledger: Ledger, clock: ManualClock, folder: Path
+) -> None:
+    await register(registrar(ledger, clock, folder), Authenticator())
+    execute(folder, "DELETE FROM credentials")
+    with pytest.raises(NotAllowed, match="not what its events say"):
+        await register(registrar(ledger, clock, folder), Authenticator())
+    assert await ledger.passkeys() == []
+
+
 async def test_a_revoked_one_counts_no_more(ledger: Ledger, clock: ManualClock, folder: Path) -> None:
     device = Authenticator()
     made = await register(registrar(ledger, clock, folder), device)

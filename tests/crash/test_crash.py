@@ -168,6 +168,17 @@ def test_a_kill_at_any_turning_point_of_other_orders(
 
 
 @pytest.mark.slow
+def test_an_inbox_that_is_killed_at_any_turning_point_sends_once_at_most(
+    gateway: LiveGunbot, children: Nursery, tmp_path: Path, tell: Tell
+) -> None:
+    life = Life(gateway, children, tmp_path, number=600)
+    points, states = kill_at_every_step(life, turning, inbox=True)
+    tell(f"{points} kill points of a buy_limit that a human approves in the inbox")
+    assert points > 8
+    assert states == STATES
+
+
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_kill_at_any_turning_point_on_postgresql(
     gateway: LiveGunbot, children: Nursery, tmp_path: Path, new_database: str, tell: Tell

@@ -7,6 +7,7 @@ line `{"wait": PID}` answers with its exit status. A child writes its report to 
 import asyncio
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -20,6 +21,9 @@ from typing import Any
 import httpx2
 from sqlalchemy import CursorResult, Executable
 
+from gunbot_mcp.approval.inbox import PORT as _PORT
+from gunbot_mcp.approval.inbox import serves
+from gunbot_mcp.approval.pin import PinGate, set_pin
 from gunbot_mcp.config import Instance, LedgerSettings, Settings
 from gunbot_mcp.endpoints import BY_NAME
 from gunbot_mcp.errors import GunbotMcpError
@@ -29,14 +33,17 @@ from gunbot_mcp.guard.proposing import Proposal
 from gunbot_mcp.ledger.database import Database
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.ledger.port import Link, Parameters
-from gunbot_mcp.runtime import Runtime, Seams
+from gunbot_mcp.runtime import Runtime, Seams, state_folder
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.web.inbox import Inbox
+from gunbot_mcp.web.page import ApprovalPage
 
 Job = dict[str, Any]
 MANDATE = Decimal(8)
+_PIN = "246 810"
 _NUMBERS = frozenset({"amount", "price", "stop_price", "limit_price"})
 _LOADED = (Ledger, asyncio.Runner)
 
@@ -156,10 +163,32 @@ def _approve(desk: Desk, job: Job, ticket: str) -> Awaitable[Ticket]:
     return desk.approve(ticket, by=Actor("mandate", mandate) if mandate else TERMINAL)
 
 
+async def _in_the_inbox(runtime: Runtime, desk: Desk, job: Job, ticket: str, armed: Callable[[], None]) -> Ticket:
+    """Approve as a human does whose browser is at `gunbot-mcp inbox`, with the PIN."""
+    settings, folder = runtime.settings, state_folder(runtime.settings)
+    page = ApprovalPage(
+        desk=desk,
+        settings=settings,
+        folder=folder,
+        pin_gate=PinGate(desk.ledger, folder, desk.clock, live=True),
+        port=lambda: _PORT,
+        rules=runtime.rules,
+    )
+    served = [serves(folder, instance=settings.name, live=True, url=job["url"])]
+    inbox = Inbox(pages={settings.name: page}, served=served, ledger=desk.ledger, folder=folder, port=lambda: _PORT)
+    here = f"http://localhost:{_PORT}"
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=inbox), base_url=here) as browser:
+        form = re.search(r'name="token" value="([0-9a-f]{64})"', (await browser.get(f"/tickets/{ticket}")).text)
+        assert form is not None
+        armed()
+        await browser.post(f"/tickets/{ticket}/approve", data={"token": form[1], "pin": _PIN}, headers={"Origin": here})
+    return await desk.get(ticket)
+
+
 async def crash(job: Job) -> dict[str, Any]:
     """Propose an order and approve it, and die on the way at step `die_at` (0: at none).
 
-    With a `mandate` (its id), that mandate is given first, and approves.
+    With a `mandate` (its id), that mandate is given first, and approves. With `inbox`, a human does in the inbox.
     """
     step = Steps(job["die_at"])
     async with Runtime(settings_of(job), seams=seams(step, job.get("disk_fills"))) as runtime:
@@ -169,8 +198,16 @@ async def crash(job: Job) -> dict[str, Any]:
         proposal = await _propose(desk, job)
         ticket = proposal.ticket.id
         _say(job, {"ticket": ticket})
-        step.armed = True
-        result = await _tried(_approve(desk, job, ticket))
+
+        def armed() -> None:
+            step.armed = True
+
+        if job.get("inbox"):
+            set_pin(state_folder(runtime.settings), _PIN)
+            result = await _tried(_in_the_inbox(runtime, desk, job, ticket, armed))
+        else:
+            armed()
+            result = await _tried(_approve(desk, job, ticket))
     return {
         "ticket": ticket,
         "granted": proposal.grant and (proposal.grant.name or str(proposal.grant)),

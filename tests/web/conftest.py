@@ -22,6 +22,7 @@ from anyio.from_thread import BlockingPortal
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from pydantic import SecretStr
 
+from gunbot_mcp.approval.inbox import serves
 from gunbot_mcp.approval.pin import PinGate, set_pin
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.clock import ManualClock
@@ -38,7 +39,9 @@ from gunbot_mcp.runtime import Later
 from gunbot_mcp.tickets.channels import SENDER, Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State, Ticket
+from gunbot_mcp.web.background import Background
 from gunbot_mcp.web.history import Charts
+from gunbot_mcp.web.inbox import Inbox
 from gunbot_mcp.web.page import PATIENCE, ApprovalPage
 
 TRADE = "/api/v1/trade/"
@@ -103,6 +106,7 @@ class Site:
     ledger: Ledger
     settings: Settings
     dispatcher: Dispatcher
+    house: Background | None = None
     seen: list[str] = field(default_factory=list[str])
 
     @property
@@ -253,7 +257,10 @@ MakeSite = Callable[..., Site]
 
 @pytest.fixture
 def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
-    """Serve a page: `make_site(live=…, name=…, port=…, **instance)`; closed when the test ends."""
+    """Serve a page: `make_site(live=…, name=…, port=…, **instance)`; closed when the test ends.
+
+    With `inbox`, it is served by an inbox that can send for this instance alone.
+    """
     made: list[Site] = []
     gateways: list[PaperGateway] = []
 
@@ -268,6 +275,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         desk_type: type[Desk] = Desk,
         login: bool = False,
         charts: Charts | None = None,
+        inbox: bool = False,
         **instance: Any,  # noqa: ANN401 - any of its settings
     ) -> Site:
         name = name or ("main" if live else "paper")
@@ -281,7 +289,7 @@ def make_site(portal: BlockingPortal, tmp_path: Path) -> Iterator[MakeSite]:
         )
         gateway = PaperGateway(data=tmp_path / f"market{len(made)}", market="manual")
         gateways.append(gateway)
-        site = portal.call(partial(_build, portal, settings, gateway, patience, desk_type, charts=charts))
+        site = portal.call(partial(_build, portal, settings, gateway, patience, desk_type, charts=charts, inbox=inbox))
         made.append(site)
         return site
 
@@ -298,6 +306,7 @@ async def _build(
     desk_type: type[Desk],
     *,
     charts: Charts | None,
+    inbox: bool,
 ) -> Site:
     folder = settings.folder
     clock = ManualClock(datetime.now(UTC))
@@ -314,8 +323,23 @@ async def _build(
         folder=folder,
     )
     gate = PinGate(ledger, folder, clock, live=settings.served.live)
-    page = ApprovalPage(desk=desk, settings=settings, folder=folder, pin_gate=gate, patience=patience, charts=charts)
-    url = await page.ensure_started()
+    house: Background | None = None
+    page = ApprovalPage(
+        desk=desk,
+        settings=settings,
+        folder=folder,
+        pin_gate=gate,
+        patience=patience,
+        charts=charts,
+        port=(lambda: house and house.port) if inbox else None,
+    )
+    if inbox:
+        served = [serves(folder, instance=settings.name, live=settings.served.live, url=settings.served.url)]
+        app = Inbox(
+            pages={settings.name: page}, served=served, ledger=ledger, folder=folder, port=lambda: house and house.port
+        )
+        house = Background(app, request_seconds=patience)
+    url = await (page.ensure_started() if house is None else house.start(settings.approval.page_port))
 
     async def the_desk() -> Desk:
         return desk
@@ -343,11 +367,14 @@ async def _build(
         ledger=ledger,
         settings=settings,
         dispatcher=Dispatcher(around),
+        house=house,
     )
 
 
 async def _close(site: Site, gateway: PaperGateway) -> None:
     await site.page.aclose()
+    if site.house is not None:
+        await site.house.aclose()
     await site.gunbot.aclose()
     await site.ledger.aclose()
     await gateway.aclose()

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import pytest
+from support.live import TOKEN, LiveGunbot
 
 from gunbot_mcp.approval.inbox import announce, announced, find, has_ipv6, serves, statement
+from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.config import load
 from gunbot_mcp.files import private_folder
 from gunbot_mcp.runtime import Runtime
@@ -149,6 +152,27 @@ def test_a_port_that_is_taken_on_the_other_loopback_address_ends_the_inbox(start
     assert "the port is taken" in err
 
 
+def test_a_second_inbox_of_one_state_folder_names_the_first_and_ends(start: Start, clean_environment: Path) -> None:
+    start()
+    port = announced(clean_environment)
+    second = start(0)
+    _, err = second.communicate()
+    assert second.returncode != 0
+    assert f"an inbox of this state folder runs already: http://localhost:{port}" in err
+    assert "Traceback" not in err
+    assert announced(clean_environment) == port
+    assert httpx2.get(f"http://localhost:{port}/", trust_env=False).status_code == 200
+
+
+def test_an_inbox_that_was_killed_keeps_no_other_out(start: Start, clean_environment: Path) -> None:
+    first = start()
+    first.kill()
+    first.wait()
+    second = start(0)
+    assert second.poll() is None
+    assert httpx2.get(f"http://localhost:{announced(clean_environment)}/", trust_env=False).status_code == 200
+
+
 class Stranger:
     """A server at a port of its own on 127.0.0.1 that answers every nonce with `reply(nonce, port)`."""
 
@@ -271,3 +295,42 @@ def test_connections_that_ask_nothing_are_closed_and_keep_nobody_out(start: Star
             one.settimeout(60)
             assert one.recv(1) == b""
         assert httpx2.get(f"http://localhost:{port}/", trust_env=False).status_code == 200
+
+
+@pytest.fixture
+def gunbot(
+    live_gunbot: LiveGunbot, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LiveGunbot:
+    """Return the Gunbot of the config's one instance, whose human has a PIN."""
+    config = tmp_path / "config.toml"
+    text = f'[instances.gunbot]\nurl = "{live_gunbot.url}"\ntoken = "{TOKEN}"\nread_timeout = 60\n'
+    config.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("GUNBOT_MCP_CONFIG", str(config))
+    private_folder(clean_environment)
+    set_pin(clean_environment, "246 810")
+    return live_gunbot
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("hold", "arrived"), [("request", False), ("answer", True)])
+def test_an_inbox_that_dies_while_gunbot_has_the_order_tells_the_truth_when_it_is_back(
+    start: Start, clean_environment: Path, gunbot: LiveGunbot, hold: Literal["request", "answer"], *, arrived: bool
+) -> None:
+    child = start()
+    page = call("buy_limit", BUY)["approve"]["page"]
+    gunbot.reset(hold)
+    with httpx2.Client(trust_env=False, timeout=60) as browser, ThreadPoolExecutor(1) as hand:
+        token = re.search(r'name="token" value="([0-9a-f]{64})"', browser.get(page).text)
+        assert token is not None
+        fields, origin = {"token": token[1], "pin": "246 810"}, page.partition("/tickets")[0]
+        sent = hand.submit(browser.post, f"{page}/approve", data=fields, headers={"Origin": origin})
+        assert gunbot.held.wait(60)
+        child.kill()
+        assert isinstance(sent.exception(), httpx2.HTTPError)
+    gunbot.release()
+    start()
+    here = f"http://localhost:{announced(clean_environment)}"
+    shown = httpx2.get(f"{here}/tickets/{page.rpartition('/')[2]}", trust_env=False, timeout=60).text
+    assert "Approve and send" not in shown
+    assert ("What did you find?" in shown, "Accepted by Gunbot" in shown) == (not arrived, arrived)
+    assert len(gunbot.trades) == 1

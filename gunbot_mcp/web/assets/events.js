@@ -27,6 +27,7 @@
     if (icon.href !== href) icon.href = href;
   };
   const take = (found) => {
+    if (known && known.version !== found.version) document.dispatchEvent(new Event("gunbot-mcp-news"));
     known = { ...found, wall: Date.now(), steady: performance.now() };
     show();
     const typing = document.activeElement && document.activeElement.matches("input");

@@ -74,12 +74,12 @@
     enable();
   }, 500);
   for (const form of document.forms) {
-    form.addEventListener("submit", () => {
+    form.addEventListener("submit", (event) => {
       deciding = true;
+      const pressed = event.submitter || form.querySelector("button:not([hidden])");
       // After the browser has collected the form's fields.
       setTimeout(() => {
-        const button = form.querySelector("button[data-busy]");
-        if (button) button.textContent = button.dataset.busy;
+        pressed.textContent = pressed.dataset.busy || "One moment…";
         enable();
       });
     });
@@ -172,34 +172,45 @@
     );
   };
 
+  // Where a PIN is being typed, the front page waits: it would be lost.
+  const typing = () => main.dataset.live === "/live" && document.activeElement && document.activeElement.matches("input");
+  let leaving = false;
+  const leave = () => {
+    leaving = true;
+    again();
+  };
+  const look = async () => {
+    if (deciding || leaving || !follows) return;
+    try {
+      const answer = await fetch(main.dataset.live, { cache: "no-store" });
+      if (answer.ok && !deciding && !leaving) {
+        const found = await answer.json();
+        // Whoever answers again may be another process, which does not know the forms of the one before.
+        if (lost) return leave();
+        if (main.dataset.state !== undefined && found.state !== main.dataset.state) return leave();
+        if (main.dataset.version !== undefined && found.version !== main.dataset.version && !typing()) return leave();
+        if (found.book) showBook(found.book);
+        if (found.outcome) {
+          showOutcome(found.outcome);
+          follows = found.follows;
+        }
+        if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
+      }
+    } catch {
+      lost = !deciding && !leaving;
+      byId("lost").hidden = !lost;
+      enable();
+    }
+  };
   const begun = performance.now();
   // As often as the order itself is looked at: every few seconds while it is young.
   const pause = () => (main.dataset.followed === undefined || performance.now() - begun < 120_000 ? 3000 : 60_000);
   const ask = async () => {
-    if (deciding || !follows) return;
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(main.dataset.live, { cache: "no-store" });
-        if (answer.ok && !deciding) {
-          const found = await answer.json();
-          // Whoever answers again may be another process, which does not know the forms of the one before.
-          if (lost) return again();
-          if (main.dataset.state !== undefined && found.state !== main.dataset.state) return again();
-          if (main.dataset.version !== undefined && found.version !== main.dataset.version) return again();
-          if (found.book) showBook(found.book);
-          if (found.outcome) {
-            showOutcome(found.outcome);
-            follows = found.follows;
-          }
-          if (found.left !== undefined && remaining && !expired) remaining = from(found.left);
-        }
-      } catch {
-        lost = !deciding;
-        byId("lost").hidden = !lost;
-        enable();
-      }
-    }
-    setTimeout(ask, pause());
+    if (!document.hidden) await look();
+    if (!leaving && follows) setTimeout(ask, pause());
   };
   setTimeout(ask, 3000);
+  // A tab in the background asks when the stream told of something (`events.js`), and when it is looked at again.
+  document.addEventListener("gunbot-mcp-news", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
 })();
