@@ -1,5 +1,6 @@
 """Every metric, on generated histories, equals a plain computation with fractions that shares no code with ours."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -155,6 +156,14 @@ def _sums(found: Any) -> dict[str, Any]:  # noqa: ANN401 - an analysis
     )
 
 
+def _adds_up(parts: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> None:
+    """Sums add up to the last digit; a net of lots may have been divided, and then has twelve digits in each part."""
+    for name in _SUMS:
+        found = [part.get(name, 0) for part in parts]
+        allowed = sum(map(abs, found)) * Decimal("1e-11") if name == "fifo_net" else 0
+        assert abs(sum(found) - whole.get(name, 0)) <= allowed, (name, found, whole)
+
+
 @pytest.mark.slow
 @_MANY
 @given(records=histories(), minute=st.integers(0, 42 * 24 * 60), shuffled=st.randoms(use_true_random=False))
@@ -170,7 +179,7 @@ def test_splitting_a_range_adds_up_and_the_order_of_arrival_changes_nothing(
 
     before, after = (_sums(past.analyse(*period, metrics=_SUMS)) for period in ((None, at), (at, None)))
 
-    assert {name: before.get(name, 0) + after.get(name, 0) for name in _SUMS} == whole
+    _adds_up([before, after], whole)
     other = list(records)
     shuffled.shuffle(other)
     everything = tuple(METRICS)
@@ -190,8 +199,7 @@ def test_a_zone_moves_days_only_and_keys_sum_to_the_whole(
     assert _sums(past.analyse(zone=zone, metrics=_SUMS)) == whole
     by_day = past.analyse(zone=zone, metrics=_SUMS, groups=("day", "side"))
     for found in (by_day, past.analyse(zone=zone, metrics=_SUMS, groups=("month", "weekday"))):
-        summed = {name: sum(cell.figures[name].value or 0 for cell in found.blocks[0].groups) for name in _SUMS}
-        assert summed == whole
+        _adds_up([{name: cell.figures[name].value or 0 for name in _SUMS} for cell in found.blocks[0].groups], whole)
     parts = [_sums(past.analyse(zone=zone, keys=(key,), metrics=_SUMS)) for key in past.files]
-    assert {name: sum(part.get(name, 0) for part in parts) for name in _SUMS} == whole
+    _adds_up(parts, whole)
     assert figures(by_day)["count"].value == len(records)

@@ -310,8 +310,8 @@ def test_any_interleaving_of_pages_gives_the_same_records(
 
 
 @pytest.mark.slow
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**9), count=st.integers(0, 400), most=st.integers(5, 120))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**9), count=st.integers(0, 400), most=st.integers(15, 120))
 def test_any_interleaving_of_pages_gives_the_same_records_however_often_it_is_tried(
     tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, most: int
 ) -> None:

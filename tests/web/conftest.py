@@ -398,7 +398,7 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
     # While it runs, this thread has a running event loop, and tests of other modules could not start theirs.
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         yield playwright
 
@@ -432,7 +432,7 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
         **options: Any,  # noqa: ANN401 - Playwright's own
     ) -> Generator[Page]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         # The browser itself reports each answer of 4xx in the console; those are what some tests are about.
         page.on(

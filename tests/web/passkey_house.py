@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page
+from support.browsing import visit
 from support.live import TOKEN, LiveGunbot
 
 from gunbot_mcp.approval.pin import set_pin
@@ -100,7 +101,7 @@ def finger(page: Page, *, verified: bool = True) -> tuple[CDPSession, str]:
 
 def register(page: Page, house: House, name: str = "laptop") -> None:
     """Register the first passkey in the inbox, with the PIN."""
-    page.goto(f"{house.url}/passkeys")
+    visit(page, f"{house.url}/passkeys")
     page.get_by_label("A name for it").fill(name)
     page.get_by_label("Your PIN").fill(PIN)
     page.get_by_role("button", name="Register a passkey").click()

@@ -50,6 +50,14 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None]:
     """Take TLS on this port of 127.0.0.1, and pass each request on to the port `to`."""
 
+    # The loop itself holds its tasks weakly, and one whose browser has gone may be held by nothing else.
+    running: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(handle(reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -75,10 +83,15 @@ def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None
 
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
-        server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=_certificate(host, folder))
+        server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=_certificate(host, folder))
         started.set()
         await stop.wait()
         server.close()
+        # A browser's connection may still come through its handshake now, and begin a task.
+        while running:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx2
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import visit
 from web.axe import Axe, axe
 from web.cards import BUY, Client
 from web.passkey_house import finger
@@ -33,8 +34,8 @@ REFUSED = httpx2.Response(400, json={"status": "error", "message": "no funds"})
 schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
-def visit(page: Page, site: Any, path: str) -> None:  # noqa: ANN401 - a Site
-    page.goto(f"{site.url}{path}")
+def show(page: Page, site: Any, path: str) -> None:  # noqa: ANN401 - a Site
+    visit(page, f"{site.url}{path}")
     expect(page.locator("main")).to_be_visible()
     if page.locator("button.approve").count():
         # It is enabled after half a second: what is disabled is not looked at.
@@ -48,28 +49,28 @@ def test_axe_finds_nothing_on_a_ticket_that_waits(make_site: MakeSite, new_page:
     live = make_site(live=True, port=0)
     with new_page(color_scheme=scheme, quiet=False) as page:
         oco = f"/tickets/{site.propose('buy_oco', **OCO).id}"
-        visit(page, site, oco)
+        show(page, site, oco)
         found.look("an OCO on paper", page)
         sold = f"/tickets/{site.propose('sell_market', client='<b>A client</b>', **BTC).id}"
-        visit(page, site, sold)
+        show(page, site, sold)
         page.locator("summary").first.click()
         page.locator("summary").last.click()
         found.look("one of two that wait, all opened", page)
         page.evaluate("document.getElementById('lost').hidden = false")
         found.look("the server is gone", page)
         site.wire.answers["/api/v1/market/orderbook"] = httpx2.Response(500)
-        visit(page, site, sold)
+        show(page, site, sold)
         found.look("no book", page)
         halt(site.folder, "lunch")
-        page.goto(f"{site.url}{oco}")
+        visit(page, f"{site.url}{oco}")
         found.look("halted", page)
         resume(site.folder)
 
         ticket = f"/tickets/{live.propose('buy_limit', **BTC, price=50500).id}"
-        page.goto(f"{live.url}{ticket}")
+        visit(page, f"{live.url}{ticket}")
         found.look("live without a PIN", page)
         live.set_pin(PIN)
-        visit(page, live, ticket)
+        show(page, live, ticket)
         found.look("live", page)
         for attempt in range(6):
             if page.get_by_label("Your PIN").count() == 0:
@@ -81,7 +82,7 @@ def test_axe_finds_nothing_on_a_ticket_that_waits(make_site: MakeSite, new_page:
                 found.look("a wrong PIN", page)
         found.look("too many wrong PINs", page)
         live.price("52000")
-        page.goto(f"{live.url}{ticket}")
+        visit(page, f"{live.url}{ticket}")
         found.look("the market moved", page)
     assert found.found == [], found.report()
     assert len(found.states) == 10
@@ -120,10 +121,10 @@ def test_axe_finds_nothing_on_a_ticket_that_is_closed(make_site: MakeSite, new_p
             ("unknown", "unsure"),
             ("sending", "unsure"),
         ):
-            visit(page, site, closed(how))
+            show(page, site, closed(how))
             expect(page.locator(".outcome")).to_have_class(f"outcome {tone}")
             found.look(how, page)
-        visit(page, site, "/")
+        show(page, site, "/")
         found.look("the front with all of them", page)
     assert found.found == [], found.report()
 
@@ -137,13 +138,13 @@ def test_axe_finds_nothing_on_the_front_and_the_doors(
     site = served(make_site, tmp_path / "history")
     shut = make_site(login=True)
     with new_page(color_scheme=scheme, quiet=False) as page:
-        visit(page, site, "/")
+        show(page, site, "/")
         found.look("an empty front", page)
-        visit(page, site, BERLIN)
+        show(page, site, BERLIN)
         found.look("the history", page)
-        visit(page, site, "/nothing")
+        show(page, site, "/nothing")
         found.look("an error", page)
-        visit(page, shut, "/")
+        show(page, shut, "/")
         found.look("the door", page)
         page.get_by_label("Your PIN").fill("000000")
         page.get_by_role("button").click()
@@ -152,35 +153,35 @@ def test_axe_finds_nothing_on_the_front_and_the_doors(
         site.propose(**BTC, price=50000)
         site.propose("buy_oco", client="Cursor", **OCO)
         site.set_pin(PIN)
-        visit(page, site, "/")
+        show(page, site, "/")
         found.look("a full front", page)
         halt(site.folder, "lunch")
-        visit(page, site, "/")
+        show(page, site, "/")
         found.look("a halted front", page)
         _resume_wrongly(page)
         found.look("resuming with a wrong PIN", page)
         resume(site.folder)
 
-        visit(page, site, "/passkeys")
+        show(page, site, "/passkeys")
         found.look("passkeys at a number", page)
         finger(page)
         at_home = site.url.replace("127.0.0.1", "localhost")
-        page.goto(f"{at_home}/passkeys")
+        visit(page, f"{at_home}/passkeys")
         page.get_by_label("A name for it").fill("laptop")
         found.look("no passkey yet", page)
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_role("button", name="Register a passkey").click()
         page.get_by_text("laptop", exact=True).wait_for()
         found.look("a passkey", page)
-        page.goto(f"{at_home}/tickets/{site.propose(**BTC, price=50001).id}")
+        visit(page, f"{at_home}/tickets/{site.propose(**BTC, price=50001).id}")
         expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
         found.look("a touch or the PIN", page)
         halt(site.folder, "lunch")
-        page.goto(f"{at_home}/")
+        visit(page, f"{at_home}/")
         found.look("a halted front with a passkey", page)
         resume(site.folder)
         for state, text in _doors().items():
-            page.goto("about:blank")
+            visit(page, "about:blank")
             page.set_content(text)
             found.look(state, page)
     assert found.found == [], found.report()

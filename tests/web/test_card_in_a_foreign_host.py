@@ -28,6 +28,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from support.browsing import visit
 from support.served import over_http
 
 from gunbot_mcp.loopback import bind
@@ -120,7 +121,7 @@ def rows_of(tool: str, **arguments: Any) -> list[dict[str, Any]]:  # noqa: ANN40
 
 def test_the_card_is_shown_and_its_click_sends_the_order_once(host: str, new_page: NewPage) -> None:
     with new_page(quiet=False) as page:
-        page.goto(shown(host, "buy_limit", BUY))
+        visit(page, shown(host, "buy_limit", BUY))
         card = page.frame_locator("#chat iframe").frame_locator("iframe")
         expect(card.locator(".kind")).to_have_text("PAPER")
         expect(card.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 48,000 USDT on binance")
@@ -140,7 +141,7 @@ def test_the_card_is_shown_and_its_click_sends_the_order_once(host: str, new_pag
 
 def test_a_reject_on_the_card_sends_nothing(host: str, new_page: NewPage) -> None:
     with new_page(quiet=False) as page:
-        page.goto(shown(host, "buy_limit", BUY))
+        visit(page, shown(host, "buy_limit", BUY))
         card = page.frame_locator("#chat iframe").frame_locator("iframe")
         card.get_by_role("button", name="Reject").click()
         expect(card.locator("#outcome h2")).to_have_text("Declined")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from support.browsing import visit
 from support.terminals import Terminal
 
 from gunbot_mcp.approval.inbox import PORT
@@ -67,7 +68,7 @@ def test_you_approve_in_the_browser_and_the_order_fills(
     terminal = start()
     address = page_of(terminal)
     with new_page() as page:
-        page.goto(address)
+        visit(page, address)
         expect(page.locator(".kind")).to_have_text("PAPER")
         page.get_by_role("button", name="Approve and send").click()
         expect(page.get_by_role("status").get_by_role("heading").first).to_be_visible()
@@ -93,7 +94,7 @@ def test_where_the_usual_port_is_taken_another_is_named_and_a_no_sends_nothing(s
         terminal = start()
         address = page_of(terminal)
         with new_page() as page:
-            page.goto(address)
+            visit(page, address)
             page.get_by_role("button", name="Reject").click()
             expect(page.get_by_role("status").get_by_role("heading").first).to_have_text("Declined")
 

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from history.made_orders import BTC, SHORT, written
 from playwright.sync_api import FrameLocator, Page, expect
+from support.browsing import visit
 
 from gunbot_mcp.arguments import parse_arguments
 from gunbot_mcp.errors import GunbotMcpError
@@ -63,7 +64,7 @@ def test_a_chart_is_shown_with_its_numbers_and_a_mark_says_what_it_is(
 ) -> None:
     site = served(make_site, tmp_path)
     with new_page() as page:
-        page.goto(site.url + BERLIN)
+        visit(page, site.url + BERLIN)
 
         expect(page.locator("main")).to_contain_text("Covers 2 of 2 keys, 25 records, 12 Oct 08:15 - 1 Nov 06:30")
         expect(page.locator("main")).to_contain_text("largest drop 40.04, at its bottom 29 Oct 17:45")
@@ -80,7 +81,7 @@ def test_links_lead_to_the_other_charts_and_keep_what_was_asked(
 ) -> None:
     site = served(make_site, tmp_path)
     with new_page() as page:
-        page.goto(f"{site.url}{BERLIN}&keys={SHORT}")
+        visit(page, f"{site.url}{BERLIN}&keys={SHORT}")
         page.get_by_role("link", name="Holdings").click()
 
         expect(page.get_by_role("link", name="Holdings")).to_have_attribute("aria-current", "true")
@@ -96,7 +97,7 @@ def test_a_chart_has_the_page_s_own_light_or_dark(
 ) -> None:
     site = served(make_site, tmp_path)
     with new_page(width=400, height=1000, color_scheme=scheme) as page:
-        page.goto(site.url + BERLIN)
+        visit(page, site.url + BERLIN)
 
         ink = page.locator("svg text", has_text="Cumulative").evaluate("text => getComputedStyle(text).fill")
         assert ink == {"light": "rgb(27, 31, 36)", "dark": "rgb(230, 234, 238)"}[scheme]

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
+from support.browsing import visit
 from web.cards import MakeSite, NewPage
 
 pytestmark = pytest.mark.browser
@@ -22,7 +23,7 @@ def test_the_pin_s_field_is_ready_to_type_in_and_enter_goes_on_to_the_button(
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page(height=420) as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         pin, approve = page.get_by_label("Your PIN"), page.get_by_role("button", name="Approve and send for real")
         expect(pin).to_be_focused()
         assert page.evaluate("scrollY") == 0  # the order is what one sees first
@@ -43,7 +44,7 @@ def test_where_a_finger_types_no_keyboard_hides_the_order(make_site: MakeSite, n
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page(width=390, has_touch=True, is_mobile=True) as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.get_by_role("button", name="Approve and send for real")).to_be_enabled()
         assert page.evaluate("document.activeElement.tagName") == "BODY"
 
@@ -53,7 +54,7 @@ def test_what_is_wrong_with_the_pin_stands_beside_its_field(make_site: MakeSite,
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.get_by_label("Your PIN").fill("000000")
         page.get_by_role("button", name="Approve and send for real").click()
         alert, pin = page.get_by_role("alert"), page.get_by_label("Your PIN")
@@ -76,7 +77,7 @@ def test_a_cancel_has_its_own_words_and_says_which_protection_goes(make_site: Ma
     cancel = {"exchange": "binance", "pair": "USDT-BTC", "order_id": order, "price": 49000, "order_type": "limit"}
     ticket = site.propose("cancel_order", **cancel)
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.locator(".warnings")).to_contain_text("then its protection goes, too.")
         expect(page.get_by_role("button", name="Cancel this order")).to_be_visible()
         expect(page.get_by_role("button", name="Approve")).to_have_count(0)
@@ -90,7 +91,7 @@ def test_the_page_follows_an_accepted_order_to_its_fill(make_site: MakeSite, new
     ticket = site.propose(exchange="binance", pair="USDT-BTC", amount=0.001, price=49000)
     with new_page() as page:
         page.clock.install()
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.clock.run_for(600)
         page.get_by_role("button", name="Approve and send").click()
         title = page.get_by_role("status").get_by_role("heading")
@@ -109,7 +110,7 @@ def test_buttons_that_settle_an_order_do_not_stand_under_a_line_that_sends_one_t
     ticket = site.propose()
     site.move(ticket, "approved", "sending", "unknown")
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.get_by_role("status")).not_to_contain_text("terminal")
         expect(page.get_by_role("button", name="The order never arrived")).to_be_visible()
         expect(page.locator("main")).to_contain_text(f"Or in a terminal: gunbot-mcp resolve {ticket.id}")

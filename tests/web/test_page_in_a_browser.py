@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from support.browsing import visit
 
 from gunbot_mcp.guard.halt import halt, resume
 from gunbot_mcp.tickets.channels import TERMINAL
@@ -36,7 +37,7 @@ def test_a_click_approves_on_paper_and_shows_what_became_of_it(make_site: MakeSi
     site = make_site()
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page).to_have_title(re.compile(re.escape("PAPER: " + ticket.summary) + "$"))
         expect(page.get_by_label("Your PIN")).to_have_count(0)
         approve(page).click()
@@ -51,7 +52,7 @@ def test_a_live_order_needs_the_pin(make_site: MakeSite, new_page: NewPage) -> N
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.locator(".kind")).to_have_text("LIVE")
         approve(page).click()  # without a PIN the browser itself asks for it
         assert site.state(ticket) == "pending"
@@ -71,7 +72,7 @@ def test_reject_needs_no_pin(make_site: MakeSite, new_page: NewPage) -> None:
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.get_by_role("button", name="Reject").click()
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
     assert (site.state(ticket), site.wire.orders) == ("declined", [])
@@ -82,7 +83,7 @@ def test_enter_in_the_pin_field_decides_nothing(make_site: MakeSite, new_page: N
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(approve(page)).to_be_enabled()
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_label("Your PIN").press("Enter")
@@ -96,7 +97,7 @@ def test_the_keyboard_alone_is_enough(make_site: MakeSite, new_page: NewPage) ->
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(approve(page)).to_be_enabled()
         expect(page.get_by_label("Your PIN")).to_be_focused()
         page.keyboard.type(PIN)
@@ -118,7 +119,7 @@ def test_it_works_without_javascript(make_site: MakeSite, new_page: NewPage, dec
     site.set_pin(PIN)
     ticket = site.propose()
     with new_page(java_script_enabled=False) as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         # Nothing counts down, so only the clock's time is shown.
         expect(page.locator("#countdown")).to_be_hidden()
         expect(page.locator(".figures")).to_contain_text("Expires at")
@@ -142,10 +143,10 @@ def test_a_small_phone_needs_no_sideways_scrolling_and_has_room_for_fingers(
     ticket = site.plant("longest", summary=long, client=long, warnings=(long, long), checks=(long,))
     with new_page(width=320, height=640, color_scheme=scheme, is_mobile=True, has_touch=True) as page:
         for path in (f"/tickets/{ticket.id}", "/", "/tickets/none"):
-            page.goto(site.url + path)
+            visit(page, site.url + path)
             widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
             assert widths == [320, 320]
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         for control in (page.get_by_label("Your PIN"), approve(page), page.get_by_role("button", name="Reject")):
             box = control.bounding_box()
             assert box is not None
@@ -187,7 +188,7 @@ def test_every_text_stands_out_from_its_ground(
     ticket = site.propose(exchange="binance", pair="USDT-BTC", amount=0.001, price=52000)
     texts = [".kind", ".money", "h1", ".figures dt", ".warnings li", ".quiet", "#book-ask", ".approve", ".reject", "q"]
     with new_page(color_scheme=scheme, reduced_motion="reduce") as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(approve(page)).to_be_enabled()
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(16, 19, 24)" if scheme == "dark" else "rgb(243, 244, 246)")
@@ -204,7 +205,7 @@ def test_the_countdown_ends_in_a_page_that_cannot_approve(make_site: MakeSite, n
     with new_page() as page:
         stop_time(page)
         page.route("**/live", lambda route: route.abort())  # the server's seconds would set the countdown anew
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.clock.run_for(1000)
         expect(page.locator("#countdown")).to_have_text("1:59")
         expect(approve(page)).to_be_enabled()
@@ -225,7 +226,7 @@ def test_an_open_page_turns_into_what_became_of_its_ticket_when_its_time_is_up(
     ticket = site.propose()
     with new_page() as page:
         stop_time(page)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         site.clock.advance(timedelta(seconds=121))
         page.clock.run_for(3100)
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Expired: nothing was sent")
@@ -236,7 +237,7 @@ def test_an_open_page_follows_the_book_and_a_decision_taken_elsewhere(make_site:
     ticket = site.propose()
     with new_page() as page:
         stop_time(page)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         before = page.locator("#book-ask").inner_text()
         site.price("48000")
         page.clock.run_for(3100)
@@ -255,7 +256,7 @@ def test_the_front_page_shows_a_new_ticket_by_itself(make_site: MakeSite, new_pa
     site = make_site()
     with new_page() as page:
         stop_time(page)
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page.get_by_role("heading", level=1)).to_have_text("No open tickets")
         ticket = site.propose()
         page.clock.run_for(3100)
@@ -270,14 +271,14 @@ def test_the_front_page_counts_down_only_where_a_script_can(make_site: MakeSite,
     still = f"expires at {ticket.expires_at:%H:%M:%S} UTC"
     with new_page() as page:
         stop_time(page)
-        page.goto(site.url)
+        visit(page, site.url)
         page.clock.run_for(1000)
         expect(page.locator(".tickets li")).to_contain_text("expires in 1:59")
         expect(page.get_by_text(still)).to_be_hidden()
         page.clock.fast_forward(121_000)
         expect(page.locator(".tickets li .ticking")).to_have_text("expired")
     with new_page(java_script_enabled=False) as page:
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page.get_by_text(still)).to_be_visible()
         expect(page.locator(".tickets li .ticking")).to_be_hidden()
 
@@ -287,7 +288,7 @@ def test_the_reader_s_own_time_stands_beside_utc(make_site: MakeSite, new_page: 
     site = make_site()
     ticket = site.propose()
     with new_page(timezone_id=zone) as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         own = f"{ticket.expires_at + timedelta(hours=hours):%H:%M:%S} your time"
         for place in ("#expires-at", ".facts", "h2#book-title"):
             if hours:
@@ -303,7 +304,7 @@ def test_a_refused_form_is_not_sent_again_when_the_page_loads_anew(make_site: Ma
     ticket = site.propose()
     with new_page() as page:
         stop_time(page)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.clock.run_for(600)
         halt(site.folder, "lunch")
         approve(page).click()
@@ -321,7 +322,7 @@ def test_a_page_whose_server_is_gone_says_so(make_site: MakeSite, new_page: NewP
     ticket = site.propose()
     with new_page(quiet=False) as page:
         stop_time(page)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.clock.run_for(600)
         expect(page.locator("#lost")).to_be_hidden()
         expect(approve(page)).to_be_enabled()
@@ -338,7 +339,7 @@ def test_a_page_whose_server_came_back_loads_anew(make_site: MakeSite, new_page:
     ticket = site.propose()
     with new_page(quiet=False) as page:
         stop_time(page)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.evaluate("window.old = true")
         page.route("**/live", lambda route: route.abort())
         page.clock.run_for(3100)
@@ -357,7 +358,7 @@ def test_hostile_texts_are_inert(make_site: MakeSite, new_page: NewPage) -> None
     ticket = site.plant("hostile", client=hostile, summary=hostile, warnings=(hostile,), checks=(hostile,))
     with new_page() as page:
         for path in (f"/tickets/{ticket.id}", "/"):
-            page.goto(site.url + path)
+            visit(page, site.url + path)
             assert "owned" not in page.title().replace('"owned"', "").replace("'owned'", "")
             assert page.locator("img").count() == 0
             expect(page.locator("main")).to_be_visible()
@@ -367,7 +368,7 @@ def test_another_site_can_neither_frame_the_page_nor_post_its_form(make_site: Ma
     site, other = make_site(name="ours"), make_site(name="theirs")
     ticket = site.propose()
     with new_page(quiet=False) as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         token = page.locator("#approve input[name=token]").get_attribute("value")
         # Another port of this machine is another origin, and cookies know no ports: the hardest neighbour.
         page.route(
@@ -379,7 +380,7 @@ def test_another_site_can_neither_frame_the_page_nor_post_its_form(make_site: Ma
                 f'<input name="token" value="{token}"><button>Win</button></form>',
             ),
         )
-        page.goto(f"{other.url}/attack")
+        visit(page, f"{other.url}/attack")
         framed = page.frames[1]
         framed.wait_for_load_state()
         assert ticket.summary not in framed.content()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Route, expect
+from support.browsing import visit
 from support.terminals import Terminal
 from web.passkey_house import PIN, House, finger, open_house, register
 
@@ -38,13 +39,13 @@ def test_a_touch_approves_a_live_order_and_the_ledger_proves_it(make_house: Make
     house: House
     with make_house(live_needs="passkey") as house, new_page() as page:
         order = house.propose()
-        page.goto(order)
+        visit(page, order)
         expect(page.get_by_text("none that counts belongs to this address")).to_be_visible()
         expect(page.get_by_role("button", name="Approve")).to_have_count(0)
         cdp, device = finger(page)
         register(page, house)
         expect(page.get_by_role("note").first).to_contain_text('Passkey "laptop"')
-        page.goto(order)
+        visit(page, order)
         expect(page.get_by_label("Your PIN")).to_have_count(0)
         expect(page.locator(".news")).to_contain_text("was registered")
         touch = page.get_by_role("button", name="Approve with your passkey and send for real")
@@ -107,10 +108,10 @@ def test_where_any_way_counts_the_pin_and_the_touch_stand_side_by_side(
         finger(page)
         register(page, house)
         order = house.propose()
-        page.goto(order.replace("localhost", "127.0.0.1"))
+        visit(page, order.replace("localhost", "127.0.0.1"))
         expect(page.get_by_role("link", name=order)).to_be_visible()
         expect(page.get_by_role("button", name="passkey")).to_have_count(0)
-        page.goto(order)
+        visit(page, order)
         expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
         page.get_by_label("Your PIN").fill(PIN)
         page.get_by_role("button", name="Approve and send").click()
@@ -142,7 +143,7 @@ def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page:
             if arguments == ("resume",):
                 halt(house.folder, "a test")
             terminal = Terminal(*arguments)
-            page.goto(opened(terminal))
+            visit(page, opened(terminal))
             expect(page.get_by_role("heading", level=1)).to_contain_text(title)
             page.get_by_role("button", name="Sign with your passkey").click()
             assert terminal.end() == 0, terminal.shown

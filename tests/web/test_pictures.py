@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from support.browsing import visit
 from web.cards import Client, MakeSite
 from web.pictures import FOLDER, MOST_BYTES, NAMES, SCHEMES, SOURCES, small, sources
 from web.test_history_page import BERLIN, served
@@ -54,10 +55,10 @@ def test_the_page_and_its_ladder(make_site: MakeSite, new_page: NewPage, shoot: 
     site = make_site(live=True, name="main")
     site.set_pin(PIN)
     with new_page(width=760, height=856, color_scheme=scheme) as page:
-        page.goto(f"{site.url}/tickets/{site.propose('buy_limit', client='Claude Desktop', **BTC, price=50500).id}")
+        visit(page, f"{site.url}/tickets/{site.propose('buy_limit', client='Claude Desktop', **BTC, price=50500).id}")
         expect(page.get_by_role("button", name="Approve and send")).to_be_enabled()
         shoot("page", page)
-        page.goto(f"{site.url}/tickets/{site.propose('buy_oco', **OCO).id}")
+        visit(page, f"{site.url}/tickets/{site.propose('buy_oco', **OCO).id}")
         expect(page.locator("svg").first).to_be_visible()
         shoot("ladder", page.locator("svg").first)
 
@@ -69,7 +70,7 @@ def test_the_inbox(make_site: MakeSite, new_page: NewPage, shoot: Shoot, scheme:
     site.propose("buy_oco", client="Cursor", **OCO)
     site.propose("sell_market", client="Claude Code", **BTC)
     with new_page(width=760, height=620, color_scheme=scheme) as page:
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page.get_by_role("listitem").first.or_(page.get_by_role("row").first)).to_be_visible()
         shoot("inbox", page)
 
@@ -87,6 +88,6 @@ def test_the_card(make_site: MakeSite, new_page: NewPage, shoot: Shoot, scheme: 
 def test_the_chart(make_site: MakeSite, new_page: NewPage, shoot: Shoot, scheme: Scheme, tmp_path: Path) -> None:
     site = served(make_site, tmp_path)
     with new_page(width=760, height=900, color_scheme=scheme) as page:
-        page.goto(f"{site.url}{BERLIN}")
+        visit(page, f"{site.url}{BERLIN}")
         expect(page.locator("svg").first).to_be_visible()
         shoot("chart", page.locator("svg").first)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import visit
 from web.cards import MakeSite, NewPage
 
 from gunbot_mcp.guard.halt import halt, halted
@@ -30,7 +31,7 @@ def test_settling_an_order_says_beside_the_field_that_the_pin_is_wrong(make_site
     ticket = site.propose()
     site.move(ticket, "approved", "sending", "unknown")
     with new_page() as page:
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.get_by_label("Your PIN").fill("000000")
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="The order arrived")).to_be_focused()
@@ -49,7 +50,7 @@ def test_resuming_says_beside_the_field_that_the_pin_is_wrong_and_lets_one_try_a
     site.set_pin(PIN)
     halt(site.folder, "lunch")
     with new_page() as page:
-        page.goto(f"{site.url}/")
+        visit(page, f"{site.url}/")
         page.get_by_label("Your PIN").fill("000000")
         page.keyboard.press("Enter")
         resume = page.get_by_role("button", name="Resume trading")
@@ -71,7 +72,7 @@ def test_without_a_script_enter_in_the_pin_s_field_resumes_nothing(make_site: Ma
     site.set_pin(PIN)
     halt(site.folder, "lunch")
     with new_page(java_script_enabled=False) as page:
-        page.goto(f"{site.url}/")
+        visit(page, f"{site.url}/")
         page.get_by_label("Your PIN").fill(PIN)
         page.keyboard.press("Enter")
         assert halted(site.folder) == "lunch"
@@ -86,7 +87,7 @@ def test_the_door_has_its_field_ready_and_says_beside_it_that_the_pin_is_wrong(
     site = make_site(login=True)
     site.set_pin(PIN)
     with new_page(quiet=False) as page:
-        page.goto(f"{site.url}/")
+        visit(page, f"{site.url}/")
         expect(page.get_by_label("Your PIN")).to_be_focused()
         page.keyboard.type("000000")
         page.keyboard.press("Enter")
@@ -103,7 +104,7 @@ def test_registering_a_passkey_says_beside_the_field_that_the_pin_is_wrong(
     site = make_site()
     site.set_pin(PIN)
     with new_page(quiet=False) as page:
-        page.goto(f"{site.url.replace('127.0.0.1', 'localhost')}/passkeys")
+        visit(page, f"{site.url.replace('127.0.0.1', 'localhost')}/passkeys")
         page.get_by_label("A name for it").fill("laptop")
         page.get_by_label("Your PIN").fill("000000")
         page.get_by_role("button", name="Register a passkey").click()

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
+from support.browsing import visit
 from web.conftest import CHROMIUM_ARGUMENTS, chromium
 from web.passkey_house import PIN, House, finger, open_house, register
 from web.proxy import reverse_proxy
@@ -179,7 +180,7 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
     at: Public
     with make_public() as at, new_page(width=390, height=844) as page:
         cdp, device = finger(page)
-        page.goto(at.url)
+        visit(page, at.url)
         expect(page).to_have_title("Sign in")
         code, _ = new_code()
         keep(at.house.folder, code, Clock().now(), proof="pin", live=True)
@@ -193,7 +194,7 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
         (cookie,) = [one for one in page.context.cookies() if one.get("name") == "__Host-gunbot-mcp"]
         assert (cookie.get("secure"), cookie.get("httpOnly"), cookie.get("sameSite")) == (True, True, "Strict")
         order = at.house.propose().rpartition("/")[2]
-        page.goto(f"{at.url}/tickets/{order}")
+        visit(page, f"{at.url}/tickets/{order}")
         expect(page.get_by_label("Your PIN")).to_have_count(0)
         # Signed in is not approved: without a touch nothing goes, whatever form is sent.
         cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
@@ -212,23 +213,23 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
         assert statuses == [403, 400, 403]
         assert at.house.gunbot.trades == []
         cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
-        page.goto(f"{at.url}/tickets/{order}")
+        visit(page, f"{at.url}/tickets/{order}")
         page.get_by_role("button", name="Approve with your passkey").click()
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Accepted by Gunbot")
         assert len(at.house.gunbot.trades) == 1
         # Rejecting and halting need the session alone.
         other = at.house.propose(price=48000).rpartition("/")[2]
-        page.goto(f"{at.url}/tickets/{other}")
+        visit(page, f"{at.url}/tickets/{other}")
         page.get_by_role("button", name="Reject").click()
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
-        page.goto(f"{at.url}/tickets/{'0' * 12}")
+        visit(page, f"{at.url}/tickets/{'0' * 12}")
         expect(page.get_by_role("heading", name="There is no")).to_be_visible()
-        page.goto(at.url)
+        visit(page, at.url)
         page.get_by_role("link", name="Halt all trading").click()
         page.get_by_role("button", name="Halt all trading now").click()
         expect(page.get_by_role("alert").first).to_contain_text("halted at the public url")
         assert halted(at.house.folder) is not None
-        page.goto(f"{at.url}/halt")
+        visit(page, f"{at.url}/halt")
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_title("Sign in")
         assert at.house.run("ledger", "--verify").returncode == 0
@@ -243,7 +244,7 @@ def test_a_passkey_of_this_machine_opens_nothing_at_the_public_url(
     with make_public() as at, new_page() as page:
         finger(page)
         register(page, at.house)
-        page.goto(at.url)
+        visit(page, at.url)
         page.get_by_role("button", name="Sign in with your passkey").click()
         expect(page.locator("#passkey-problem")).to_be_visible()
         expect(page).to_have_title("Sign in")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import visit
 from web.cards import BUY, Client
 
 from gunbot_mcp.guard.halt import halt, resume
@@ -98,9 +99,9 @@ def test_a_reader_hears_first_whose_money_then_what_then_how_to_decide(make_site
     site.set_pin(PIN)
     ticket = site.propose(**BTC, price=52000)
     with new_page(quiet=False) as page:
-        page.goto(f"{site.url}/")
+        visit(page, f"{site.url}/")
         expect(page.locator("body")).to_match_aria_snapshot(FRONT)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.locator("body")).to_match_aria_snapshot(OPEN)
         # The drawing and its words would be read twice.
         assert page.locator("#book-figure").get_attribute("aria-hidden") == "true"
@@ -112,7 +113,7 @@ def test_a_reader_hears_first_whose_money_then_what_then_how_to_decide(make_site
         page.get_by_role("button", name="Approve and send").click()
         expect(page.get_by_role("alert").first).to_contain_text("The PIN is wrong.")
         site.move(ticket, "approved", "sending", "unknown")
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page.locator("body")).to_match_aria_snapshot(UNKNOWN)
 
 
@@ -122,7 +123,7 @@ def test_the_last_seconds_are_told_once_each_and_the_end_too(make_site: MakeSite
     with new_page(quiet=False) as page:
         page.clock.install(time=1)
         page.clock.pause_at(2)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.route("**/live", lambda route: route.abort())  # the server's seconds would set the countdown anew
         said = page.locator("#announcement")
         expect(said).to_have_text("")
@@ -154,7 +155,7 @@ def test_nothing_moves_where_the_human_asked_for_that(make_site: MakeSite, new_p
     ticket = site.propose()
     with new_page(reduced_motion="reduce") as still, new_page() as moving:
         for page in (still, moving):
-            page.goto(f"{site.url}/tickets/{ticket.id}")
+            visit(page, f"{site.url}/tickets/{ticket.id}")
             expect(page.get_by_role("button", name="Approve and send")).to_be_enabled()
         assert still.evaluate(MOVES) == []
         assert moving.evaluate(MOVES) != []
@@ -190,6 +191,6 @@ def test_zoomed_pages_need_no_sideways_scrolling(make_site: MakeSite, new_page: 
     with new_page(width=width // zoom, height=800 // zoom, device_scale_factor=zoom, quiet=False) as page:
         found: list[tuple[str, int]] = []
         for path in _pages(site):
-            page.goto(f"{site.url}{path}")
+            visit(page, f"{site.url}{path}")
             found.append((path, _wide(page)))
     assert [(path, wide) for path, wide in found if wide > 0] == []

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import visit
 
 from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
@@ -50,7 +51,7 @@ def test_a_tab_in_the_background_counts_in_its_title_and_turns_into_what_became_
     ticket = site.propose()
     with new_page() as page:
         page.add_init_script(HIDDEN)
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         expect(page).to_have_title(waiting(1))
         second = site.propose(exchange="binance", pair="USDT-BTC", amount=0.0005, price=50000)
         expect(page).to_have_title(waiting(2))
@@ -59,7 +60,7 @@ def test_a_tab_in_the_background_counts_in_its_title_and_turns_into_what_became_
         site.portal.call(lambda: site.desk.decline(ticket.id, by=TERMINAL))
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Declined")
         expect(page).to_have_title(waiting(1))
-        page.goto(site.url)
+        visit(page, site.url)
         site.portal.call(lambda: site.desk.decline(second.id, by=TERMINAL))
         expect(page.get_by_role("heading", level=1)).to_have_text("No open tickets")
 
@@ -72,7 +73,7 @@ def test_a_seventh_tab_of_one_browser_loads_and_all_of_them_share_one_stream(
         opened = streams_of(page)
         tabs = [page, *(page.context.new_page() for _ in range(7))]
         for tab in tabs:
-            tab.goto(site.url)
+            visit(tab, site.url)
             expect(tab.get_by_role("heading", level=1)).to_have_text("No open tickets")
         tabs[0].evaluate(SEVEN_WAIT)
         assert len(opened) == 1
@@ -88,7 +89,7 @@ def test_a_server_that_stops_waits_for_no_open_tab(make_site: MakeSite, new_page
     site = make_site()
     site.propose()
     with new_page(quiet=False) as page:
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page).to_have_title(waiting(1))
 
         async def stop() -> None:
@@ -114,11 +115,11 @@ def test_the_countdown_is_the_server_s_whatever_clock_the_browser_has(
             (f"/tickets/{ticket.id}", "#countdown", "1:00"),
             ("/", ".queue .ticking", "expires in 1:00"),
         ):
-            page.goto(f"{site.url}{path}")
+            visit(page, f"{site.url}{path}")
             expect(page.locator(place)).to_have_text(said)
             page.clock.run_for(1000)
             expect(page.locator(place)).to_contain_text("0:59")
-        page.goto(f"{site.url}/tickets/{ticket.id}")
+        visit(page, f"{site.url}/tickets/{ticket.id}")
         page.clock.run_for(600)
         page.get_by_role("button", name="Approve and send").click()
         expect(page.get_by_role("status").get_by_role("heading")).to_contain_text("Accepted")
@@ -141,7 +142,7 @@ def test_five_hundred_waiting_tickets_stand_in_columns_and_the_page_stays_quick(
 
     site.portal.call(many)
     with new_page(width=width, height=844) as page:
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page.get_by_role("heading", level=1)).to_have_text(f"{MANY} orders wait for you")
         expect(page.locator(".queue > li")).to_have_count(500)
         expect(page.get_by_text(f"And {MANY - 500} more, older ones.")).to_be_attached()
@@ -176,7 +177,7 @@ def test_a_pressed_button_says_what_it_does_and_only_an_approval_says_sending(
         ):
             if name == "Resume trading":
                 halt(site.folder, "lunch")
-            page.goto(site.url + path)
+            visit(page, site.url + path)
             if page.get_by_label("Your PIN").count():
                 page.get_by_label("Your PIN").fill(PIN)
             before = page.get_by_role("button").count()
@@ -194,7 +195,7 @@ def test_a_pin_that_is_being_typed_on_the_front_page_is_not_lost_to_news(
     ticket = site.propose()
     halt(site.folder, "lunch")
     with new_page() as page:
-        page.goto(site.url)
+        visit(page, site.url)
         expect(page).to_have_title(waiting(1))
         page.get_by_label("Your PIN").fill(PIN)
         site.portal.call(lambda: site.desk.decline(ticket.id, by=TERMINAL))

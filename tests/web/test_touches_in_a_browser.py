@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
+from support.browsing import visit
 from web.passkey_house import PIN, House, finger, open_house, register
 
 from gunbot_mcp.guard.halt import halted
@@ -42,7 +43,7 @@ def test_a_touch_lets_trading_go_on_and_no_pin_does_once_the_config_asks_for_tou
     with make_house(live_needs="any") as house, new_page() as page:
         cdp, device = finger(page)
         register(page, house)
-        page.goto(house.url)
+        visit(page, house.url)
         page.get_by_role("button", name="Halt all trading now").click()
         expect(page.get_by_role("button", name="Resume trading")).to_be_visible()
         with_pin = page.get_by_label("Your PIN")
@@ -52,7 +53,7 @@ def test_a_touch_lets_trading_go_on_and_no_pin_does_once_the_config_asks_for_tou
         page.get_by_role("button", name="Resume trading").click()
         expect(page.get_by_text("only a touch of your passkey lets trading go on")).to_be_visible()
         assert halted(house.folder) is not None
-        page.goto(house.url)
+        visit(page, house.url)
         expect(with_pin).to_have_count(0)
         touch = page.get_by_role("button", name="Resume with your passkey")
         cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
@@ -77,14 +78,14 @@ def test_a_touch_settles_a_ticket_of_unknown_fate_and_the_ledger_proves_it(
         register(page, house)
         house.gunbot.reply = (500, {"error": "gone"})
         order = house.propose()
-        page.goto(order)
+        visit(page, order)
         page.get_by_role("button", name="Approve with your passkey and send for real").click()
         expect(page.get_by_role("heading", name="What did you find?")).to_be_visible()
         expect(page.get_by_label("Your PIN")).to_have_count(0)
         expect(page.get_by_role("button", name="The order never arrived", exact=True)).to_have_count(0)
-        page.goto(house.url)
+        visit(page, house.url)
         expect(page.get_by_role("heading", name="Of unknown fate")).to_be_visible()
-        page.goto(order)
+        visit(page, order)
         page.get_by_role("button", name="The order never arrived (with your passkey)").click()
         expect(page.get_by_role("heading", name="What did you find?")).to_have_count(0)
         ticket = house.call("get_ticket", ticket_id=order.rpartition("/")[2])["ticket"]

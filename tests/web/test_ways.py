@@ -21,6 +21,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters, types
 from playwright.sync_api import Page, expect
+from support.browsing import visit
 from support.live import LiveGunbot
 from support.terminals import Terminal
 from telling.services import service
@@ -137,7 +138,7 @@ def test_the_inbox_with_the_pin(
     with house_of(open="browser") as house, new_page() as page:
         house.propose()
         human = Human()
-        page.goto(opened())
+        visit(page, opened())
         page.get_by_label("Your PIN").fill(PIN)
         human.does("type the PIN")
         press_approve(page, human)
@@ -155,7 +156,7 @@ def test_the_inbox_with_a_passkey(
         register(page, house)
         house.propose()
         human = Human()
-        page.goto(opened())
+        visit(page, opened())
         press_approve(page, human)
         human.does("touch")  # the virtual authenticator does, as soon as it is asked
         accepted(page)
@@ -178,7 +179,7 @@ def test_a_notification(
         found = re.search(r"http://localhost:\d+/tickets/\w+", heard[0]["message"])
         assert found is not None
         with new_page() as page:
-            page.goto(found[0])
+            visit(page, found[0])
             human.does("open its link")
             press_approve(page, human)
             accepted(page)
