@@ -93,7 +93,7 @@ def test_without_a_market_there_is_nothing_to_draw() -> None:
 PRICE = st.decimals(Decimal("1e-12"), Decimal("1e12"), allow_nan=False, allow_infinity=False, places=12).filter(bool)
 
 
-@given(PRICE, PRICE, PRICE, PRICE, st.booleans())
+@given(bid=PRICE, ask=PRICE, first=PRICE, second=PRICE, one_sided=st.booleans())
 def test_it_is_to_scale_and_no_label_covers_another(
     bid: Decimal,
     ask: Decimal,

@@ -16,7 +16,7 @@ from web.cards import BUY, FILLED, TICKET, Client, MakeSite, NewPage, outcome, t
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL, Actor
 from gunbot_mcp.web.card import CARD_URI, card_html
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_the_view_is_one_text_without_any_other_origin() -> None:

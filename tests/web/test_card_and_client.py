@@ -11,7 +11,7 @@ from web.cards import BUY, TICKET, Client, MakeSite, NewPage, outcome
 
 from gunbot_mcp.tickets.view import ticket_answer, ticket_view
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_the_card_wears_the_clients_theme_and_changes_with_it(make_site: MakeSite, new_page: NewPage) -> None:

@@ -14,7 +14,7 @@ from web.cards import BUY, FILLED, Client, MakeSite, NewPage, outcome, ticket_of
 from gunbot_mcp.guard.halt import halt
 from gunbot_mcp.tickets.channels import PAGE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MESSAGES: dict[str, Any] = {"message": {"text": {}}, "updateModelContext": {"text": {}}}
 RESTS = {**BUY, "price": 49000}

@@ -59,6 +59,7 @@ BERLIN = "/history?chart=pnl&since=2026-10-12&timezone=Europe/Berlin"
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_chart_is_shown_with_its_numbers_and_a_mark_says_what_it_is(
     make_site: MakeSite, new_page: NewPage, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_chart_is_shown_with_its_numbers_and_a_mark_says_what_it_is(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_links_lead_to_the_other_charts_and_keep_what_was_asked(
     make_site: MakeSite, new_page: NewPage, tmp_path: Path
 ) -> None:
@@ -91,6 +93,7 @@ def test_links_lead_to_the_other_charts_and_keep_what_was_asked(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_chart_has_the_page_s_own_light_or_dark(
     make_site: MakeSite, new_page: NewPage, tmp_path: Path, scheme: str
@@ -167,6 +170,7 @@ def result_of(answer: Answer) -> dict[str, Any]:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_client_s_view_shows_the_drawing_in_the_client_s_theme(new_page: NewPage, tmp_path: Path) -> None:
     asked = {"chart": "days", "since": "2026-10-12", "timezone": "Europe/Berlin"}
     result = result_of(drawn(written(tmp_path), asked))
@@ -180,6 +184,7 @@ def test_a_client_s_view_shows_the_drawing_in_the_client_s_theme(new_page: NewPa
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_view_without_a_drawing_shows_the_words(new_page: NewPage, tmp_path: Path) -> None:
     result = result_of(drawn(written(tmp_path), {"chart": "pnl", "since": "2026-10-12"}, pictures=False))
     with new_page(width=500) as page:
@@ -190,6 +195,7 @@ def test_a_view_without_a_drawing_shows_the_words(new_page: NewPage, tmp_path: P
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_view_lets_nothing_in_but_a_drawing(new_page: NewPage) -> None:
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg"><script>parent.postMessage("ran","*")</script><g onclick="x()">'

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from support.browsing import visit
 from web.cards import MakeSite, NewPage
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PIN = "246810"
 

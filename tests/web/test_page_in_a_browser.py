@@ -16,7 +16,7 @@ from support.browsing import visit
 from gunbot_mcp.guard.halt import halt, resume
 from gunbot_mcp.tickets.channels import TERMINAL
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MakeSite = Callable[..., Any]
 NewPage = Callable[..., Any]

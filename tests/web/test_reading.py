@@ -13,7 +13,7 @@ from web.cards import BUY, Client
 
 from gunbot_mcp.guard.halt import halt, resume
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MakeSite = Callable[..., Any]
 NewPage = Callable[..., Any]
