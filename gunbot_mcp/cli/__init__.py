@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from gunbot_mcp import __version__
 from gunbot_mcp.cli.groups import Commands, fitted, help_width, in_groups
+from gunbot_mcp.cli.interrupts import held_back
 from gunbot_mcp.cli.output import clean_output
 from gunbot_mcp.cli.screen import columns, wrapped
 from gunbot_mcp.errors import GunbotMcpError, clean
@@ -65,7 +66,8 @@ class _Lazy(Commands):
         if target is None:
             return None
         module, _, attribute = target.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        with held_back():
+            command = getattr(importlib.import_module(module), attribute)
         return fitted(command) if isinstance(command, click.Command) else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -7,6 +7,7 @@ import sys
 import anyio
 import click
 
+from gunbot_mcp.cli.interrupts import held_back
 from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import load
 
@@ -28,7 +29,8 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
     if address is None:
         # What is loaded in between is never freed: no garbage collection searches it, now or during a large answer.
         gc.disable()
-        from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - it must load between these two lines
+        with held_back():
+            from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - it must load between these two lines
 
         gc.freeze()
         gc.enable()

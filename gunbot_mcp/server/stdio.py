@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskStatus
 from mcp.server.stdio import stdio_server
 
 from gunbot_mcp.config import Settings
@@ -29,18 +30,26 @@ async def serve_stdio(settings: Settings) -> int | None:
     async with Runtime(settings, page=approval_page, follows=True) as runtime, anyio.create_task_group() as tasks:
         server = build_server(runtime)
         with _protocol_input() as (source, stop), _protocol_output() as output:
-            tasks.start_soon(_end_on_signal, stop, caught)
+            # Heard before anything is read: who waits for stdin hears no cancellation.
+            await tasks.start(_end_on_signal, stop, caught)
             stdin = None if source is None else anyio.wrap_file(source)
             async with stdio_server(stdin=stdin, stdout=anyio.wrap_file(output)) as (read_stream, write_stream):
-                await server.run(read_stream, write_stream, server.create_initialization_options())
+                try:
+                    await server.run(read_stream, write_stream, server.create_initialization_options())
+                finally:
+                    stop()
             tasks.cancel_scope.cancel()
     return caught[0] if caught else None
 
 
-async def _end_on_signal(stop: Callable[[], None], caught: list[int]) -> None:
+async def _end_on_signal(
+    stop: Callable[[], None], caught: list[int], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     if sys.platform == "win32":  # pragma: no cover - its event loop hears no signals; Ctrl-C ends the process
+        task_status.started()
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for number in signals:
             if caught:
                 os._exit(128 + number)
@@ -73,12 +82,13 @@ def _protocol_input() -> Generator[tuple[io.TextIOWrapper | None, Callable[[], N
         yield None, lambda: None
         return
     wire, (bell, rope) = os.dup(0), os.pipe()
+    ropes = [rope]
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     raw = io.BufferedReader(_Until(wire, bell))
     try:
-        yield io.TextIOWrapper(raw, "utf-8", errors="replace"), lambda: os.close(rope)
+        yield io.TextIOWrapper(raw, "utf-8", errors="replace"), lambda: os.close(ropes.pop()) if ropes else None
     finally:
         os.dup2(wire, 0)
 
