@@ -19,7 +19,7 @@ from gunbot_mcp.guard.halt import halt, halted
 if TYPE_CHECKING:
     from support.live import LiveGunbot
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 NewPage = Callable[..., Any]
 MakeHouse = Callable[..., Any]
 MANDATE = ("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC", "--for", "1h")

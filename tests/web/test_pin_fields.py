@@ -12,7 +12,7 @@ from web.cards import MakeSite, NewPage
 
 from gunbot_mcp.guard.halt import halt, halted
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 PIN = "246810"
 
