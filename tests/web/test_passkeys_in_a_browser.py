@@ -118,7 +118,6 @@ def test_where_any_way_counts_the_pin_and_the_touch_stand_side_by_side(
         expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Accepted by Gunbot")
 
 
-@pytest.mark.slow
 def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page: NewPage) -> None:
     house: House
 
