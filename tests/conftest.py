@@ -15,6 +15,7 @@ pytest_plugins = (
     "support.measured",
     "support.postgres",
     "support.recorder",
+    "support.shares",
     "support.silent",
 )
 
