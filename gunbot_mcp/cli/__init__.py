@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 _COMMANDS: Mapping[str, str] = {
     "serve": "gunbot_mcp.cli.serve:serve",
-    "demo": "gunbot_mcp.cli.demo:demo",
+    "demo": "gunbot_mcp.cli.demos:demo",
     "paper": "gunbot_mcp.cli.paper:paper",
     "call": "gunbot_mcp.cli.call:call",
     "tickets": "gunbot_mcp.cli.tickets:tickets",

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
-import click
 import httpx2
 from mcp import Client, StdioServerParameters, types
 from rich.console import Console
@@ -172,21 +171,8 @@ class Story:
         return int(result.structured_content["total"])
 
 
-@click.command()
-@click.option("--me", is_flag=True, help="You are the human: an order waits for you in your browser.")
-@click.option(
-    "--wait",
-    type=click.IntRange(5, 3600),
-    default=300,
-    show_default=True,
-    help="With --me: seconds that the order waits for you.",
-)
-def demo(wait: int, *, me: bool) -> int:
-    """Watch an assistant propose, a human decide, and orders fill, on the paper gateway."""
-    if me:
-        from gunbot_mcp.cli.demo_me import with_you  # noqa: PLC0415 - it imports this module for its parts
-
-        return with_you(wait)
+def by_itself() -> int:
+    """Play the demo whose human is played too; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="gunbot-mcp-demo-") as home:
         config = Path(home) / "config.toml"
         config.write_text(CONFIG, encoding="utf-8")

@@ -24,8 +24,8 @@ from gunbot_mcp.errors import (
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
 from gunbot_mcp.guard.case import MOST_UNDECIDED, MOST_UNDECIDED_OF_ALL, Case
+from gunbot_mcp.guard.day_checks import check_day_loss, check_rejections
 from gunbot_mcp.guard.halt import refusal
-from gunbot_mcp.guard.losses import check_day_loss, check_rejections
 from gunbot_mcp.guard.naming import check_known, check_units
 from gunbot_mcp.gunbot.records import Book
 from gunbot_mcp.instance import require_trading

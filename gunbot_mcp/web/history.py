@@ -21,7 +21,8 @@ from gunbot_mcp.render import CHART_META, Answer
 from gunbot_mcp.web.answers import html
 from gunbot_mcp.web.assets import asset, source, source_of
 from gunbot_mcp.web.frame import Served, frame_of
-from gunbot_mcp.web.pages import environment, policy, unescaped
+from gunbot_mcp.web.headers import policy
+from gunbot_mcp.web.pages import environment, unescaped
 
 _TITLES: Mapping[Kind, str] = {
     Kind.PNL: "Pnl and drawdown",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from gunbot_mcp.web.assets import asset, inline, source
+from gunbot_mcp.web.assets import asset, inline
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     from gunbot_mcp.web.passkey_view import PasskeyPage, TouchPage
     from gunbot_mcp.web.resuming import ResumePage
     from gunbot_mcp.web.view_model import ClosedPage, OpenPage
-
-
-def policy(style: str, script: str) -> str:
-    """Return the policy of a page whose one style and one script have these hashes."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src {style}",
-            f"script-src {script}",
-            "img-src data:",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        )
-    )
-
-
-POLICY = policy(source("ticket.css"), " ".join(map(source, ("page.js", "passkey.js", "events.js"))))
 
 
 def render(
