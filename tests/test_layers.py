@@ -1,6 +1,7 @@
 """Imports point one way, and what starts a server loads nothing that it does not need."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -54,6 +55,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 def _layer(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _files_imported(file: Path) -> set[Path]:
+    """Return the files that a file imports anywhere, but no package's face, which only hands names on."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gunbot_mcp"):
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = {PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py") for name in found}
+    return {path for path in paths if path.is_file()}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graphlib.TopologicalSorter({file: _files_imported(file) for file in FILES}).prepare()
 
 
 def _imported(file: Path) -> set[str]:
