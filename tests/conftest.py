@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,10 @@ pytest_plugins = (
     "support.shares",
     "support.silent",
 )
+
+# A shell without job control starts what runs in its background deaf to Ctrl-C; the tests' children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("any machine", deadline=None)
