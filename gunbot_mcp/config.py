@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import platformdirs
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import (
     BaseSettings,
@@ -121,7 +123,8 @@ class LedgerSettings(Section):
 class _Environment(PydanticBaseSettingsSource):
     """The few variables above, as nested settings; all others are ignored."""
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - the base's signature
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -198,18 +201,15 @@ class Settings(BaseSettings):
         return self._source
 
     def read_from(self, source: Source) -> "Settings":
-        """Return these settings with their source."""
-        copy = self.model_copy()
-        copy._source = source  # noqa: SLF001 - of a copy that nobody else has yet
-        return copy
+        """Note where these settings were read from, and return them."""
+        self._source = source
+        return self
 
     @property
     def folder(self) -> Path:
         """The state folder: `GUNBOT_MCP_HOME`, or the platform's user-data folder."""
         if self.home is not None:
             return self.home.expanduser()
-        import platformdirs  # noqa: PLC0415 - not needed where a home is set
-
         return platformdirs.user_data_path("gunbot-mcp", appauthor=False)
 
     @property

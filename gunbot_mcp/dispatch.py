@@ -123,7 +123,7 @@ class Dispatcher:
                 return await self._call(name, arguments, caller)
         except GunbotMcpError as exc:
             return error_answer(exc, self._settings.secrets(), shows_card=caller.shows_card)
-        except Exception:  # the top edge: a caller gets a code, the log gets the traceback
+        except Exception:  # no traceback reaches a caller: it gets a code, and the log the traceback
             logger.exception("%s failed", clean(name, 64))
             fault = Internal("gunbot-mcp itself failed", "its log on stderr says more; please report it")
             return error_answer(fault, shows_card=caller.shows_card)

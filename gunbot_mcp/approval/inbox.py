@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,14 +20,13 @@ from typing import Any, cast
 import anyio
 import httpx2
 
-from gunbot_mcp.errors import ConfigInvalid, clean
 from gunbot_mcp.files import write_private
 
 PORT = 8717
 HOSTS = ("127.0.0.1", "::1")
 _PORTS = range(1, 65_536)
 _DOMAIN = "gunbot-mcp/inbox/v1"
-_ANNOUNCED, _KEY, _LOCK = "inbox.json", "inbox.key", "inbox.lock"
+_ANNOUNCED, _KEY = "inbox.json", "inbox.key"
 _KEY_BYTES = 32
 _PATIENCE = 1.0
 _LONGEST = 65_536
@@ -50,34 +49,6 @@ def serves(folder: Path, *, instance: str, live: bool, url: str) -> Serves:
     """
     said = f"{_DOMAIN}/gunbot\n{instance}\n{live}\n{url}"
     return Serves(instance=instance, live=live, mark=hmac.new(_key(folder), said.encode(), hashlib.sha256).hexdigest())
-
-
-@contextlib.contextmanager
-def the_only_one(folder: Path) -> Generator[None]:
-    """Be the inbox of this state folder for the block; the system lets go of that when a process dies.
-
-    Of two, only the one that announced itself last would be found, and nobody once that one ends.
-
-    Raises:
-        ConfigInvalid: there is one already, or its lock file cannot be made.
-    """
-    import filelock  # noqa: PLC0415 - servers look for an inbox and are none
-
-    lock = filelock.FileLock(folder / _LOCK, thread_local=False, mode=0o600)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        port = announced(folder)
-        where = "" if port is None else f": http://localhost:{port}"
-        raise ConfigInvalid(
-            f"an inbox of this state folder runs already{where}", "use that one, or stop it first"
-        ) from None
-    except OSError as exc:
-        raise ConfigInvalid(f"the inbox's lock cannot be taken: {clean(exc)}", "gunbot-mcp doctor") from exc
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def announce(folder: Path, port: int) -> None:

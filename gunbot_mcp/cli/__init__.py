@@ -4,7 +4,7 @@ Commands are imported when they are called: `serve` must be listening before any
 """
 
 import contextlib
-import importlib
+import gc
 import logging
 import os
 import sys
@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
-from click.shell_completion import CompletionItem
 
 from gunbot_mcp import __version__
-from gunbot_mcp.cli.groups import Commands, fitted, help_width, in_groups
-from gunbot_mcp.cli.interrupts import held_back
+from gunbot_mcp.cli.groups import help_width, in_groups
+from gunbot_mcp.cli.lazy import Lazy
 from gunbot_mcp.cli.output import clean_output
 from gunbot_mcp.cli.screen import columns, wrapped
 from gunbot_mcp.errors import GunbotMcpError, clean
@@ -55,34 +54,20 @@ _CLEAR = (GunbotMcpError, KeyboardInterrupt, BrokenPipeError, SystemExit)
 """Exceptions that say by themselves why a command ended."""
 
 
-class _Lazy(Commands):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        target = _COMMANDS.get(cmd_name)
-        if target is None:
-            return None
-        module, _, attribute = target.partition(":")
-        with held_back():
-            command = getattr(importlib.import_module(module), attribute)
-        return fitted(command) if isinstance(command, click.Command) else None
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # By name alone: to tell what each does, all of them would have to be loaded, while somebody waits for a Tab.
-        named = [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
-        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
+class _Cli(Lazy):
+    where = _COMMANDS
 
     def sections(self, names: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         yield from in_groups(names)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gunbot-mcp")
 def cli() -> None:
     """Let an assistant work with Gunbot: it proposes, a human approves, Gunbot trades."""
+    if not gc.isenabled():  # see `main`
+        gc.freeze()
+        gc.enable()
 
 
 def run(arguments: Sequence[str], *, commands: click.Command = cli, seams: "Seams | None" = None) -> int:
@@ -107,7 +92,7 @@ def _run(arguments: Sequence[str], commands: click.Command, seams: "Seams | None
             color=False if plain else None,
             terminal_width=help_width(),
         )
-    except BaseException as exc:  # noqa: BLE001 - the top edge: see `_told`, which raises what is not ours
+    except BaseException as exc:  # noqa: BLE001 - people get a line, no traceback; `_told` raises again what it does not know
         result = _told(_cause(exc))
     return result if isinstance(result, int) else 0
 
@@ -163,5 +148,9 @@ def _fail(message: str, code: int) -> int:
 
 
 def main() -> None:
-    """Run the console script."""
+    """Run the console script.
+
+    What a command loads is never freed: no garbage collection looks through it, neither while it loads nor later.
+    """
+    gc.disable()
     sys.exit(run(sys.argv[1:]))

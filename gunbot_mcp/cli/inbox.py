@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import anyio
 import click
 
-from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, the_only_one, withdraw
+from gunbot_mcp.approval.inbox import PORT, Serves, announce, has_ipv6, serves, withdraw
+from gunbot_mcp.approval.inbox_lock import the_only_inbox
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate
 from gunbot_mcp.cli import autostart
@@ -106,7 +107,7 @@ async def _serve(able: list[Settings], port: int) -> None:
     folder = state_folder(able[0])
     approval = able[0].approval
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(the_only_one(folder))
+        stack.enter_context(the_only_inbox(folder))
         listeners = _bind_both(port)
         bound = int(listeners[0].getsockname()[1])
         for listener in listeners:

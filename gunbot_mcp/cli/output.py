@@ -10,9 +10,12 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gunbot_mcp.errors import UNPRINTABLE
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _KEPT = {"\n", "\t", "\r\n"}
 # Colours that can be read on any ground, bold, dim, underlined, and off again: what our own lines use. Nothing that
@@ -90,7 +93,7 @@ class _CleanBytes(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any bytes-like object
+    def write(self, data: "ReadableBuffer", /) -> int:
         found = bytes(data)
         self._text.write(found.decode(errors="replace"))
         return len(found)

@@ -7,7 +7,7 @@ address, a hash) is never torn: it must be possible to copy it.
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
@@ -44,7 +44,7 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - the start of a server must not wait for rich
+    from rich.cells import cell_len  # noqa: PLC0415 - few texts need it, and no start of a server
 
     return cell_len(text)
 
@@ -72,10 +72,10 @@ def wrapped(text: str, width: int | None, *, first: str = "", rest: str = "") ->
     return lines
 
 
-def say(text: str, *, err: bool = False, **style: Any) -> None:  # noqa: ANN401 - click's own styles
+def say(text: str, *, err: bool = False, fg: str | None = None, bold: bool = False) -> None:
     """Write a text for people; on a terminal its lines end between words."""
     shown = "\n".join(wrapped(text, columns(sys.stderr if err else sys.stdout)))
-    click.echo(click.style(shown, **style) if style else shown, err=err)
+    click.echo(click.style(shown, fg=fg, bold=bold) if fg or bold else shown, err=err)
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]], width: int | None) -> list[str]:

@@ -1,15 +1,15 @@
 """`gunbot-mcp serve`: the MCP server over stdio, or over HTTP on loopback."""
 
 import functools
-import gc
 import sys
 
 import anyio
 import click
 
-from gunbot_mcp.cli.interrupts import held_back
 from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import load
+from gunbot_mcp.server.http import parse_address, serve_http
+from gunbot_mcp.server.stdio import serve_stdio
 
 _NOT_FOR_TYPING = (
     "This is an MCP server: it waits here for a client's messages on its standard input, and shows nothing else. "
@@ -27,19 +27,10 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
     """Serve MCP; clients start this themselves."""
     settings = load(instance=instance, mode=mode)
     if address is None:
-        # What is loaded in between is never freed: no garbage collection searches it, now or during a large answer.
-        gc.disable()
-        with held_back():
-            from gunbot_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - it must load between these two lines
-
-        gc.freeze()
-        gc.enable()
         if sys.stdin.isatty():
             say(_NOT_FOR_TYPING, err=True)
         caught = anyio.run(serve_stdio, settings)
         return 0 if caught is None else 128 + caught
-    from gunbot_mcp.server.http import parse_address, serve_http  # noqa: PLC0415 - stdio must not wait for what HTTP loads
-
     host, port = parse_address(address)
     anyio.run(functools.partial(serve_http, settings, host, port, announce=functools.partial(click.echo, err=True)))
     return 0

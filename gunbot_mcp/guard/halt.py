@@ -14,7 +14,7 @@ from pathlib import Path
 from gunbot_mcp.errors import ConfigInvalid, Halted, clean
 from gunbot_mcp.files import private_folder, sync_folder, write_private
 
-if sys.platform != "win32":  # pragma: no branch - no such table there
+if sys.platform != "win32":  # no such table there
     import pwd
 
 _MOST = 4096

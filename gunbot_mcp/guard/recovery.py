@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.ledger.ledger import Ledger
     from gunbot_mcp.ledger.transaction import Transaction
 
-if sys.platform != "win32":  # pragma: no branch - no such locks there
+if sys.platform != "win32":  # no such locks there
     import fcntl
 
     def _try_lock(handle: int, *, shared: bool) -> bool:
@@ -59,7 +59,7 @@ class Owner:
         """
         host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "host"
         owner_id = f"{host}:{os.getpid()}:{secrets.token_hex(8)}"
-        if sys.platform == "win32":  # pragma: no cover - no such locks there
+        if sys.platform == "win32":  # no such locks there
             return cls(owner_id, None)
         path = _lock_file(owner_id, folder)
         try:
@@ -143,7 +143,7 @@ async def _approved_at(write: "Transaction", ticket: Ticket) -> datetime | None:
 
 def _sweep(folder: Path, needed: set[str]) -> None:
     """Remove the lock files of dead owners that no open ticket names."""
-    if sys.platform == "win32":  # pragma: no cover - no such locks there
+    if sys.platform == "win32":  # no such locks there
         return
     keep = {_lock_file(owner_id, folder).name for owner_id in needed if _OWNER.fullmatch(owner_id)}
     for path in (folder / "run").glob("*.lock"):

@@ -137,7 +137,7 @@ class Sender:
             # A Gunbot that keeps back what a baseline needs must not use up the order's own time.
             with keeping_back(self._settings.served.post_seconds):
                 shown = await market.survey(self._gunbot, ticket.order.intent)
-        except BaseException as exc:  # noqa: BLE001 - raised again below, once it is recorded what it stopped
+        except BaseException as exc:  # noqa: BLE001 - the ledger first records what it stopped; it is raised again below
             shown = exc
         try:
             async with self._ledger.write() as write:
@@ -303,7 +303,7 @@ class Sender:
             try:
                 await self._let_the_clock_pass(claimed)
                 result = self._too_late(claimed) or stopped or await outbox.post_once(self._gunbot, claimed.order)
-            except Exception as exc:
+            except Exception as exc:  # the order may have left: its fate is recorded, whatever went wrong
                 logger.exception("ticket %s: sending failed in an unforeseen way", claimed.id)
                 result = outbox.cut_off(exc)
             except BaseException as exc:
@@ -311,14 +311,14 @@ class Sender:
                 raise
             try:
                 way.ticket = self.sent.keep(await self._outbox.record(claimed, result))
-            except Exception:  # it is in the spool or the log; who sent an order hears of it, whatever fails
+            except Exception:  # who sent an order hears of it although its record failed: it is in the spool or the log
                 logger.exception("ticket %s: recording failed in an unforeseen way", claimed.id)
                 known = replace(claimed, state=result.state, reason=result.reason, answer=result.answer)
                 way.ticket = self.sent.keep(known)
                 return
         try:
             way.ticket = self.sent.keep(await self._look(way.ticket))
-        except Exception:
+        except Exception:  # the order is sent and recorded: a look that fails takes nothing of that back
             logger.exception("ticket %s: looking for its order failed in an unforeseen way", claimed.id)
 
     async def _look(self, done: Ticket) -> Ticket:

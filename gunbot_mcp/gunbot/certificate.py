@@ -3,19 +3,16 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 from anyio.streams.tls import TLSAttribute, TLSStream
+from cryptography import x509
 
 from gunbot_mcp.errors import GatewayUnreachable, clean
 from gunbot_mcp.gunbot.failures import unreachable
 from gunbot_mcp.gunbot.tls import trusting_anything
 from gunbot_mcp.instance import Instance
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 _HTTPS = 443
 _NAMES = 8
@@ -61,8 +58,6 @@ async def presented(instance: Instance) -> Certificate:
 
 def read(der: bytes) -> Certificate:
     """Return what a certificate says of itself; foreign text in it is made safe to show."""
-    from cryptography import x509  # noqa: PLC0415 - only where a human looks
-
     fingerprint = hashlib.sha256(der).hexdigest().upper()
     pairs = ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2))
     try:
@@ -73,10 +68,8 @@ def read(der: bytes) -> Certificate:
         return Certificate(fingerprint=pairs)
 
 
-def _names(found: "x509.Certificate") -> tuple[str, ...]:
+def _names(found: x509.Certificate) -> tuple[str, ...]:
     """Return the names that it is for; those of its subject only where no others are given, as TLS does it."""
-    from cryptography import x509  # noqa: PLC0415 - only where a human looks
-
     try:
         given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

@@ -262,7 +262,7 @@ class Gunbot:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         attempts: int = 1,
-    ) -> Any:  # noqa: ANN401 - any JSON value
+    ) -> object:
         """Read something, logging in first where that is needed, and once more where the login has run out.
 
         A login that fails is not tried again: it is a POST, and Gunbot may count wrong passwords.
@@ -343,7 +343,7 @@ class Gunbot:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         within: float,
-    ) -> Any:  # noqa: ANN401 - any JSON value
+    ) -> object:
         """Send one request, once. `within`: the most seconds that it may take."""
         if (method, path) not in self._allowed:
             raise AssertionError(f"{method} {path} is not among the paths that this client may call")

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunbot_mcp.history.sql import NotAllowed, check
 
-if sys.platform != "win32":  # pragma: no branch - no such limits there
+if sys.platform != "win32":  # no such limits there
     import resource
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def confine(seconds: float, memory_bytes: int = MEMORY_BYTES) -> None:
     with suppress(OSError):
         # Where memory runs out on the whole machine, this goes first and not the server.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    if sys.platform == "win32":  # pragma: no cover - no such limits there; the parent's timer ends it
+    if sys.platform == "win32":  # no such limits there; the parent's timer ends it
         return
 
     cpu = math.ceil(seconds) * _THREADS + 1
@@ -77,7 +77,7 @@ def confine(seconds: float, memory_bytes: int = MEMORY_BYTES) -> None:
 
 def open_nothing_more() -> None:
     """Make it impossible to open a file or a socket from here on; what is open stays usable."""
-    if sys.platform == "win32":  # pragma: no cover - no such limit there
+    if sys.platform == "win32":  # no such limit there
         return
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))

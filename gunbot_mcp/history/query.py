@@ -179,7 +179,7 @@ async def _read(stream: ByteReceiveStream) -> bytes:
 
 def _kill(process: Process) -> None:
     with suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":  # pragma: no cover - it has no children there either
+        if sys.platform == "win32":  # it has no children there either
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)

@@ -45,7 +45,7 @@ async def serve_stdio(settings: Settings) -> int | None:
 async def _end_on_signal(
     stop: Callable[[], None], caught: list[int], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    if sys.platform == "win32":  # pragma: no cover - its event loop hears no signals; Ctrl-C ends the process
+    if sys.platform == "win32":  # its event loop hears no signals; Ctrl-C ends the process
         task_status.started()
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -78,7 +78,7 @@ class _Until(io.RawIOBase):
 @contextmanager
 def _protocol_input() -> Generator[tuple[io.TextIOWrapper | None, Callable[[], None]]]:
     """Give stdin to the protocol alone, and a way to end it; None where this system cannot wait for two things."""
-    if sys.platform == "win32":  # pragma: no cover - select waits for sockets only there
+    if sys.platform == "win32":  # select waits for sockets only there
         yield None, lambda: None
         return
     wire, (bell, rope) = os.dup(0), os.pipe()

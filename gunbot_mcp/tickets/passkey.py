@@ -166,7 +166,7 @@ def check_touch(touch: Touch, challenge: bytes, passkey: Passkey) -> None:
     Raises:
         BadTouch: it did not.
     """
-    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - every start would wait for that library
+    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - takes 0.3 s, and few servers check a touch
 
     # The library ties neither id to the key.
     if not touch.said["id"] == touch.passkey == passkey.id:

@@ -18,6 +18,10 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
-@click.group(cls=Lazy, where=COMMANDS)
+class _History(Lazy):
+    where = COMMANDS
+
+
+@click.group(cls=_History)
 def history() -> None:
     """Keep a copy of Gunbot's order history here, ask and draw it, and write it to a file."""
