@@ -1,4 +1,4 @@
-"""Ctrl-C while something is loaded.
+"""Ctrl-C while something is loaded or starts.
 
 Python raises KeyboardInterrupt wherever it is. In the middle of an import some libraries lose it (pydantic's core says
 "Exception ignored" and goes on), and the command would run on; others turn it into an error of their own.
@@ -12,15 +12,18 @@ from types import FrameType
 
 
 @contextmanager
-def held_back() -> Generator[None]:
-    """Hold a Ctrl-C back until this ends; then it is raised. A second one is raised at once."""
+def held_back() -> Generator[list[int]]:
+    """Hold a Ctrl-C back until this ends; then it is raised. A second one is raised at once.
+
+    Gives the list that notes the first one, for whoever can end sooner.
+    """
+    noted: list[int] = []
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield
+        yield noted
         return
-    noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         del frame
@@ -30,7 +33,7 @@ def held_back() -> Generator[None]:
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield
+        yield noted
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if noted:

@@ -2,10 +2,12 @@
 
 import functools
 import sys
+from contextlib import nullcontext
 
 import anyio
 import click
 
+from gunbot_mcp.cli.interrupts import held_back
 from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import load
 from gunbot_mcp.server.http import parse_address, serve_http
@@ -27,9 +29,11 @@ def serve(address: str | None, instance: str | None, mode: str | None) -> int:
     """Serve MCP; clients start this themselves."""
     settings = load(instance=instance, mode=mode)
     if address is None:
-        if sys.stdin.isatty():
-            say(_NOT_FOR_TYPING, err=True)
-        caught = anyio.run(serve_stdio, settings)
+        # Until the server hears signals itself, nothing of it is torn down half made. On Windows it never does.
+        with held_back() if sys.platform != "win32" else nullcontext([]) as noted:
+            if sys.stdin.isatty():
+                say(_NOT_FOR_TYPING, err=True)
+            caught = anyio.run(serve_stdio, settings, noted)
         return 0 if caught is None else 128 + caught
     host, port = parse_address(address)
     anyio.run(functools.partial(serve_http, settings, host, port, announce=functools.partial(click.echo, err=True)))

@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
 
-async def serve_stdio(settings: Settings) -> int | None:
+async def serve_stdio(settings: Settings, early: Sequence[int] = ()) -> int | None:
     """Serve until the client closes stdin, or until SIGINT or SIGTERM arrives; return that signal's number.
 
+    `early` has a signal that was noted before this hears them.
     Either way an order that is on its way is waited for, and its outcome recorded. A second signal does not wait.
     """
     caught: list[int] = []
@@ -31,7 +32,7 @@ async def serve_stdio(settings: Settings) -> int | None:
         server = build_server(runtime)
         with _protocol_input() as (source, stop), _protocol_output() as output:
             # Heard before anything is read: who waits for stdin hears no cancellation.
-            await tasks.start(_end_on_signal, stop, caught)
+            await tasks.start(_end_on_signal, stop, caught, early)
             stdin = None if source is None else anyio.wrap_file(source)
             async with stdio_server(stdin=stdin, stdout=anyio.wrap_file(output)) as (read_stream, write_stream):
                 try:
@@ -43,12 +44,19 @@ async def serve_stdio(settings: Settings) -> int | None:
 
 
 async def _end_on_signal(
-    stop: Callable[[], None], caught: list[int], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    stop: Callable[[], None],
+    caught: list[int],
+    early: Sequence[int],
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     if sys.platform == "win32":  # its event loop hears no signals; Ctrl-C ends the process
         task_status.started()
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        if early:
+            caught.append(early[0])
+            stop()
         task_status.started()
         async for number in signals:
             if caught:

@@ -7,8 +7,15 @@ Gunbot's own samples (`cost = rate * amount`, a fee of 0.1 %, `toCancel` on buys
 import asyncio
 import json
 import random
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.plain_http import MISSING, json_answer, serve
 
 TOTAL = 5000
 FEE = 0.001
@@ -58,33 +65,19 @@ def records(count: int) -> list[dict[str, Any]]:
 
 def response(size: int) -> bytes:
     """Return the whole HTTP answer with a page of `size` records."""
-    body = json.dumps({"total": TOTAL, "page": 0, "data": records(size)}, separators=(",", ":")).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    return json_answer(json.dumps({"total": TOTAL, "page": 0, "data": records(size)}, separators=(",", ":")).encode())
 
 
-async def serve() -> None:
+def main() -> None:
     pages = {size: response(size) for size in (10, 1000)}
-    missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                target = urlsplit(head.split(b" ", 2)[1].decode())
-                size = int(parse_qs(target.query).get("pageSize", ["0"])[0])
-                found = pages.get(size) if target.path == "/api/v1/orders/page" else None
-                writer.write(found or missing)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+    def answer(target: str) -> bytes:
+        asked = urlsplit(target)
+        size = int(parse_qs(asked.query).get("pageSize", ["0"])[0])
+        return pages.get(size, MISSING) if asked.path == "/api/v1/orders/page" else MISSING
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    print(f"http://{host}:{port}", flush=True)
-    async with server:
-        await server.serve_forever()
+    asyncio.run(serve(answer))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    main()

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.plain_http import json_answer, serve
 from history.generator import history, keys_of
 
 CHANGED = 5
@@ -79,32 +80,10 @@ class LongLists:
         return self.lists[key].page(int(query["page"][0]), int(query["pageSize"][0]))
 
 
-async def serve(folder: Path, records: int, keys: int, days: float) -> None:
-    lists = LongLists(folder, records, keys, days)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = lists.answer(head.split(b" ", 2)[1].decode())
-                status = b"404 Not Found" if body is None else b"200 OK"
-                kind = b"Content-Type: application/json; charset=utf-8"
-                writer.write(b"HTTP/1.1 %s\r\n%s\r\nContent-Length: %d\r\n\r\n" % (status, kind, len(body or b"")))
-                writer.write(body or b"")
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    print(f"http://{host}:{port}", flush=True)
-    async with server:
-        await server.serve_forever()
-
-
 def main(arguments: Sequence[str]) -> None:
     folder, records, keys, days = arguments
-    asyncio.run(serve(Path(folder), int(records), int(keys), float(days)))
+    lists = LongLists(Path(folder), int(records), int(keys), float(days))
+    asyncio.run(serve(lambda target: json_answer(lists.answer(target))))
 
 
 if __name__ == "__main__":

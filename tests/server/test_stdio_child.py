@@ -213,3 +213,22 @@ def test_an_order_that_is_on_its_way_when_a_signal_comes_is_recorded(
     done = subprocess.run([*command, "tickets", "--all"], env=environment, capture_output=True, text=True, check=True)
     assert "  accepted  LIVE  Buy 0.001 BTC" in done.stdout
     assert len(live_gunbot.trades) == 1
+
+
+EARLY = """
+import anyio, signal
+from gunbot_mcp.config import load
+from gunbot_mcp.server.stdio import serve_stdio
+print("ended by", anyio.run(serve_stdio, load(), [signal.SIGINT]))
+"""
+
+
+def test_a_signal_that_was_noted_before_it_could_be_heard_ends_the_server_at_once(
+    command: list[str], child_environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [command[0], "-c", EARLY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment
+    ) as child:
+        assert child.wait(60) == 0, "it waits for its stdin"
+        assert child.stdout is not None
+        assert child.stdout.read() == "ended by 2\n"

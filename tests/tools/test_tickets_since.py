@@ -23,6 +23,12 @@ async def _call(runtime: Runtime, tool: str, **arguments: object) -> Any:  # noq
     return await runtime.dispatcher.call(tool, arguments, Caller(name="claude"))
 
 
+async def _propose(runtime: Runtime, number: int) -> str:
+    """Return the id of a new order's ticket; each number gives another order."""
+    made = await _call(runtime, "buy_limit", **{**BUY, "price": 50000 + number})
+    return str(made.structured["ticket"]["id"])
+
+
 def _rows(answer: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - an answer
     return [dict(zip(answer.structured["columns"], row, strict=True)) for row in answer.structured["rows"]]
 
@@ -33,8 +39,7 @@ async def test_today_says_who_proposed_who_decided_when_and_what_became_of_it(
     async with Runtime(live_settings()) as runtime:
         live_gunbot.set_price(50500)
         desk = await runtime.desk()
-        made = [(await _call(runtime, "buy_limit", **{**BUY, "price": 50000 + n})) for n in range(5)]
-        ids = [one.structured["ticket"]["id"] for one in made]
+        ids = [await _propose(runtime, n) for n in range(5)]
         await desk.approve(ids[0], by=TERMINAL)
         await desk.decline(ids[1], by=TERMINAL)
         answer = await _call(runtime, "list_tickets", since="today")
@@ -62,8 +67,7 @@ async def test_a_day_of_thirty_tickets_is_told_in_two_kilobytes_with_all_their_s
         desk = await runtime.desk()
         ids: list[str] = []
         for n in range(30):
-            made = await _call(runtime, "buy_limit", **{**BUY, "price": 50000 + n})
-            ids.append(made.structured["ticket"]["id"])
+            ids.append(await _propose(runtime, n))
             if n % 3:
                 await (desk.approve if n % 3 == 1 else desk.decline)(ids[-1], by=TERMINAL)
         answer = await _call(runtime, "list_tickets", since="today")

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ class Client:
         shown = [card_html(), result, context, self.takes]
         self.page.evaluate("([html, result, context, takes]) => start(html, result, context, takes)", shown)
         return self.page.frame_locator("iframe")
+
+    def show_on_a_clock(self, result: dict[str, Any] | None) -> FrameLocator:
+        """Show the card in a browser whose clock the test moves, until its buttons can be pressed."""
+        self.page.clock.install()
+        card = self.show(result)
+        self.page.clock.run_for(1000)
+        return card
+
+    def expire(self) -> None:
+        """Let the ticket's two minutes pass, for the desk and for the browser."""
+        self.site.clock.advance(timedelta(seconds=121))
+        self.page.clock.fast_forward(121_000)
+        self.page.clock.run_for(2000)
 
     def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if tool in self.refuse:

@@ -191,10 +191,8 @@ def test_without_buttons_the_card_opens_the_page_and_follows_it(
     site = make_site(live=live, buttons="never")
     result = site.call("buy_limit", BUY)
     with new_page() as page:
-        page.clock.install()
         client = Client(page, site)
-        card = client.show(result)
-        page.clock.run_for(1000)
+        card = client.show_on_a_clock(result)
         expect(card.locator(".kind")).to_have_text("LIVE" if live else "PAPER")
         expect(card.locator("#approve")).to_be_hidden()
         expect(card.locator("#reject")).to_be_hidden()
@@ -317,10 +315,8 @@ def test_at_the_end_of_the_countdown_the_card_cannot_approve_and_looks_again(
     site = make_site()
     result = site.call("buy_limit", BUY)
     with new_page() as page:
-        page.clock.install()
         client = Client(page, site, refuse={"get_ticket"})
-        card = client.show(result)
-        page.clock.run_for(1000)
+        card = client.show_on_a_clock(result)
         expect(card.get_by_role("button", name="Approve and send")).to_be_enabled()
         page.clock.fast_forward(121_000)
         expect(card.locator("#countdown")).to_have_text("Expired")

@@ -84,10 +84,8 @@ def test_the_card_follows_its_order_to_the_fill_and_tells_it_without_a_second_me
     site = make_site()
     result = site.call("buy_limit", RESTS)
     with new_page() as page:
-        page.clock.install()
         client = Client(page, site, takes=MESSAGES)
-        card = client.show(result)
-        page.clock.run_for(1000)
+        card = client.show_on_a_clock(result)
         card.get_by_role("button", name="Approve and send").click()
         outcome(card, "Accepted by Gunbot")
         site.price("48000")
@@ -110,14 +108,10 @@ def test_a_card_left_alone_says_by_itself_that_nothing_was_sent(
     site = make_site(live=live)
     result = site.call("buy_limit", BUY)
     with new_page() as page:
-        page.clock.install()
         client = Client(page, site, takes=MESSAGES)
-        card = client.show(result)
-        page.clock.run_for(1000)
+        card = client.show_on_a_clock(result)
         expect(card.locator("#countdown")).to_have_text(re.compile(r"^[12]:"))
-        site.clock.advance(timedelta(seconds=121))
-        page.clock.fast_forward(121_000)
-        page.clock.run_for(2000)
+        client.expire()
         outcome(card, "Expired: nothing was sent")
         expect(card.locator("#decision")).to_be_hidden()
         page.wait_for_function("log.some(m => m.method === 'ui/update-model-context')")
@@ -130,20 +124,16 @@ def test_a_reject_that_the_client_never_answers_does_not_keep_the_card_from_its_
     site = make_site(live=True, buttons="always")
     result = site.call("buy_limit", BUY)
     with new_page() as page:
-        page.clock.install()
         client = Client(page, site)
-        card = client.show(result)
+        card = client.show_on_a_clock(result)
         # This client shows its human a question about the call, and nobody answers it.
         page.evaluate(
             "callTool = (pass => (tool, given) => tool === 'decide_ticket' ? new Promise(() => {}) : pass(tool, given))"
             "(callTool)"
         )
-        page.clock.run_for(1000)
         card.get_by_role("button", name="Reject").click()
         expect(card.locator("#reject")).to_have_text("Rejecting…")
-        site.clock.advance(timedelta(seconds=121))
-        page.clock.fast_forward(121_000)
-        page.clock.run_for(2000)
+        client.expire()
         outcome(card, "Expired: nothing was sent")
         page.clock.run_for(70_000)  # the card's own patience with the client ends
         expect(card.locator("#failure")).to_be_hidden()
@@ -156,16 +146,13 @@ def test_a_reject_that_the_client_refuses_leaves_a_live_card_that_still_comes_to
     site = make_site(live=True, buttons="always")
     result = site.call("buy_limit", BUY)
     with new_page() as page:
-        page.clock.install()
-        card = Client(page, site, refuse={"decide_ticket"}).show(result)
-        page.clock.run_for(1000)
+        client = Client(page, site, refuse={"decide_ticket"})
+        card = client.show_on_a_clock(result)
         card.get_by_role("button", name="Reject").click()
         refusal = card.get_by_role("alert")
         expect(refusal.get_by_role("heading")).to_have_text("Not decided")
         expect(card.get_by_role("button", name="Reject")).to_be_enabled()
-        site.clock.advance(timedelta(seconds=121))
-        page.clock.fast_forward(121_000)
-        page.clock.run_for(2000)
+        client.expire()
         outcome(card, "Expired: nothing was sent")
         expect(refusal).to_have_count(0)
 

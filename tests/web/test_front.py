@@ -12,7 +12,8 @@ from gunbot_mcp.guard.halt import halt, halted
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Answer, MakeSite, Site
+    from web.conftest import MakeSite
+    from web.site import Answer, Site
 
 PIN = "294857"
 
