@@ -18,7 +18,9 @@ _MOST = 20
 
 
 def announce_page(folder: Path, port: int | None) -> None:
-    """Write down the port, if there is one. Where that cannot be done, nobody is led there, and all else goes on."""
+    """Write down the port, once. Where that cannot be done, nobody is led there, and all else goes on."""
+    if port is None or (folder / _FOLDER / str(port)).exists():
+        return
     with contextlib.suppress(OSError, GunbotMcpError):
         private_folder(folder / _FOLDER)
         for old in _newest_first(folder)[_MOST - 1 :]:

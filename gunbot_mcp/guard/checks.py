@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 
-from gunbot_mcp.domain import Cancel, Close, Leg, Place, Side, decimal_text, grouped, legs_of, side_of
+from gunbot_mcp.domain import Cancel, Close, Leg, Place, Purpose, Side, decimal_text, grouped, legs_of, side_of
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
@@ -196,19 +196,19 @@ def too_many(most: int, what: str) -> LimitExceeded:
 
 def check_patience(case: Case) -> tuple[str, ...]:
     """Whoever is told of every order must not be told of ever more that he leaves alone."""
-    left = (
-        f"{MOST_UNDECIDED} orders of this client"
-        if case.undecided >= MOST_UNDECIDED
-        else f"{MOST_UNDECIDED_OF_ALL} orders"
-        if case.undecided_of_all >= MOST_UNDECIDED_OF_ALL
-        else ""
-    )
-    if left:
-        raise LimitExceeded(
-            f"the last {left} were left undecided, and a human is told of each",
-            "stop proposing; ask the human to decide one of them, or wait 15 minutes",
-        )
+    if case.undecided >= MOST_UNDECIDED:
+        raise _unheard(f"{MOST_UNDECIDED} orders of this client")
+    # No client may keep another one from getting out.
+    if case.undecided_of_all >= MOST_UNDECIDED_OF_ALL and case.purpose is Purpose.ENTRY:
+        raise _unheard(f"{MOST_UNDECIDED_OF_ALL} orders")
     return ()
+
+
+def _unheard(which: str) -> LimitExceeded:
+    return LimitExceeded(
+        f"the last {which} were left undecided, and a human is told of each",
+        "stop proposing; ask the human to decide one of them, or wait 15 minutes",
+    )
 
 
 def check_duplicate(case: Case) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 async def serve_stdio(settings: Settings, early: Sequence[int] = ()) -> int | None:
     """Serve until the client closes stdin, or until SIGINT or SIGTERM arrives; return that signal's number.
 
-    `early` has a signal that was noted before this hears them.
     Either way an order that is on its way is waited for, and its outcome recorded. A second signal does not wait.
+    `early` has a signal that was noted before this hears any.
     """
     caught: list[int] = []
     async with Runtime(settings, page=approval_page, follows=True) as runtime, anyio.create_task_group() as tasks:

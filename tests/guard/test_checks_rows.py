@@ -15,9 +15,9 @@ from guard.cases import BOOK, buy, case, limits
 import gunbot_mcp
 from gunbot_mcp.config import Limits, Mode
 from gunbot_mcp.domain import Cancel, Capability, Leg, Side
-from gunbot_mcp.errors import Refused
+from gunbot_mcp.errors import LimitExceeded, Refused
 from gunbot_mcp.guard.case import Case
-from gunbot_mcp.guard.checks import CHECKS, Check, Facts, check_all, check_static
+from gunbot_mcp.guard.checks import CHECKS, Check, Facts, check_all, check_patience, check_static
 from gunbot_mcp.guard.losses import DayLoss
 from gunbot_mcp.gunbot.records import Book
 
@@ -173,3 +173,13 @@ def test_every_limit_is_in_the_example(root: Path) -> None:
     example = (root / "config.example.toml").read_text(encoding="utf-8")
     table = example.partition("#[instances.gunbot.limits]\n")[2].partition("\n# ---")[0]
     assert set(re.findall(r"^#(\w+) = ", table, re.MULTILINE)) == set(Limits.model_fields)
+
+
+def test_what_other_clients_left_undecided_keeps_nobody_from_getting_out() -> None:
+    out = buy(exchange="bybit", pair="USDT-BTC-SHORT")
+
+    with pytest.raises(LimitExceeded, match="15 orders were left undecided"):
+        check_patience(case(undecided_of_all=15))
+    assert check_patience(case(out, undecided_of_all=15)) == ()
+    with pytest.raises(LimitExceeded, match="5 orders of this client"):
+        check_patience(case(out, undecided=5))
