@@ -19,9 +19,13 @@ _Wrong = Iterator[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """A schedule that is over: what the exchange got, and what the ledger says. `events` are in their order."""
+    """A schedule that is over: what the exchange got, and what the ledger says. `events` are in their order.
+
+    `stalls` is how many simulated seconds the machine itself may take where the schedule takes none.
+    """
 
     exchange: Exchange
+    stalls: float
     approvals: Collection[str]
     day_limit: Decimal
     tickets: list[Ticket]
@@ -48,7 +52,7 @@ class Played:
         name, posts = _name(ticket), self.posts_of(ticket)
         if len(posts) > 1:
             yield f"{name} was sent {len(posts)} times"
-        if any(post.at > ticket.deadline + 25 for post in posts):
+        if any(post.at > ticket.deadline + 25 + self.stalls for post in posts):
             yield f"{name} was sent long after it had expired"
         by_rule = ticket.decided_by is not None and ticket.decided_by.row.speaks_for is Speaker.RULE
         if posts and ticket.id not in self.approvals and not by_rule:

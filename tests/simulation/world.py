@@ -36,6 +36,9 @@ from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.order import Order
 from gunbot_mcp.tickets.ticket import State
 
+MACHINE_STALLS = 1.0
+"""How many real seconds a busy machine may let a task wait; a process that froze is late by many times that."""
+
 TROUBLES = ("jump", "halt", "kill", "restart", "away", "tidy")
 
 
@@ -369,6 +372,7 @@ class World:
         newest = await self._newest(last.desk.ledger)
         played = Played(
             exchange=self.exchange,
+            stalls=0.0 if self.one_thread else MACHINE_STALLS / self.pace,
             approvals=self.approvals,
             day_limit=self.day_limit,
             tickets=tickets,
