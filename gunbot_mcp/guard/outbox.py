@@ -1,4 +1,4 @@
-"""The result of one POST, and how it gets into the ledger whatever happens.
+"""One POST: its way to Gunbot and back, its result, and how that gets into the ledger whatever happens.
 
 Where the ledger cannot be written *after* sending, the outcome goes to a spool file and the log, and from there into
 the ledger as soon as any process of this state folder can write it.
@@ -23,13 +23,14 @@ from gunbot_mcp.errors import (
     Unauthorized,
 )
 from gunbot_mcp.files import write_private
+from gunbot_mcp.gunbot.deadline import seconds_left
 from gunbot_mcp.tickets.channels import SENDER
 from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.stored import reason_facts, reason_of
 from gunbot_mcp.tickets.ticket import Reason, ReasonCode, State, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from gunbot_mcp.guard.timing import Timing
@@ -77,6 +78,40 @@ async def post_once(gunbot: Gunbot, order: Order) -> Result:
             return _failed(State.VOID, ReasonCode.UNREACHABLE, exc)
         return _failed(State.UNKNOWN, ReasonCode.NO_ANSWER, exc)
     return Result(state=State.ACCEPTED, reason=Reason(ReasonCode.TAKEN), answer={"message": said})
+
+
+class Way:
+    """One order's way to Gunbot and back, and the call that waits for its end, though not for ever.
+
+    `ticket` is what is known by now: the claimed one, then with what became of it.
+    """
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+        self._ended = anyio.Event()
+        self._failure: BaseException | None = None
+
+    async def go(self, carrying: Awaitable[None]) -> None:
+        """Carry the order, as work that may outlive its call."""
+        try:
+            await carrying
+        except BaseException as exc:
+            self._failure = exc
+            raise
+        finally:
+            self._ended.set()
+
+    async def end(self) -> Ticket:
+        """Wait for the end, but no longer than the call has time; return the ticket as it is then.
+
+        Raises:
+            Exception: what went wrong on the way. If it was stopped from outside, what is known is enough.
+        """
+        with anyio.move_on_after(seconds_left()):
+            await self._ended.wait()
+        if isinstance(self._failure, Exception):
+            raise self._failure
+        return self.ticket
 
 
 def not_sent(exc: BaseException) -> Result:

@@ -34,7 +34,6 @@ from gunbot_mcp.guard.cancels import doubt, find
 from gunbot_mcp.guard.checks import check_all
 from gunbot_mcp.guard.following import made_for, unsettled
 from gunbot_mcp.guard.halt import halted
-from gunbot_mcp.guard.way import Way
 from gunbot_mcp.gunbot.deadline import keeping_back, seconds_left
 from gunbot_mcp.tickets.channels import NEEDS, SENDER, SMART_CANCEL, Actor, Proof
 from gunbot_mcp.tickets.content import seen_book
@@ -290,14 +289,14 @@ class Sender:
         the caller gets the ticket: without it, an order that exists would be placed again.
         """
         self.sent.keep(claimed)
-        stopped, way = self._no_time(), Way(claimed)
+        stopped, way = self._no_time(), outbox.Way(claimed)
         if self._later is None:
             await way.go(self._carry(way, stopped))
         else:
             self._later(lambda: way.go(self._carry(way, stopped)))
         return await way.end()
 
-    async def _carry(self, way: Way, stopped: Result | None) -> None:
+    async def _carry(self, way: outbox.Way, stopped: Result | None) -> None:
         claimed = way.ticket
         with anyio.CancelScope(shield=True):
             try:

@@ -92,7 +92,7 @@ async def _positions(context: Context, args: PositionsArgs) -> Answer:
         states = (await context.gunbot.all_open_orders()).states
     except GatewayError as exc:
         notes.append(f"Prices are not known: {exc.message}")
-    first, lots = await _lots(context, args)
+    first, lots = await _lots(context)
     prices = Prices(args.value_in, states)
     found = [*_of_balances(balances, prices), *_of_lots(lots, args, prices)]
     found += _of_memory(states, args, found, prices)
@@ -109,7 +109,7 @@ def _rank(one: Position, asset: str | None) -> tuple[bool, bool, Decimal, int, s
     return (one.held == asset, one.value is None, size, _SOURCES.index(one.source), one.exchange, one.held)
 
 
-async def _lots(context: Context, args: PositionsArgs) -> tuple[str, Analysis | None]:
+async def _lots(context: Context) -> tuple[str, Analysis | None]:
     """Return what the history covers in words, and its open lots (FIFO); the words say where there is none."""
     try:
         mirror = context.mirror()
@@ -122,7 +122,6 @@ async def _lots(context: Context, args: PositionsArgs) -> tuple[str, Analysis | 
         found, _ = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     except GunbotMcpError as exc:
         return f"Lots are not known: {exc.message}", None
-    del args
     return _covers(coverage, found), found
 
 

@@ -253,6 +253,7 @@ sys.exit(run(["demo"]))
 """
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_an_exit_code_where_a_step_is_not_so(child_environment: dict[str, str]) -> None:
     story = [sys.executable, "-c", DIFFERENT_STORY]
     done = subprocess.run(story, capture_output=True, text=True, env=child_environment, check=False)

@@ -73,6 +73,7 @@ async def found(home: Path) -> str | None:
     return await find(home, instance="paper", live=False, url="")
 
 
+@pytest.mark.slow
 async def test_an_order_of_a_process_that_is_gone_is_approved_in_the_inbox(
     start: Start, clean_environment: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_port_that_is_taken_ends_the_inbox(start: Start) -> None:
     assert "the port is taken" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no [::1]")
 def test_a_port_that_is_taken_on_the_other_loopback_address_ends_the_inbox(start: Start) -> None:
     with closing(socket.socket(socket.AF_INET6)) as taken:
@@ -152,6 +154,7 @@ def test_a_port_that_is_taken_on_the_other_loopback_address_ends_the_inbox(start
     assert "the port is taken" in err
 
 
+@pytest.mark.slow
 def test_a_second_inbox_of_one_state_folder_names_the_first_and_ends(start: Start, clean_environment: Path) -> None:
     start()
     port = announced(clean_environment)
@@ -164,6 +167,7 @@ def test_a_second_inbox_of_one_state_folder_names_the_first_and_ends(start: Star
     assert httpx2.get(f"http://localhost:{port}/", trust_env=False).status_code == 200
 
 
+@pytest.mark.slow
 def test_an_inbox_that_was_killed_keeps_no_other_out(start: Start, clean_environment: Path) -> None:
     first = start()
     first.kill()
@@ -235,6 +239,7 @@ async def test_one_that_holds_only_one_of_the_two_addresses_is_not_named(clean_e
         assert await found(clean_environment) is None
 
 
+@pytest.mark.slow
 async def test_several_instances_share_the_inbox_and_one_without_a_login_is_led_elsewhere(
     start: Start, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

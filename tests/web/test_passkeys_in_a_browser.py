@@ -35,6 +35,7 @@ def make_house(
     return make
 
 
+@pytest.mark.slow
 def test_a_touch_approves_a_live_order_and_the_ledger_proves_it(make_house: MakeHouse, new_page: NewPage) -> None:
     house: House
     with make_house(live_needs="passkey") as house, new_page() as page:

@@ -12,7 +12,7 @@ from web.cards import MakeSite, NewPage
 
 from gunbot_mcp.guard.halt import halt, halted
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 PIN = "246810"
 

@@ -113,6 +113,7 @@ FOREIGN: dict[str, Callable[[Public], str]] = {
 }
 
 
+@pytest.mark.slow
 def test_without_a_session_everything_is_the_same_sign_in_page(make_public: Callable[..., Any]) -> None:
     at: Public
     with make_public() as at:
