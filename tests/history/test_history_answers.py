@@ -160,6 +160,23 @@ def test_several_assets_in_one_say_the_rates_and_their_time(tmp_path: Path) -> N
     assert lacking.lines()[0] == ("All in USDT: recorded +18.14; WITHOUT BTC: no active pair tells its price in USDT")
 
 
+def test_what_has_no_number_is_left_out_of_a_sum_across_assets_by_name_and_is_no_zero(tmp_path: Path) -> None:
+    other = record("2026-10-20T10:00Z", "sell", "0.05", 2, pnl="0.0004")
+    past = Past.of(tmp_path, [*sample_records(), ("binance/BTC-ETH", other)])
+    rates = {"BTC": Rate("BTC", Decimal(60000), "binance/USDT-BTC", LATER)}
+
+    both = valued(past.analyse(metrics=("fifo_net", "win_rate")), "USDT", rates)
+    alone = valued(Past.of(tmp_path / "alone", [("binance/BTC-ETH", other)]).analyse(metrics=("fifo_net",)), "BTC", {})
+    ratios = valued(past.analyse(metrics=("win_rate",)), "USDT", rates)
+
+    assert both.lines()[0].endswith(" (n/a for BTC, left out)")
+    assert both.facts()["lacking"] == {"fifo_net": ["BTC"]}
+    assert alone.lines()[0] == "All in BTC: fifo_net n/a"
+    assert alone.facts()["sums"] == {"fifo_net": None}
+    assert ratios.lines()[0].startswith("All in USDT: none of the asked metrics adds up across assets; recorded, pnl, ")
+    assert ratios.facts()["sums"] == {}
+
+
 def test_a_range_without_records_says_when_the_first_is_known(tmp_path: Path) -> None:
     answer = sample(tmp_path).answer("2026-10-31T23:45Z", "2026-11-01T00:00Z")
 
