@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TIME = frozenset({"day", "week", "month"})
 """Groups that are a stretch of time."""
 _NO_SERIES = frozenset({"hour", "weekday"})
-_EVERY = ("count", "first_ms", "last_ms", "without_pnl", "uncounted")
+_EVERY = ("count", "first_ms", "last_ms", "without_pnl", "without_fees", "uncounted")
 _LOTS = ("net", "gross", "lot_closes", "uncounted")
 _WAITS = ("basis", "waited", "longest")
 

@@ -103,7 +103,7 @@ def _text(told: Told, shape: Shape, rows: _Rows, total: int) -> str:
         lines += [_basis(found), *_values(found), _left_out(found)]
     if told.valued is not None:
         lines += told.valued.lines()
-    lines.append(_unknown_pnl(found))
+    lines += [_lacking_line(name, count) for name, count in _lacking(found).items()]
     return "\n".join(filter(None, lines))
 
 
@@ -129,11 +129,26 @@ def _basis(found: Analysis) -> str:
     )
 
 
-def _unknown_pnl(found: Analysis) -> str:
-    count = sum(block.total.sums["without_pnl"] for block in found.blocks)
-    if not count or found.question.method is not None:
-        return ""
-    return f"{count} {'close' if count == 1 else 'closes'} without a recorded pnl: in count only"
+def _lacking(found: Analysis) -> dict[str, int]:
+    """Return how many records lack a number that the asked figures are made of."""
+    counts = {
+        "without_pnl": found.question.method is None,
+        "without_fees": not _WITH_FEES.isdisjoint(found.metrics) or found.question.method is not None,
+    }
+    lacking = {name: sum(block.total.sums[name] for block in found.blocks) for name, counts in counts.items() if counts}
+    return {name: count for name, count in lacking.items() if count}
+
+
+_WITH_FEES = frozenset({"fees", "fee_ratio", "break_even", *(f"{method.value}_net" for method in Method)})
+_LACKING: Mapping[str, tuple[str, str]] = {
+    "without_pnl": ("close", "a recorded pnl: in count only"),
+    "without_fees": ("order", "recorded fees: counted as 0"),
+}
+
+
+def _lacking_line(name: str, count: int) -> str:
+    what, which = _LACKING[name]
+    return f"{count} {what}{'' if count == 1 else 's'} without {which}"
 
 
 def _left_out(found: Analysis) -> str:
@@ -288,7 +303,7 @@ def _structured(told: Told, rows: _Rows, total: int) -> dict[str, Any]:
             {"pair": one.pair, "side": one.side, "amount": number(one.amount), "cost": number(one.cost)}
             for one in found.unmatched[:10]
         ]
-    optional = {"na": na, "details": details, **told.extras.facts(found)}
+    optional = {"na": na, "details": details, **_lacking(found), **told.extras.facts(found)}
     if told.valued is not None:
         optional["value_in"] = told.valued.facts()
     if told.unknown:

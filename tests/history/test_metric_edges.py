@@ -94,6 +94,7 @@ def test_a_close_without_pnl_counts_as_a_record_only_and_is_told(tmp_path: Path)
 
     assert values(past.analyse(metrics=("count", "closes", "win_rate"))) == {"count": 2, "closes": 1, "win_rate": 1}
     assert "1 close without a recorded pnl: in count only" in past.answer().text
+    assert past.answer().structured["without_pnl"] == 1
 
 
 def test_unknown_fees_add_nothing_and_leave_their_record_out_of_the_ratio(tmp_path: Path) -> None:
@@ -102,9 +103,15 @@ def test_unknown_fees_add_nothing_and_leave_their_record_out_of_the_ratio(tmp_pa
         (B, record(DAY.format(2), "buy", 300, 1, fees=None)),
     ]
 
-    found = values(Past.of(tmp_path, records).analyse(metrics=("volume", "fees", "fee_ratio")))
+    past = Past.of(tmp_path, records)
+    found = values(past.analyse(metrics=("volume", "fees", "fee_ratio")))
 
     assert found == {"volume": 400, "fees": Decimal("0.1"), "fee_ratio": Decimal("0.001")}
+    for metrics in ((), ("fees",), ("fee_ratio",), ("lifo_net",)):
+        answer = past.answer(metrics=metrics)
+        assert "1 order without recorded fees: counted as 0" in answer.text
+        assert answer.structured["without_fees"] == 1
+    assert "fees" not in past.answer(metrics=("count", "volume")).text
 
 
 def test_a_cost_that_is_left_out_is_rate_times_amount(tmp_path: Path) -> None:

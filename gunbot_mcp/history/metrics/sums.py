@@ -61,7 +61,6 @@ COLUMNS: Mapping[str, _Column] = {
     "fees": _money("fees"),
     "fee_base": _money_where("cost", "fees IS NOT NULL"),
     "without_fees": _Column("count(*) FILTER (fees IS NULL)"),
-    "without_cost": _Column("count(*) FILTER (cost IS NULL)"),
     "without_pnl": _Column("count(*) FILTER (closes AND pnl IS NULL)"),
     "closes": _Column("count(p)"),
     "wins": _Column("count(*) FILTER (p > 0)"),
