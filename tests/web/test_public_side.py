@@ -153,6 +153,10 @@ def test_without_a_session_everything_is_the_same_sign_in_page(make_public: Call
         assert at.house.call("get_ticket", ticket_id=order)["ticket"]["state"] == "pending"
         assert at.house.gunbot.trades == []
         assert halted(at.house.folder) is None
+    # Each kind of a wrong Host once, however often it came.
+    (stderr,) = at.house.stderr
+    assert 1 <= stderr.count("A request to the public side came with") <= 5
+    assert f"proxy_set_header Host {at.host};" in stderr
 
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything", "Via")
