@@ -215,7 +215,7 @@ async def test_the_operator_reads_once_what_host_a_proxy_has_to_pass_on_and_stra
     seen = {
         (answer.status_code, answer.text)
         for host in wrong
-        for answer in [await phone.http.get("/", headers=[("Host", host.encode("latin-1"))])]
+        for answer in [await phone.http.get("/", headers=[(b"Host", host.encode("latin-1"))])]
     }
     assert len(seen) == 1
     assert RP not in seen.pop()[1]
@@ -231,7 +231,7 @@ async def test_the_operator_reads_once_what_host_a_proxy_has_to_pass_on_and_stra
 
 async def test_what_a_strange_host_holds_cannot_act_on_the_operators_terminal(phone: Phone) -> None:
     host = b"evil\x1b[2J\x9b\xad" + b"x" * 5000
-    assert (await phone.http.get("/", headers=[("Host", host)])).status_code == 421
+    assert (await phone.http.get("/", headers=[(b"Host", host)])).status_code == 421
     (line,) = phone.told
     assert line.isprintable()
     assert len(line) < 600
