@@ -67,18 +67,6 @@ def count(measured: Measured, tell: Callable[[str], None]) -> Callable[[str, Hum
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Return how to wait for the page that the server opens in the human's browser."""
-    pipe, browser = tmp_path / "opened", tmp_path / "a-browser"
-    os.mkfifo(pipe)
-    browser.write_text(f'#!/bin/sh\necho "$1" > {pipe}\n', encoding="utf-8")
-    browser.chmod(0o755)
-    monkeypatch.setenv("BROWSER", str(browser))
-    monkeypatch.setenv("DISPLAY", ":99")
-    return lambda: pipe.read_text(encoding="utf-8").strip()
-
-
-@pytest.fixture
 def house_of(
     live_gunbot: LiveGunbot, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
