@@ -155,6 +155,7 @@ def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page:
         assert shown.returncode == 0, shown
 
 
+@pytest.mark.slow
 def test_a_command_that_needs_a_touch_opens_its_page_where_pages_open_by_themselves(
     make_house: MakeHouse, new_page: NewPage, opened: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
