@@ -351,6 +351,7 @@ class Dispatcher:
             "distances": None if proposal is None else [list(pair) for pair in seen_distances(proposal.ticket)],
             "ladder": None if proposal is None else seen_ladder(proposal.ticket),
             "page_url": approve.get("page"),
+            "command": approve.get("command"),
             "buttons": buttons and proposal is not None,
             "key": proposal.nonce if buttons and proposal is not None else None,
         }

@@ -49,13 +49,19 @@ def autostart(
 
 
 def _systemd(words: Sequence[str], environment: Mapping[str, str], home: Path) -> Autostart:
+    program, *arguments = words
+    if re.search(r"""["'\\]""", program):
+        raise ConfigInvalid(
+            f"systemd starts no program under a path with quotes or backslashes: {clean(program)}",
+            "install it under a plain path",
+        )
     lines = [
         "[Unit]",
         "Description=gunbot-mcp inbox: the approval pages of every instance",
         "",
         "[Service]",
         *(f"Environment={_unit(f'{name}={value}')}" for name, value in environment.items()),
-        f"ExecStart={' '.join(map(_unit_word, words))}",
+        f"ExecStart={' '.join([_unit(program), *map(_unit_word, arguments)])}",
         "Restart=on-failure",
         "RestartSec=5",
         "",
@@ -79,6 +85,7 @@ def _unit(text: str) -> str:
 
 
 def _unit_word(text: str) -> str:
+    """Return an argument as a unit takes it; in the program's own path systemd looks for no variables."""
     return _unit(text.replace("$", "$$"))
 
 

@@ -180,25 +180,48 @@ def mandate_revoke(mandate_id: str, instance: str | None) -> None:
 @click.command()
 @click.option("--verify", is_flag=True, help="Check the whole chain instead of showing it.")
 @click.option("--key", metavar="SHA-256", help="With --verify: what this passkey signed, checked with its key.")
+@click.option("--repair", is_flag=True, help="Make the passkeys again what the steps say, if all else is sound.")
 @click.option("--ticket", help="Only the steps of one ticket.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @as_json_option
 @_instance
 def ledger(
-    verify: bool, key: str | None, ticket: str | None, limit: int, instance: str | None, *, as_json: bool
+    verify: bool,
+    key: str | None,
+    repair: bool,
+    ticket: str | None,
+    limit: int,
+    instance: str | None,
+    *,
+    as_json: bool,
 ) -> int:
     """Show what was ordered and every step since, or verify the record.
 
     --verify finds a step that was changed, removed or reordered.
     """
+    if repair:
+        require_terminal("repairing the ledger")
     settings = load(instance=instance)
     if key is not None and not (verify and re.fullmatch(r"[0-9a-fA-F]{64}", key)):
         raise InvalidArguments(
             "--key takes all 64 digits of a passkey's SHA-256, and --verify", "gunbot-mcp passkey --list"
         )
+    if repair:
+        return with_desk(settings, lambda desk: _repair(settings, desk))
     if verify:
         return with_desk(settings, lambda desk: _verify(desk, key, as_json=as_json))
     with_desk(settings, lambda desk: ledger_lines(desk, ticket, limit))(as_json)
+    return 0
+
+
+async def _repair(settings: Settings, desk: Desk) -> int:
+    # Not a touch: the very passkeys are missing, and none comes in that the chain does not name.
+    await ask_pin(settings, desk, actor=TERMINAL)
+    async with desk.ledger.write() as write:
+        done = await write.restore_passkeys(TERMINAL)
+    for what in done:
+        say(f"Passkey {what}.")
+    say("The ledger is sound." if done else "The passkeys are what the steps say; nothing was changed.")
     return 0
 
 

@@ -201,6 +201,7 @@ class _House:
             clock=self.desks[0].clock,
             halt=self._halt,
             any_live=self.any_live,
+            tell=functools.partial(say, err=True),
         )
 
     async def _halt(self, reason: str) -> None:

@@ -1,6 +1,7 @@
 """`gunbot-mcp passkey`: register a passkey, list them, revoke one, or make a code for a device at the public url."""
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,7 +11,7 @@ from gunbot_mcp.approval.passkey_code import LASTS, keep, new_code
 from gunbot_mcp.approval.passkeys import Registrar
 from gunbot_mcp.approval.pin import PinGate, has_pin
 from gunbot_mcp.cli.human import require_terminal, with_desk
-from gunbot_mcp.cli.touch import ask_for, at_localhost, serve_until
+from gunbot_mcp.cli.touch import ask_for, at_localhost, lead_to, serve_until
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import ConfigInvalid, InvalidArguments, clean
 from gunbot_mcp.guard.desk import Desk
@@ -87,8 +88,8 @@ async def _register(settings: Settings, desk: Desk) -> int:
         async def answer(request: "Request") -> "Response":
             return await pages.answer(request)
 
-        click.echo(f"Open {origin}{PATH} on this machine, and register your passkey there (Ctrl-C ends it).")
-        await serve_until(answer, listeners, done)
+        invite = partial(lead_to, settings, f"{origin}{PATH}", "register your passkey")
+        await serve_until(answer, listeners, done, invite)
     one = made[0]
     click.echo(f'Passkey "{one.name}" is registered. Keep this elsewhere; it proves later what it approved:')
     click.echo(f"SHA-256 {one.fingerprint}")

@@ -7,20 +7,22 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 
 import anyio
-import click
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gunbot_mcp.approval.inbox import has_ipv6
 from gunbot_mcp.approval.passkeys import of_host, request_options
-from gunbot_mcp.cli.human import ask_pin
+from gunbot_mcp.cli.human import ask_pin, at_terminal
+from gunbot_mcp.cli.screen import say
 from gunbot_mcp.config import Settings
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound
 from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.loopback import bind
+from gunbot_mcp.telling.browser import open_page
 from gunbot_mcp.tickets.channels import PASSKEY, TERMINAL, Actor
 from gunbot_mcp.tickets.passkey import Deed, Touch, parse_touch
 from gunbot_mcp.web import gate
@@ -52,18 +54,30 @@ async def at_localhost(port: int = 0) -> AsyncGenerator[tuple[list[socket.socket
         yield listeners, f"http://localhost:{bound}"
 
 
-async def serve_until(answer: Answer, listeners: list[socket.socket], done: anyio.Event) -> None:
-    """Serve these answers until `done`.
+async def serve_until(
+    answer: Answer, listeners: list[socket.socket], done: anyio.Event, invite: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve these answers until `done`; `invite` tells the human once they are served.
 
     Raises:
         ConfigInvalid: nobody came in time.
     """
     port = int(listeners[0].getsockname()[1])
     async with beside(_app(answer, port), listeners):
+        await invite()
         with anyio.move_on_after(_PATIENCE):
             await done.wait()
     if not done.is_set():
         raise ConfigInvalid("nobody touched a passkey in time; nothing was done", "run the command again")
+
+
+async def lead_to(settings: Settings, url: str, what: str) -> None:
+    """Say at which page to do `what`; where the config asks for it and there is a screen, open it, too."""
+    if settings.approval.open == "browser" and at_terminal() and await anyio.to_thread.run_sync(open_page, url):
+        # That a browser was started does not prove that it shows the page.
+        say(f"Your browser opens {url} now: {what} there (Ctrl-C ends it). If it does not, open it on this machine.")
+    else:
+        say(f"Open {url} on this machine, and {what} there (Ctrl-C ends it).")
 
 
 def _app(answer: Answer, port: int) -> ASGIApp:
@@ -121,8 +135,7 @@ async def ask_for(settings: Settings, desk: Desk, deed: Deed, content: str, line
             gate.keep_cookie_at(shown, "/", cookie)
             return shown
 
-        click.echo(f"Open {origin} on this machine, and touch your passkey there (Ctrl-C ends it).")
-        await serve_until(answer, listeners, done)
+        await serve_until(answer, listeners, done, partial(lead_to, settings, origin, "touch your passkey"))
     return touches[0]
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from gunbot_mcp.errors import Refused
+from gunbot_mcp.errors import Refused, clean
 from gunbot_mcp.ledger.reads import Reads
 from gunbot_mcp.ledger.rows import Event, Row
 from gunbot_mcp.ledger.tables import credentials, events
@@ -23,9 +23,12 @@ from gunbot_mcp.tickets.passkey import BadTouch, Deed, Passkey, Touch, b64, chal
 from gunbot_mcp.tickets.stored import actor_facts, actor_of
 
 REGISTERED, REVOKED = "passkey_registered", "passkey_revoked"
+RESTORED = "passkeys_restored"
+"""Says that rows were made again from the events; no row follows from it."""
 PASSKEY_EVENTS = select(events).where(events.c.kind.in_([REGISTERED, REVOKED])).order_by(events.c.seq)
 PASSKEY_ROWS = select(credentials).order_by(credentials.c.registered_at, credentials.c.id)
 _ADD = insert(credentials)
+_REMOVE = delete(credentials).where(credentials.c.id == bindparam("the_id"))
 _REVOKE = update(credentials).where(credentials.c.id == bindparam("the_id"))
 
 
@@ -121,8 +124,12 @@ def sound(found: Iterable[Row], rows: Iterable[Row]) -> list[Passkey]:
         known = replayed((row["kind"], json.loads(row["detail"])) for row in found)
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
-    there = {row["id"]: {**row, "public_key": bytes(row["public_key"])} for row in rows}
+    there = _by_id(rows)
     return [passkey for name, (passkey, row) in known.items() if there.get(name) == row]
+
+
+def _by_id(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: {**row, "public_key": bytes(row["public_key"])} for row in rows}
 
 
 def whole(found: Iterable[Row], there: Iterable[Passkey]) -> bool:
@@ -141,6 +148,9 @@ class PasskeyWrites(Reads):
     async def _append(
         self, kind: str, actor: Actor, detail: str, *, ticket: str | None, instance: str | None
     ) -> Event: ...
+
+    @abstractmethod
+    async def problems(self) -> list[str]: ...
 
     _whole: Callable[[], AbstractContextManager[None]]
 
@@ -180,7 +190,7 @@ class PasskeyWrites(Reads):
         if passkey.proof != "passkey" and not whole(await self._rows(PASSKEY_EVENTS), known):
             raise NotAllowed(
                 "the ledger's passkeys are not what its events say, so no first one is let in",
-                "gunbot-mcp ledger --verify names them; put a copy of the ledger from before back",
+                "gunbot-mcp ledger --verify names them; gunbot-mcp ledger --repair puts back what the events say",
             )
         if any(one.counts(live=True) for one in known) != (passkey.proof == "passkey"):
             raise NotAllowed("a further passkey needs a touch of one that counts", "begin again")
@@ -212,3 +222,44 @@ class PasskeyWrites(Reads):
         with self._whole():
             await self._run(_REVOKE, {"the_id": passkey.id, **values})
             await self._append(REVOKED, actor, canonical(detail), ticket=None, instance=None)
+
+    async def restore_passkeys(self, actor: Actor) -> list[str]:
+        """Make the rows what the events say, and return in words what was wrong; nothing, if nothing was.
+
+        No key comes in by this that the chain does not name, and one that was revoked stays so.
+
+        Raises:
+            NotAllowed: the rest of the ledger is not sound, so what its events say proves nothing.
+        """
+        try:
+            told = await self._rows(PASSKEY_EVENTS)
+            known = replayed((row["kind"], json.loads(row["detail"])) for row in told)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise NotAllowed("the events that tell of passkeys cannot be read", _FROM_A_COPY) from None
+        meant = {name: row for name, (_, row) in known.items()}
+        there = _by_id(await self._rows(PASSKEY_ROWS))
+        wrong = sorted(name for name in {*meant, *there} if meant.get(name) != there.get(name))
+        if not wrong:
+            return []
+        with self._whole():
+            for name in wrong:
+                await self._run(_REMOVE, {"the_id": name})
+                if name in meant:
+                    await self._run(_ADD, meant[name])
+            # After, and not before: what is still wrong now is not the passkeys.
+            if problems := await self.problems():
+                more = f" and {len(problems) - 1} more" if problems[1:] else ""
+                raise NotAllowed(f"more is wrong than passkeys: {clean(problems[0], 200)}{more}", _FROM_A_COPY)
+            await self._append(RESTORED, actor, canonical({"passkeys": wrong}), ticket=None, instance=None)
+        return [_repaired(meant.get(name), there.get(name)) for name in wrong]
+
+
+_FROM_A_COPY = "nothing was changed; gunbot-mcp ledger --verify names all of it, and a copy from before may be sound"
+
+
+def _repaired(meant: Mapping[str, Any] | None, there: Mapping[str, Any] | None) -> str:
+    name = clean((meant or there or {}).get("name"), 60)
+    if meant is None:
+        return f'"{name}" was in no event, and is removed'
+    after = "is revoked, as it was" if meant["revoked_at"] is not None else "counts again"
+    return f'"{name}" was {"missing" if there is None else "altered"}, and {after}'

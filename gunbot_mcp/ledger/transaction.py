@@ -15,7 +15,7 @@ from gunbot_mcp.errors import LedgerUnavailable, clean
 from gunbot_mcp.ledger import version_1
 from gunbot_mcp.ledger.database import Database, Head
 from gunbot_mcp.ledger.errands import Errands
-from gunbot_mcp.ledger.passkeys import REGISTERED, REVOKED, PasskeyWrites
+from gunbot_mcp.ledger.passkeys import REGISTERED, RESTORED, REVOKED, PasskeyWrites
 from gunbot_mcp.ledger.port import Link, Parameters
 from gunbot_mcp.ledger.reads import MADE, MANDATE, TICKET
 from gunbot_mcp.ledger.rows import (
@@ -36,6 +36,7 @@ from gunbot_mcp.ledger.rows import (
     ticket_row,
 )
 from gunbot_mcp.ledger.tables import events, halts, head, mandates, sightings, tickets
+from gunbot_mcp.ledger.verify import problems
 from gunbot_mcp.tickets import content, mandate
 from gunbot_mcp.tickets.channels import Actor, Proof
 from gunbot_mcp.tickets.content import canonical, instant_text, money_text
@@ -45,9 +46,9 @@ from gunbot_mcp.tickets.ticket import CLOSED, TRANSITIONS, Observation, Reason, 
 
 RESERVED = frozenset(
     {"created", "imported", "observed", "mandate_created", "mandate_imported", "mandate_spent", "mandate_revoked"}
-    | {"migrated", "halt_set", "halt_lifted", REGISTERED, REVOKED, *State}
+    | {"migrated", "halt_set", "halt_lifted", REGISTERED, REVOKED, RESTORED, *State}
 )
-"""Kinds of events that only the methods which change the rows may append; `verify` replays them."""
+"""Kinds of events that only the methods which change the rows may append; `verify` replays them, `RESTORED` apart."""
 
 _ADD_TICKET = insert(tickets)
 _ADD_MANDATE = insert(mandates)
@@ -322,6 +323,11 @@ class Transaction(Errands, PasskeyWrites):
     @property
     def _now(self) -> datetime:
         return self._clock.now()
+
+    async def problems(self) -> list[str]:
+        """Return what is wrong with the ledger as it would be if this transaction ended now; see `Ledger.verify`."""
+        with self._database.faults():
+            return await problems(self._database, self._connection)
 
     async def finish(self) -> None:
         """Write the chain's new end; for `Ledger.write` only.

@@ -12,7 +12,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gunbot_mcp.approval.passkey_code import BadCode
 from gunbot_mcp.approval.passkeys import Registrar
+from gunbot_mcp.approval.pin import WrongPin
 from gunbot_mcp.errors import ConfigInvalid, GunbotMcpError, TicketNotFound, clean
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.tickets.passkey import MOST_REGISTRATION, Passkey
@@ -28,10 +30,10 @@ PATIENCE = 10.0
 
 
 def said(exc: GunbotMcpError) -> Response:
-    """Return an error for a script: its words, to be shown where it stands."""
-    message = clean(sentences_of(exc), 600)
+    """Return an error for a script: its words, and the field that they are to be shown beside, if it is about one."""
+    told = {"message": clean(sentences_of(exc), 600), "field": _ABOUT.get(type(exc))}
     status = getattr(exc, "status", 403)
-    return JSONResponse({"message": message}, status if isinstance(status, int) else 403, headers=HEADERS)
+    return JSONResponse(told, status if isinstance(status, int) else 403, headers=HEADERS)
 
 
 class PasskeyPages:
@@ -99,6 +101,7 @@ class PasskeyPages:
         return {"next": PATH}
 
 
+_ABOUT: Mapping[type[GunbotMcpError], str] = {WrongPin: "pin", BadCode: "code"}
 _FIELDS: Mapping[str, set[str]] = {
     "/begin": {"token", "name", "pin"},
     "/made": {"token", "ceremony", "made"},

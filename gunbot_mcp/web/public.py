@@ -1,6 +1,6 @@
 """The public side: the inbox for a phone, behind the user's own reverse proxy, on a port of its own.
 
-1. Host is exactly the public url's, on every request; a POST names exactly its origin.
+1. Host is exactly the public url's, on every request; a POST names exactly its origin. Only the operator is told why.
 2. Without a session, whatever is asked gets the same sign-in page: nothing tells what is there, or who.
 3. A session is opened by a touch of a passkey of this address, over a challenge that is good once, and lasts 12 hours.
 4. It may look, reject and halt. Each approval needs a touch of its own, and the PIN counts for nothing.
@@ -43,6 +43,7 @@ from gunbot_mcp.web.headers import HEADERS
 from gunbot_mcp.web.pages import render_door
 from gunbot_mcp.web.passkeys import PATIENCE, said
 from gunbot_mcp.web.sessions import LASTS, Sessions
+from gunbot_mcp.web.wrong_host import WrongHosts
 
 if TYPE_CHECKING:
     from gunbot_mcp.approval.passkeys import Registrar
@@ -70,8 +71,10 @@ class PublicSide:
         clock: "Clock",
         halt: Callable[[str], Awaitable[None]],
         any_live: bool,
+        tell: Callable[[str], None],
     ) -> None:
-        """`any_live`: a passkey that counts on paper only opens nothing here."""
+        """`any_live`: a passkey that counts on paper only opens nothing here. `tell` speaks to the operator."""
+        self._wrong = WrongHosts(url, tell)
         self._any_live = any_live
         self._inside = inside
         self._url = url
@@ -98,6 +101,7 @@ class PublicSide:
         try:
             gate.check_public_host(request, self._url)
         except gate.Misdirected as exc:
+            self._wrong.refused(request.headers.getlist("host"))
             return Response(f"{exc.message}\n", exc.status, headers=HEADERS, media_type="text/plain")
         path = request.url.path
         if request.method == "POST" and path in self._steps:

@@ -1,8 +1,11 @@
 """`inbox --install`: what is written where, that it says the same back, and that nothing else is touched."""
 
+import os
 import plistlib
 import shlex
+import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +20,12 @@ WORDS = ['/opt/it\'s 100% $HOME "here"/gunbot-mcp', "inbox", "--port", "8717"]
 ENVIRONMENT = {"GUNBOT_MCP_CONFIG": '/home/a user/it\'s 5% \\ "mine".toml'}
 
 
+PLAIN = ["/opt/a folder, 100% $HOME/gunbot-mcp", *WORDS[1:], 'its "$HOME"']
+"""What systemd takes: it starts no program under a path with quotes."""
+
+
 def made(home: Path, platform: str) -> Autostart:
-    return autostart(WORDS, ENVIRONMENT, home=home, platform=platform, uid=501)
+    return autostart(PLAIN if platform == "linux" else WORDS, ENVIRONMENT, home=home, platform=platform, uid=501)
 
 
 class System:
@@ -39,10 +46,36 @@ def test_a_systemd_unit_starts_it_at_login_and_again_when_it_fails(tmp_path: Pat
     how = made(tmp_path, "linux")
     assert how.file == tmp_path / ".config/systemd/user/gunbot-mcp-inbox.service"
     lines = how.text.splitlines()
-    assert 'ExecStart="/opt/it\'s 100%% $$HOME \\"here\\"/gunbot-mcp" "inbox" "--port" "8717"' in lines
+    told = 'ExecStart="/opt/a folder, 100%% $HOME/gunbot-mcp" "inbox" "--port" "8717" "its \\"$$HOME\\""'
+    assert told in lines
     assert 'Environment="GUNBOT_MCP_CONFIG=/home/a user/it\'s 5%% \\\\ \\"mine\\".toml"' in lines
     assert "Restart=on-failure" in lines
     assert how.start[-1] == ("systemctl", "--user", "enable", "--now", "gunbot-mcp-inbox.service")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="only systemd itself can judge its unit")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    # It wants to find the program, under a path with everything in it that its own syntax knows.
+    program = tmp_path / Path(PLAIN[0]).relative_to("/")
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+    words = [str(program), *PLAIN[1:]]
+    how = autostart(words, ENVIRONMENT, home=tmp_path, platform="linux", uid=501)
+    install(how, System().run)
+    found = subprocess.run(
+        ["systemd-analyze", "--user", "--no-pager", "verify", str(how.file)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, [line for line in found.stderr.splitlines() if how.file.name in line]) == (0, [])
+
+
+@pytest.mark.parametrize("program", [WORDS[0], "/opt/a\\b/gunbot-mcp"])
+def test_no_unit_is_written_for_a_program_that_systemd_would_not_start(tmp_path: Path, program: str) -> None:
+    with pytest.raises(ConfigInvalid, match="quotes or backslashes"):
+        autostart([program, "inbox"], {}, home=tmp_path, platform="linux", uid=501)
 
 
 def test_a_launchd_agent_says_the_same_words(tmp_path: Path) -> None:

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from support.authenticator import Authenticator
 from support.pins import old_pin
 from support.terminals import Terminal
 
 from gunbot_mcp.approval.pin import set_pin
 from gunbot_mcp.cli import run
+from gunbot_mcp.clock import Clock
 from gunbot_mcp.config import load
 from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime, state_folder
+from gunbot_mcp.tickets.channels import TERMINAL
+from gunbot_mcp.tickets.passkey import Passkey, b64
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -301,3 +305,47 @@ def test_a_ledger_that_was_edited_is_told_with_an_exit_code(
     assert run(["ledger", "--verify"]) == 1
     captured = capsys.readouterr()
     assert ticket in captured.err
+
+
+def test_passkeys_are_put_back_at_a_terminal_with_the_pin_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    async def register() -> None:
+        device = Authenticator()
+        async with Runtime(load()) as runtime, (await runtime.desk()).ledger.write() as write:
+            made = Passkey(
+                id=b64(device.id),
+                public_key=device.public_key,
+                sign_count=0,
+                origin="http://localhost:8717",
+                rp="localhost",
+                name="laptop",
+                live=True,
+                proof="pin",
+                registered_at=Clock().now(),
+                registered_by=TERMINAL,
+            )
+            await write.register_passkey(made, {})
+
+    anyio.run(register)
+    set_pin(clean_environment, "246810")
+    with sqlite3.connect(clean_environment / "ledger.sqlite3") as file:
+        file.execute("DELETE FROM credentials")
+    file.close()
+    assert run(["ledger", "--verify"]) == 1
+    assert run(["ledger", "--repair"]) == 1
+    assert "needs a human at a terminal" in capsys.readouterr().err
+    terminal = Terminal("ledger", "--repair")
+    terminal.answer("PIN:", "000000")
+    assert terminal.end() == 1
+    assert run(["passkey", "--list"]) == 0
+    assert capsys.readouterr().out == "no passkeys\n"
+    terminal = Terminal("ledger", "--repair")
+    terminal.answer("PIN:", "246810")
+    assert terminal.end() == 0
+    assert 'Passkey "laptop" was missing, and counts again.' in terminal.words
+    assert run(["ledger", "--verify"]) == 0
+    terminal = Terminal("ledger", "--repair")
+    terminal.answer("PIN:", "246810")
+    assert terminal.end() == 0
+    assert "nothing was changed" in terminal.words

@@ -1,5 +1,6 @@
 """Sites, and Chromium to look at them with. See `site`."""
 
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -146,3 +147,15 @@ def new_page(browser: Browser) -> Iterator[OpenPage]:
 
     yield open_page
     assert complaints == []
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Return how to wait for the page that this program opens in the human's browser."""
+    pipe, browser = tmp_path / "opened", tmp_path / "a-browser"
+    os.mkfifo(pipe)
+    browser.write_text(f'#!/bin/sh\necho "$1" > {pipe}\n', encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("DISPLAY", ":99")
+    return lambda: pipe.read_text(encoding="utf-8").strip()

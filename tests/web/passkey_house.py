@@ -27,11 +27,12 @@ BUY = {"exchange": "binance", "pair": "USDT-BTC", "amount": 0.001, "price": 4900
 
 @dataclass(frozen=True)
 class House:
-    """`url` is the inbox's address; `folder` its state."""
+    """`url` is the inbox's address; `folder` its state; `stderr` what it said there, once it has ended."""
 
     url: str
     folder: Path
     gunbot: LiveGunbot
+    stderr: list[str]
 
     def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """Call a tool as a client whose process is gone when its answer is there."""
@@ -70,6 +71,7 @@ def open_house(
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
+    said: list[str] = []
     try:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -77,10 +79,10 @@ def open_house(
         while "listening on" not in line:
             line = child.stdout.readline()
             assert line, child.stderr.read()
-        yield House(line.split()[-1], folder, gunbot)
+        yield House(line.split()[-1], folder, gunbot, said)
     finally:
         child.terminate()
-        child.communicate()
+        said.append(child.communicate()[1])
 
 
 def finger(page: Page, *, verified: bool = True) -> tuple[CDPSession, str]:

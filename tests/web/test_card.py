@@ -258,10 +258,46 @@ def test_only_an_approval_page_on_this_machine_is_offered(make_site: MakeSite, n
     result["_meta"][TICKET]["page_url"] = url
     with new_page() as page:
         card = Client(page, site, refuse={"get_ticket"}).show(result)
-        expect(card.locator("#how")).to_have_text(
-            f"To approve, run gunbot-mcp approve {ticket_of(result)} in a terminal."
-        )
+        command = result["_meta"][TICKET]["command"]
+        expect(card.locator("#how summary")).to_have_text("To approve, run this in a terminal")
+        expect(card.get_by_text(command)).to_be_visible()
         expect(card.locator("#open")).to_be_hidden()
+
+
+@pytest.mark.parametrize("strips", [(), ("_meta",), ("_meta", "structuredContent")])
+def test_the_card_names_the_whole_command_that_the_answer_names(
+    make_site: MakeSite, new_page: NewPage, monkeypatch: pytest.MonkeyPatch, strips: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GUNBOT_MCP_HOME", "/home/somebody/a folder/" + "of_some_length_" * 8)
+    site = make_site(live=True)
+    result = site.call("buy_limit", BUY)
+    command = result["structuredContent"]["approve"]["command"]
+    assert "GUNBOT_MCP_HOME='/home/somebody/a folder/of_some" in command
+    with new_page(width=364) as page:
+        client = Client(page, site, refuse={"get_ticket"})
+        card = client.show(without(result, *strips))
+        expect(card.locator("#open")).to_be_visible()
+        expect(card.get_by_text(command)).to_be_hidden()
+        assert client.sent("ui/notifications/size-changed")[-1]["params"]["height"] <= 610
+        card.get_by_text("Or approve in a terminal").click()
+        expect(card.get_by_text(command)).to_be_visible()
+        assert card.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
+
+
+@pytest.mark.parametrize(
+    "command", [7, "", "gunbot-mcp halt", "\u202e gunbot-mcp approve {id}", "x" * 2000 + " approve {id}"]
+)
+def test_a_command_that_is_none_or_not_whole_is_shown_as_the_short_one(
+    make_site: MakeSite, new_page: NewPage, command: object
+) -> None:
+    site = make_site(live=True)
+    result = site.call("buy_limit", BUY)
+    ticket = ticket_of(result)
+    given = command.replace("{id}", ticket) if isinstance(command, str) else command
+    result["_meta"][TICKET]["command"] = given
+    with new_page() as page:
+        card = Client(page, site, refuse={"get_ticket"}).show(result)
+        expect(card.locator("#how code")).to_have_text(f"gunbot-mcp approve {ticket}")
 
 
 def test_a_client_that_refuses_the_call_leaves_the_ticket_open(make_site: MakeSite, new_page: NewPage) -> None:

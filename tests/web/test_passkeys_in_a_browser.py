@@ -153,3 +153,35 @@ def test_commands_in_a_terminal_ask_for_a_touch(make_house: MakeHouse, new_page:
         shown = house.run("ledger", "--verify", "--key", key)
         assert [f"gunbot-mcp/{name}/v1" in shown.stdout for name in ("approve", "resume", "mandate")] == [True] * 3
         assert shown.returncode == 0, shown
+
+
+@pytest.mark.slow
+def test_a_command_that_needs_a_touch_opens_its_page_where_pages_open_by_themselves(
+    make_house: MakeHouse, new_page: NewPage, opened: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house: House
+    with make_house(live_needs="passkey", open="browser") as house, new_page() as page:
+        finger(page)
+        terminal = Terminal("passkey")
+        url = opened()
+        assert url in terminal.wait_for("register your passkey there")
+        assert "Your browser opens" in terminal.words
+        visit(page, url)
+        page.get_by_label("A name for it").fill("laptop")
+        page.get_by_label("Your PIN").fill(PIN)
+        page.get_by_role("button", name="Register a passkey").click()
+        assert terminal.end() == 0, terminal.shown
+        halt(house.folder, "a test")
+        terminal = Terminal("resume")
+        visit(page, opened())
+        page.get_by_role("button", name="Sign with your passkey").click()
+        assert terminal.end() == 0, terminal.shown
+        assert halted(house.folder) is None
+        # Without a screen the human is told to open it, and not that it opened.
+        halt(house.folder, "a test")
+        monkeypatch.delenv("DISPLAY")
+        terminal = Terminal("resume")
+        terminal.interrupt("touch your passkey there")
+        assert terminal.end() != 0
+        assert "Open http://localhost:" in terminal.words
+        assert "browser" not in terminal.words

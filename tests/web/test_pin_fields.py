@@ -109,3 +109,8 @@ def test_registering_a_passkey_says_beside_the_field_that_the_pin_is_wrong(
         page.get_by_label("Your PIN").fill("000000")
         page.get_by_role("button", name="Register a passkey").click()
         wrong_beside_its_field(page)
+        expect(page.get_by_label("Your PIN")).to_be_focused()
+        page.get_by_label("A name for it").fill("")
+        page.get_by_role("button", name="Register a passkey").click()
+        expect(page.get_by_label("A name for it")).to_have_accessible_description(re.compile("fill out"))
+        expect(page.get_by_label("A name for it")).to_be_focused()

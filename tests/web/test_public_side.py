@@ -4,6 +4,7 @@
 # Playwright's assertions take patterns of types that it does not spell out.
 
 import http.client
+import re
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 from support.browsing import visit
+from web.axe import axe
 from web.conftest import CHROMIUM_ARGUMENTS, chromium
 from web.passkey_house import PIN, House, finger, open_house, register
 from web.proxy import reverse_proxy
@@ -151,6 +153,10 @@ def test_without_a_session_everything_is_the_same_sign_in_page(make_public: Call
         assert at.house.call("get_ticket", ticket_id=order)["ticket"]["state"] == "pending"
         assert at.house.gunbot.trades == []
         assert halted(at.house.folder) is None
+    # Each kind of a wrong Host once, however often it came.
+    (stderr,) = at.house.stderr
+    assert 1 <= stderr.count("A request to the public side came with") <= 5
+    assert f"proxy_set_header Host {at.host};" in stderr
 
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything", "Via")
@@ -234,6 +240,51 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_title("Sign in")
         assert at.house.run("ledger", "--verify").returncode == 0
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_sign_in_page_says_beside_a_field_what_is_wrong_with_it(
+    make_public: Callable[..., Any], new_page: NewPage
+) -> None:
+    at: Public
+    found = axe()
+    # A refusal is an error on the browser's console, and meant here.
+    with make_public() as at, new_page(width=390, height=844, quiet=False) as page:
+        cdp, device = finger(page)
+        visit(page, at.url)
+        page.get_by_text("This device has no passkey yet").click()
+        code, name = page.get_by_label("The code"), page.get_by_label("A name for this device")
+        press = page.get_by_role("button", name="Register this device")
+        beside = page.locator(".pin").get_by_role("alert")
+        press.click()
+        expect(beside).to_have_count(2)
+        for field in (code, name):
+            expect(field).to_have_attribute("aria-invalid", "true")
+            expect(field).to_have_accessible_description(re.compile("fill out"))
+        expect(code).to_be_focused()
+        found.look("empty fields", page)
+        page.keyboard.type("2" * 16)
+        expect(beside).to_have_count(1)
+        name.fill("phone")
+        expect(beside).to_have_count(0)
+        press.click()
+        expect(code).to_have_accessible_description(re.compile("^this code lets no passkey in", re.IGNORECASE))
+        expect(code).to_have_attribute("aria-invalid", "true")
+        expect(code).to_be_focused()
+        expect(name).not_to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#passkey-problem")).to_be_hidden()
+        found.look("a wrong code", page)
+        # What is about no field stands by the button that was pressed.
+        right, _ = new_code()
+        keep(at.house.folder, right, Clock().now(), proof="pin", live=True)
+        cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
+        code.fill(right)
+        press.click()
+        expect(page.locator("form").get_by_role("alert")).to_contain_text("not touched")
+        expect(page.locator("#passkey-problem")).to_be_hidden()
+        found.look("a passkey that was not made", page)
+    assert found.found == [], found.report()
 
 
 @pytest.mark.browser

@@ -36,6 +36,7 @@ class Phone:
     ledger: Ledger
     clock: ManualClock
     halts: list[str] = field(default_factory=list[str])
+    told: list[str] = field(default_factory=list[str])
 
     async def begin(self) -> tuple[str, str]:
         found = (await self.post("/sign-in/begin")).json()
@@ -72,7 +73,11 @@ def passkey_of(device: Authenticator, clock: ManualClock, **changed: object) -> 
 
 @asynccontextmanager
 async def public_side(
-    ledger: Ledger, clock: ManualClock, folder: Path, halt: Callable[[str], Awaitable[None]]
+    ledger: Ledger,
+    clock: ManualClock,
+    folder: Path,
+    halt: Callable[[str], Awaitable[None]],
+    tell: Callable[[str], None] = print,
 ) -> AsyncGenerator[httpx2.AsyncClient]:
     """Serve what is in front of the public page, where an instance is live; behind it is an order."""
     side = PublicSide(
@@ -83,6 +88,7 @@ async def public_side(
         clock=clock,
         halt=halt,
         any_live=True,
+        tell=tell,
     )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=side), base_url=URL) as http:
         yield http
@@ -100,8 +106,9 @@ async def phone(tmp_path: Path, clock: ManualClock) -> AsyncGenerator[Phone]:
         async def halt(reason: str) -> None:
             halts.append(reason)
 
-        async with public_side(ledger, clock, tmp_path, halt) as http:
-            yield Phone(http, device, passkey, ledger, clock, halts)
+        told: list[str] = []
+        async with public_side(ledger, clock, tmp_path, halt, told.append) as http:
+            yield Phone(http, device, passkey, ledger, clock, halts, told)
 
 
 async def test_one_touch_opens_one_session_which_ends_after_twelve_hours(phone: Phone) -> None:
@@ -197,3 +204,34 @@ async def test_one_that_counts_on_paper_only_opens_nothing_where_an_instance_is_
             fields = {"ceremony": begun["ceremony"], "touch": device.touch(begun["options"]["challenge"])}
             assert (await http.post("/sign-in", data=fields, headers={"Origin": URL})).status_code == 403
             assert json.loads((await http.post("/sign-in", data=fields, headers={"Origin": URL})).text)["message"]
+
+
+async def test_the_operator_reads_once_what_host_a_proxy_has_to_pass_on_and_strangers_read_nothing(
+    phone: Phone,
+) -> None:
+    wrong = ["127.0.0.1:8718", "localhost:8718", RP + ":8443", RP.upper(), "gunbot_backend", "203.0.113.9", "[::1]"]
+    wrong += [f"{number}.example" for number in range(200)]
+    wrong += ["evil\x1b[2J\x9b\u00ad" + "x" * 5000, ""]
+    seen = {
+        (answer.status_code, answer.text)
+        for host in wrong
+        for answer in [await phone.http.get("/", headers=[(b"Host", host.encode("latin-1"))])]
+    }
+    assert len(seen) == 1
+    assert RP not in seen.pop()[1]
+    assert len(phone.told) == 3
+    assert "Host '127.0.0.1:8718'" in phone.told[0]
+    assert all(line.isprintable() and len(line) < 600 for line in phone.told)
+    # What it says works.
+    assert len({line.partition("proxy_set_header Host ")[2].partition(";")[0] for line in phone.told}) == 1
+    host = phone.told[0].partition("proxy_set_header Host ")[2].partition(";")[0]
+    assert (await phone.http.get("/", headers={"Host": host})).status_code == 401
+    assert len(phone.told) == 3
+
+
+async def test_what_a_strange_host_holds_cannot_act_on_the_operators_terminal(phone: Phone) -> None:
+    host = b"evil\x1b[2J\x9b\xad" + b"x" * 5000
+    assert (await phone.http.get("/", headers=[(b"Host", host)])).status_code == 421
+    (line,) = phone.told
+    assert line.isprintable()
+    assert len(line) < 600

@@ -9,6 +9,7 @@
   const SLOW_MS = 60000;
   const MOST_POLLS = 60;
   const MOST_LATE = 30;
+  const MOST_COMMAND = 1000;
   const UNPRINTABLE =
     /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/g;
 
@@ -72,7 +73,7 @@
 
   // What the ticket is, from whichever part of a result the host passed on.
 
-  let card = null; // {ticket, headline, figure, outcome, quote, distances, page_url, buttons, key}
+  let card = null; // {ticket, headline, figure, outcome, quote, distances, page_url, command, buttons, key}
 
   // The text, for hosts that pass on nothing else: lines with labels, and the ticket's own line at the end.
   const OUTCOME = "Outcome: ";
@@ -112,7 +113,8 @@
       expires_at: until && last[4] === "pending" ? until[0] : null,
       warnings: labelled(rows, WARNING),
     };
-    return { ticket, page_url: how.split(" ").find((word) => PAGE.test(word)) };
+    const [, command] = /`([^`]+)`/.exec(how) ?? [];
+    return { ticket, page_url: how.split(" ").find((word) => PAGE.test(word)), command };
   };
 
   const titled = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.…?]$/.test(text) ? "" : ".");
@@ -137,8 +139,10 @@
     const structured = isObject(result.structuredContent) ? result.structuredContent : {};
     const rows = text.split("\n");
     let found = isObject(meta) && isObject(meta.ticket) ? meta : null;
-    if (!found && isObject(structured.ticket))
-      found = { ticket: structured.ticket, page_url: isObject(structured.approve) ? structured.approve.page : null };
+    if (!found && isObject(structured.ticket)) {
+      const { page, command } = isObject(structured.approve) ? structured.approve : {};
+      found = { ticket: structured.ticket, page_url: page, command };
+    }
     if (!found && !result.isError) found = fromText(rows);
     if (!found) {
       const told = rows.filter(Boolean);
@@ -282,8 +286,17 @@
     put("reject", words().reject);
     // Buttons and a page are ways enough; a terminal is for where one of them is missing.
     show("how", !(page && buttons));
-    const or = page || buttons ? "Or run " : "To approve, run ";
-    put("how", or + "gunbot-mcp approve " + clean(ticket.id, 40) + " in a terminal.");
+    const only = !(page || buttons);
+    put("how-title", only ? "To approve, run this in a terminal" : "Or approve in a terminal");
+    if (only) byId("how").open = true;
+    byId("command").textContent = commandFor(clean(ticket.id, 40));
+  };
+
+  // The command as the server says it, whole: cut short, or without its folder, it would look for the ticket elsewhere.
+  const commandFor = (id) => {
+    const named = typeof card.command === "string" ? card.command : "";
+    const ours = named.length <= MOST_COMMAND && (named + " ").includes(" approve " + id + " ");
+    return ours && clean(named, MOST_COMMAND) === named ? named : "gunbot-mcp approve " + id;
   };
 
   const drawOutcome = (waits) => {
