@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the columns and of how they are computed; a file of another version is made anew."""
 MATCHED = "matched"
 """The folder for them, beside the mirror's own files."""
 _AT_ONCE = 2
 """Keys whose lots are matched at the same time: what one needs in memory is needed so often."""
+_GROUP = 2048
+"""Records in a group of a file, which is the least that DuckDB reads at once."""
 _OLD_SECONDS = 60.0
 """When a file of an older generation is removed: nobody who lists files reads for longer."""
 
@@ -115,7 +117,9 @@ class Kept:
         draft = path.with_name(f"draft-{secrets.token_hex(8)}")
         try:
             private_folder(path.parent)
-            connection.execute(f"COPY ({_COMPUTED}) TO {quoted(str(draft))} (FORMAT parquet)")
+            # In the order of time and in small groups: a question about a month reads little more than that month.
+            found = f"{_COMPUTED} ORDER BY place"
+            connection.execute(f"COPY ({found}) TO {quoted(str(draft))} (FORMAT parquet, ROW_GROUP_SIZE {_GROUP})")
             draft.chmod(0o600)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)  # never over a file that somebody reads
