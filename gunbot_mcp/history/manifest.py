@@ -1,9 +1,7 @@
 """The list of what counts: one small file per key, replaced atomically after the files that it names are there."""
 
 import hashlib
-import json
 import re
-from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,12 +97,12 @@ def decoded(content: bytes) -> Manifest:
         Unreadable: damaged, or of another version.
     """
     try:
-        found: object = json.loads(content)
-        if not isinstance(found, dict) or cast("dict[str, object]", found).get("format") != FORMAT:
-            raise Unreadable
-        return Manifest.model_validate_json(content)
-    except (ValueError, ValidationError) as exc:
+        found = Manifest.model_validate_json(content)
+    except ValidationError as exc:
         raise Unreadable from exc
+    if found.format != FORMAT or "format" not in found.model_fields_set:
+        raise Unreadable
+    return found
 
 
 _KEPT = re.compile(r"[^A-Za-z0-9.#-]")
