@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -90,6 +91,7 @@ class Unreadable(Exception):
     """A manifest that is damaged, or of a newer version."""
 
 
+@lru_cache(maxsize=128)  # each question reads the lists of all its keys, and of ten years they are long
 def decoded(content: bytes) -> Manifest:
     """Return the manifest that a file holds.
 
