@@ -41,8 +41,6 @@ TIME = frozenset({"day", "week", "month"})
 """Groups that are a stretch of time."""
 _NO_SERIES = frozenset({"hour", "weekday"})
 _EVERY = ("count", "first_ms", "last_ms", "without_pnl", "without_fees", "uncounted")
-_LOTS = ("net", "gross", "lot_closes", "uncounted")
-_WAITS = ("basis", "waited", "longest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,8 @@ def view_of(method: Method) -> str:
 
 def methods_of(question: Question) -> list[Method]:
     """Return the methods whose views a question needs; FIFO always."""
-    _, _, methods = needed(_names(question))
-    methods |= {Method.FIFO} | ({question.method} if question.method else set())
+    _, _, lots = needed(_names(question))
+    methods = {Method.FIFO, question.method, *lots}
     return [method for method in Method if method in methods]
 
 
@@ -133,7 +131,7 @@ class _Run:
         self._question = question
         self._names = _names(question)
         self._groups = question.groups or (() if question.metrics else ("pair",))
-        self._columns, self._needs, self._methods = needed(self._names)
+        self._columns, self._needs, self._lot_columns = needed(self._names)
         fifo = view_of(Method.FIFO)
         row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - a name from this package
         self._first = row[0] if row else None
@@ -172,22 +170,13 @@ class _Run:
 
     def _own_lots(self) -> set[str]:
         """Return the columns of lots that come with the records' own sums: where both are of one view."""
-        return set(self._lot_columns(self._question.method or Method.FIFO))
-
-    def _lot_columns(self, method: Method) -> tuple[str, ...]:
-        if method not in self._methods:
-            return ()
-        waits = any(METRICS[name].method is Method.FIFO and METRICS[name].columns != _LOTS for name in self._names)
-        return (*_LOTS, *_WAITS) if method is Method.FIFO and waits else _LOTS
+        return self._lot_columns.get(self._question.method or Method.FIFO, set())
 
     def _lots(self, own: dict[Labels, Sums]) -> dict[Method, dict[Labels, Sums]]:
-        found: dict[Method, dict[Labels, Sums]] = {}
-        for method in self._methods:
-            if view_of(method) == self._view:
-                found[method] = own
-            else:
-                found[method] = self._sums(self._counted(view_of(method)), self._lot_columns(method))
-        return found
+        return {
+            method: own if view_of(method) == self._view else self._sums(self._counted(view_of(method)), columns)
+            for method, columns in self._lot_columns.items()
+        }
 
     # Closes and days
 
@@ -295,7 +284,7 @@ class _Run:
         return found
 
     def _unmatched(self) -> list[Unmatched]:
-        if not self._methods and self._question.method is None and Need.LOTS not in self._needs:
+        if not self._lot_columns and self._question.method is None and Need.LOTS not in self._needs:
             return []
         rows = self._connection.execute(
             f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
@@ -323,10 +312,7 @@ class _Run:
         since, until = self._bounds(labels)
         total = len(labels) == 1 and bool(self._groups)
         pair = found.get("first_pair") if found.get("first_pair") == found.get("last_pair") else None
-        of_lots = {
-            method: (_of_block(every, labels[0]) if total else every.get(labels, nothing(self._lot_columns(method))))
-            for method, every in self._of_lots.items()
-        }
+        of_lots = {method: self._lots_at(labels, method, found, total=total) for method in self._of_lots}
         in_time = [by in TIME for by in self._groups] if not total else []
         no_time = (labels[0], *(at for at, timed in zip(labels[1:], in_time, strict=False) if not timed))
         timeline = self._of_time.get(no_time)
@@ -346,6 +332,12 @@ class _Run:
         )
         figures = {name: METRICS[name].value(facts) for name in self._names}
         return Cell(labels[1:], figures, found, facts.days)
+
+    def _lots_at(self, labels: Labels, method: Method, own: Sums, *, total: bool) -> Sums:
+        if view_of(method) == self._view:
+            return own
+        every = self._of_lots[method]
+        return _of_block(every, labels[0]) if total else every.get(labels, nothing(self._lot_columns[method]))
 
     def _days_of(self, labels: Labels) -> Days:
         since, until = self._bounds(labels)

@@ -47,7 +47,8 @@ def history_answer(told: Told) -> Answer:
     shape = shape_of_answer(found)
     most = len(rows) if limit is None else min(limit, len(rows))
     room = ROOM_BY_DEFAULT if limit is None else ROOM
-    low, high = 0, most
+    figures = _PER_PAIR if shape is Shape.SUMMARY else found.metrics
+    low, high = 0, min(most, room // (2 * len(figures)))  # a figure has two bytes at least, with its comma
     while low < high:  # the most rows that fit, by halves: a table may have thousands
         middle = (low + high + 1) // 2
         if len(_text(told, shape, rows[:middle], len(rows)).encode()) <= room:

@@ -1,9 +1,8 @@
 """The list of what counts: one small file per key, replaced atomically after the files that it names are there."""
 
 import hashlib
-import json
 import re
-from typing import cast
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -92,6 +91,7 @@ class Unreadable(Exception):
     """A manifest that is damaged, or of a newer version."""
 
 
+@lru_cache(maxsize=128)  # each question reads the lists of all its keys, and of ten years they are long
 def decoded(content: bytes) -> Manifest:
     """Return the manifest that a file holds.
 
@@ -99,12 +99,12 @@ def decoded(content: bytes) -> Manifest:
         Unreadable: damaged, or of another version.
     """
     try:
-        found: object = json.loads(content)
-        if not isinstance(found, dict) or cast("dict[str, object]", found).get("format") != FORMAT:
-            raise Unreadable
-        return Manifest.model_validate_json(content)
-    except (ValueError, ValidationError) as exc:
+        found = Manifest.model_validate_json(content)
+    except ValidationError as exc:
         raise Unreadable from exc
+    if found.format != FORMAT or "format" not in found.model_fields_set:
+        raise Unreadable
+    return found
 
 
 _KEPT = re.compile(r"[^A-Za-z0-9.#-]")

@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the columns and of how they are computed; a file of another version is made anew."""
 MATCHED = "matched"
 """The folder for them, beside the mirror's own files."""
 _AT_ONCE = 2
 """Keys whose lots are matched at the same time: what one needs in memory is needed so often."""
+_GROUP = 8192
+"""Records in a group of a file, which DuckDB reads or leaves out by its times. Smaller ones cost more to look through
+than they save: each has a line for each column at the file's end."""
 _OLD_SECONDS = 60.0
 """When a file of an older generation is removed: nobody who lists files reads for longer."""
 
@@ -52,7 +55,7 @@ class _Part(NamedTuple):
     """What is computed at one time: the files of one key, or all of them where keys share records."""
 
     name: str
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     shared: bool
 
 
@@ -105,7 +108,7 @@ class Kept:
         if self._folder is None:
             return None
         sizes = [f"{key} {decimal_text(size)}" for key, size in sorted(self._sizes.items())]
-        made_of = hashlib.sha256("\n".join([*map(str, part.files), *sizes]).encode()).hexdigest()[:24]
+        made_of = hashlib.sha256("\n".join([*part.files, *sizes]).encode()).hexdigest()[:24]
         return self._folder / f"{part.name}.{method.value}.{VERSION}.{made_of}.parquet"
 
     def _keep(self, connection: DuckDBPyConnection, path: Path) -> Path | None:
@@ -115,7 +118,9 @@ class Kept:
         draft = path.with_name(f"draft-{secrets.token_hex(8)}")
         try:
             private_folder(path.parent)
-            connection.execute(f"COPY ({_COMPUTED}) TO {quoted(str(draft))} (FORMAT parquet)")
+            # The rows come in the order of time: in small groups of them, a question about a month finds its own.
+            to = f"TO {quoted(str(draft))} (FORMAT parquet, ROW_GROUP_SIZE {_GROUP})"
+            connection.execute(f"COPY ({_COMPUTED}) {to}")
             draft.chmod(0o600)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)  # never over a file that somebody reads
@@ -131,11 +136,12 @@ class Kept:
 
 def _parts(files: Sequence[Path], *, shared: bool) -> Iterator[_Part]:
     """Yield the files of each key, which lie in a folder of its own."""
+    paths = sorted(map(str, files))  # of ten years of many keys there are thousands
     if shared:
-        yield _Part("shared", tuple(sorted(files)), shared=True)
+        yield _Part("shared", tuple(paths), shared=True)
         return
-    for folder, found in groupby(sorted(files), key=lambda file: file.parent):
-        yield _Part(hashlib.sha256(str(folder).encode()).hexdigest()[:16], tuple(found), shared=False)
+    for folder, found in groupby(paths, key=os.path.dirname):
+        yield _Part(hashlib.sha256(folder.encode()).hexdigest()[:16], tuple(found), shared=False)
 
 
 def _remove_older(path: Path) -> None:
@@ -164,7 +170,7 @@ def _joined(before: str, behind: str) -> str:
     return f"({before}::{money} + ({behind}::DECIMAL(19,0) * 0.000000000000000001::DECIMAL(19,18))::{money})"
 
 
-_COLUMNS = "key, exchange, pair, paying, traded, hedge, id, time_ms, side, price, amount, cost, fees, pnl, closes"
+_COLUMNS = "key, exchange, pair, paying, traded, id, time_ms, side, price, amount, cost, fees, pnl, closes"
 
 
 def _compute(connection: DuckDBPyConnection, part: _Part, method: Method, sizes: Mapping[str, Decimal]) -> None:

@@ -84,6 +84,8 @@ class Reader:
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            # One question reads the same files several times, and what a name stands for never changes.
+            connection.execute("SET parquet_metadata_cache = true")
             if orders:
                 connection.execute(f"CREATE VIEW orders AS {self.orders_sql()}")
             _add_fills(connection, self.fills)
@@ -101,7 +103,7 @@ class Reader:
         return orders_sql(self.files, shared=self.shared)
 
 
-def orders_sql(files: Sequence[Path], *, shared: bool = False) -> str:
+def orders_sql(files: Sequence[Path | str], *, shared: bool = False) -> str:
     """Return the SELECT behind the view `orders` over these files."""
     if not files:
         nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())

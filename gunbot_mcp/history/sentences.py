@@ -5,7 +5,7 @@ from datetime import date
 
 from gunbot_mcp.errors import clean
 from gunbot_mcp.history import figures_text as text
-from gunbot_mcp.history.analysis import Analysis, Block, Cell
+from gunbot_mcp.history.analysis import Analysis, Block, Cell, Unmatched
 from gunbot_mcp.history.lots import Method
 from gunbot_mcp.history.metrics.exact import exactly
 from gunbot_mcp.history.metrics.figure import Figure, Na
@@ -13,6 +13,7 @@ from gunbot_mcp.history.metrics.table import METRICS
 from gunbot_mcp.history.reasons import reason
 from gunbot_mcp.history.shapes import DayClose, Extras
 from gunbot_mcp.history.zones import DAY_MS, date_of
+from gunbot_mcp.render import text_table
 
 _SAID = 3
 """How many of a kind one sentence names."""
@@ -61,18 +62,77 @@ def _date(day: date) -> str:
 
 
 def summary_lines(found: Analysis) -> list[str]:
-    """Return the four sentences of each asset."""
+    """Return the four sentences of the one asset; of several a table, which names each figure once for all of them."""
+    if len(found.blocks) > 1:
+        return _summary_table(found)
     lines: list[str] = []
     for block in found.blocks:
         say = _Say(block.total, block.asset)
-        ahead = f" in {clean(block.asset, 40)}" if len(found.blocks) > 1 else ""
         lines += [
-            f"{title(found)}{ahead}: {say('recorded')} as Gunbot recorded it; {_by_fifo(found, block, say)}",
+            f"{title(found)}: {say('recorded')} as Gunbot recorded it; {_by_fifo(found, block, say)}",
             _closes_sentence(block, say) + _by_whom(found),
             *_days_sentence(found, block, say),
             _volume_sentence(block, say),
         ]
     return lines
+
+
+def _summary_table(found: Analysis) -> list[str]:
+    """Return a line for each figure, with a column for each asset."""
+    columns = [_summary_cells(found, block) for block in found.blocks]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    told = [row for row in rows if any(row[1:])]
+    return text_table([title(found), *(clean(block.asset, 40) for block in found.blocks)], told).splitlines()
+
+
+def _summary_cells(found: Analysis, block: Block) -> Mapping[str, str]:
+    """Return one asset's figures by their names, empty where there is nothing to say."""
+    say, figures = _Say(block.total, block.asset), block.total.figures
+
+    def known(name: str, said: str) -> str:
+        return said if say.known(name) else f"n/a: {say.why(name)}"
+
+    def day(name: str) -> str:
+        return f"{text.day(figures[name].detail['day'], year)} {say(name)}" if say.known(name) else ""
+
+    year = found.zone.text(found.zone.until_ms - 1).year
+    closed, fall = figures["closes"].value, figures["max_drawdown"]
+    # All assets share one range.
+    days = next((days for each in found.blocks if (days := each.total.figures["sharpe"].detail.get("days"))), 0)
+    return {
+        "as Gunbot recorded it": say("recorded"),
+        "by FIFO with all fees": known("fifo_net", say("fifo_net")),
+        **{f"{what} (left out by FIFO)": _unmatched_of(found, block.asset, side) for side, what in _UNMATCHED.items()},
+        f"closes{_by_whom(found)}": say("closes"),
+        "won / lost / flat": f"{say('wins')} / {say('losses')} / {say('flat')}" if closed else "",
+        "won %": say("win_rate") if closed else "",
+        "average win": say("average_win") if say.known("average_win") else "",
+        "average loss": say("average_loss") if say.known("average_loss") else "",
+        "profit factor": known("profit_factor", say("profit_factor")) if closed else "",
+        "best day": day("best_day"),
+        "worst day": day("worst_day"),
+        "largest drop": (say("max_drawdown") if fall.detail else "never fell") if closed else "",
+        "from - to": _from_to(found, fall) if fall.detail else "",
+        "then": _after_fall(found, fall, block.asset) if fall.detail else "",
+        "volume": say("volume"),
+        "fees": say("fees"),
+        "fees %": say("fee_ratio") if say.known("fee_ratio") else "",
+        f"Sharpe{f' of {days} days' if days else ''}": known("sharpe", f"{say('sharpe')} ± {say('sharpe_error')}"),
+    }
+
+
+_UNMATCHED = {"sell": "sold without a known purchase", "buy": "bought without a known sale"}
+
+
+def _unmatched_of(found: Analysis, asset: str, side: str) -> str:
+    """Return `0.004 BTC; 0.01 ETH; 3 more pairs`."""
+    told = [one for one in found.unmatched if one.asset == asset and (one.side == "sell") == (side == "sell")]
+    more = [f"{len(told) - _SAID} more pairs"] if len(told) > _SAID else []
+    return "; ".join([*(_amount_words(one) for one in told[:_SAID]), *more])
+
+
+def _amount_words(one: Unmatched) -> str:
+    return f"{text.amount(one.amount)} {clean(one.traded or one.pair, 40)}"
 
 
 def _by_whom(found: Analysis) -> str:
@@ -93,11 +153,7 @@ def _by_fifo(found: Analysis, block: Block, say: _Say) -> str:
 def unmatched_words(found: Analysis, asset: str | None = None) -> str:
     """Return `0.004 BTC sold without a known purchase`, empty where every close found its lot."""
     told = [one for one in found.unmatched if asset is None or one.asset == asset]
-    words = [
-        f"{text.amount(one.amount)} {clean(one.traded or one.pair, 40)} "
-        + ("sold without a known purchase" if one.side == "sell" else "bought without a known sale")
-        for one in told[:_SAID]
-    ]
+    words = [f"{_amount_words(one)} {_UNMATCHED['sell' if one.side == 'sell' else 'buy']}" for one in told[:_SAID]]
     more = f" and of {len(told) - _SAID} more pairs" if len(told) > _SAID else ""
     return ", ".join(words) + more
 
@@ -131,15 +187,19 @@ def fall_words(found: Analysis, figure: Figure, amount: str, block: Block) -> st
     """Return `Largest drop 40.04, 19 Oct 00:15 - 29 Oct 17:45, not recovered (25.81 missing)`."""
     if not figure.detail:
         return "Cumulative pnl never fell"
-    zone, now = found.zone, found.question.now
-    start, bottom = (text.moment(zone, figure.detail[at], now) for at in ("start_ms", "bottom_ms"))
-    back = figure.detail["recovered_ms"]
-    after = (
-        f"not recovered ({text.money(figure.detail['missing'], block.asset)} missing)"
-        if back is None
-        else f"recovered {text.moment(zone, back, now)}"
-    )
-    return f"Largest drop {amount}, {start} - {bottom}, {after}"
+    return f"Largest drop {amount}, {_from_to(found, figure)}, {_after_fall(found, figure, block.asset)}"
+
+
+def _from_to(found: Analysis, fall: Figure) -> str:
+    start, bottom = (text.moment(found.zone, fall.detail[at], found.question.now) for at in ("start_ms", "bottom_ms"))
+    return f"{start} - {bottom}"
+
+
+def _after_fall(found: Analysis, fall: Figure, asset: str) -> str:
+    back = fall.detail["recovered_ms"]
+    if back is None:
+        return f"not recovered ({text.money(fall.detail['missing'], asset)} missing)"
+    return f"recovered {text.moment(found.zone, back, found.question.now)}"
 
 
 def _volume_sentence(block: Block, say: _Say) -> str:

@@ -40,7 +40,7 @@ SELECT {by}, coalesce(paying, exchange || '/' || pair) AS asset, count(*), min(t
     {lots} sum(cost), sum(fees), sum(cost) FILTER (fees IS NOT NULL)
 FROM (SELECT *, CASE WHEN closes THEN pnl END AS p FROM read_parquet([{files}])) GROUP BY ALL
 """
-_LOTS = "sum(net), sum(gross), count(net),"
+_LOTS = "sum(net), count(net),"
 _BY = {"month": "date_trunc('month', make_timestamp(time_ms * 1000))", "pair": "exchange || '/' || pair"}
 
 

@@ -146,6 +146,70 @@ def test_a_sum_across_assets_is_never_made(tmp_path: Path) -> None:
     assert "BTC,binance/BTC-ETH,1,1,+0.0004,n/a,0.0001" in answer.text
 
 
+def test_several_assets_stand_side_by_side_so_that_each_figure_is_named_once(tmp_path: Path) -> None:
+    other = record("2026-10-20T10:00Z", "sell", "0.05", 2, pnl="0.0004")
+    past = Past.of(tmp_path, [*sample_records(), ("binance/BTC-ETH", other)])
+
+    assert past.answer("last month").text.splitlines()[1:] == [
+        "October 2026,BTC,USDT",
+        "as Gunbot recorded it,+0.0004,+13.49",
+        "by FIFO with all fees,n/a: no close found a known lot,-4.02",
+        "sold without a known purchase (left out by FIFO),2 ETH,0.004 BTC",
+        "closes,1,12",
+        "won / lost / flat,1 / 0 / 0,7 / 4 / 1",
+        "won %,100.0,58.3",
+        "average win,0.0004,9.85",
+        "average loss,,-13.86",
+        "profit factor,n/a: no close lost,1.24",
+        "best day,20 Oct +0.0004,19 Oct +18.76",
+        "worst day,20 Oct +0.0004,29 Oct -30.00",
+        "largest drop,never fell,40.04",
+        "from - to,,19 Oct 00:15 - 29 Oct 17:45",
+        "then,,not recovered (25.81 missing)",
+        "volume,0.1,14177.30",
+        "fees,0.0001,14.18",
+        "fees %,0.100,0.100",
+        "Sharpe of 20 days,n/a: 1 day with a close are too few (5 at least),1.26 ± 4.28",
+        "asset,pair,closes,won,recorded,fifo_net,fees",
+        "BTC,binance/BTC-ETH,1,1,+0.0004,n/a,0.0001",
+        "USDT,binance/USDT-BTC,8,6,+47.49,+36.98,6.14",
+        "USDT,bybit/USDT-ETH-SHORT,4,1,-34.00,-41.00,8.04",
+        "n/a fifo_net: no close found a known lot",
+    ]
+
+
+def test_an_asset_in_which_nothing_was_closed_stands_beside_the_others(tmp_path: Path) -> None:
+    bought = record("2026-10-20T10:00Z", "buy", "0.05", 2)
+    past = Past.of(tmp_path, [*sample_records(), ("binance/BTC-ETH", bought)])
+
+    lines = past.answer("last month").text.splitlines()
+
+    assert "closes,0,12" in lines
+    assert "won / lost / flat,,7 / 4 / 1" in lines
+    assert "best day,,19 Oct +18.76" in lines
+    assert "largest drop,,40.04" in lines
+
+
+def test_four_assets_with_all_their_decimals_and_their_first_pairs_fit_into_two_kilobytes(tmp_path: Path) -> None:
+    pairs = [f"binance/{asset}-COIN{number}" for asset in ("BTC", "ETH", "BNB", "SOL") for number in range(5)]
+    sold = [
+        (pair, record(f"2026-{month:02d}-{day:02d}T07:0{index % 6}Z", side, "12345.6789", amount, pnl=pnl))
+        for index, pair in enumerate(pairs)
+        for month in range(1, 11)
+        for day, side, amount, pnl in (
+            (3, "sell", "987.65432109", "4321.98765432"),
+            (5, "buy", "123.45678901", 0),
+            (9, "sell", "543.21987654", "-1234.56789012"),
+        )
+    ]
+
+    answer = Past.of(tmp_path, sold).answer()
+
+    assert len(answer.text.encode()) <= ROOM_BY_DEFAULT
+    assert "sold without a known purchase" in answer.text
+    assert answer.text.count("binance/") >= 1
+
+
 def test_several_assets_in_one_say_the_rates_and_their_time(tmp_path: Path) -> None:
     other = record("2026-10-20T10:00Z", "sell", "0.05", 2, pnl="0.0004")
     found = Past.of(tmp_path, [*sample_records(), ("binance/BTC-ETH", other)]).analyse(metrics=("recorded",))

@@ -1,9 +1,12 @@
 """Records and ranges at the edge: what counts, what is left out and said, and why there is no number."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from history.sample import B, Past, Record, figures, record, values
 
@@ -315,6 +318,28 @@ def test_what_is_kept_is_used_again_and_made_anew_for_other_files(tmp_path: Path
     assert kept.stat().st_mode & 0o777 == 0o600
     past.analyse(metrics=("lifo_net",))
     assert len(list(folder.iterdir())) == 2
+
+
+def test_what_is_kept_lies_in_the_order_of_time_in_groups_that_a_question_about_a_month_leaves_out(
+    tmp_path: Path,
+) -> None:
+    hours = [datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(10_000)]
+    past = Past.of(
+        tmp_path,
+        [(B, record(at.isoformat(), ("buy", "sell")[at.hour % 2], 100, 1, id=str(at))) for at in reversed(hours)],
+    )
+    past.analyse(metrics=("fifo_net",))
+    [kept] = (past.folder / "matched").iterdir()
+
+    with duckdb.connect() as connection:
+        groups = connection.execute(
+            "SELECT stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata(?) "
+            "WHERE path_in_schema = 'time_ms' ORDER BY row_group_id",
+            [str(kept)],
+        ).fetchall()
+
+    assert len(groups) > 1
+    assert all(last < first for (_, last), (first, _) in pairwise(groups))
 
 
 def test_a_folder_that_cannot_be_written_costs_time_and_no_answer(tmp_path: Path) -> None:

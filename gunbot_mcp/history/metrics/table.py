@@ -28,7 +28,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """`columns` are names of `sums.COLUMNS`; `method` is set where the figure is of one method's lots."""
+    """`columns` are names of `sums.COLUMNS`; `lots` are such names, too, of the lots of `method`."""
 
     name: str
     formula: str
@@ -37,6 +37,7 @@ class Metric:
     columns: tuple[str, ...] = ()
     needs: frozenset[Need] = frozenset()
     method: Method | None = None
+    lots: tuple[str, ...] = ()
 
 
 def _count(name: str, about: str) -> Metric:
@@ -76,6 +77,7 @@ def _of_lots(method: Method, column: str) -> Metric:
         unit=Unit.PNL,
         needs=frozenset({Need.LOTS}),
         method=method,
+        lots=(column, "lot_closes", "uncounted"),
         value=value,
     )
 
@@ -253,9 +255,12 @@ def _row(  # one line a metric, below
     columns: tuple[str, ...] = (),
     *,
     needs: frozenset[Need] = frozenset(),
-    method: Method | None = None,
+    fifo: tuple[str, ...] = (),
 ) -> Metric:
-    return Metric(name=name, unit=unit, value=value, formula=formula, columns=columns, needs=needs, method=method)
+    method = Method.FIFO if fifo else None
+    return Metric(
+        name=name, unit=unit, value=value, formula=formula, columns=columns, needs=needs, method=method, lots=fifo
+    )
 
 
 _TABLE = (
@@ -309,7 +314,7 @@ _TABLE = (
         _holding,
         "FIFO: Σ cost · time / Σ cost of what was closed",
         needs=_LOTS,
-        method=Method.FIFO,
+        fifo=("basis", "waited", "uncounted"),
     ),
     _row(
         "longest_holding_hours",
@@ -317,7 +322,7 @@ _TABLE = (
         _longest_holding,
         "FIFO: of the oldest lot closed",
         needs=_LOTS,
-        method=Method.FIFO,
+        fifo=("basis", "longest", "uncounted"),
     ),
     _row(
         "invested_average",
@@ -336,7 +341,7 @@ _TABLE = (
         "FIFO cost of what was closed / invested_average",
         _PAIR,
         needs=_INVESTED | _LOTS,
-        method=Method.FIFO,
+        fifo=("basis",),
     ),
     _row("held", Unit.TRADED, _held("amount"), "amount of open lots at the end", _PAIR, needs=_HELD),
     _row("held_cost", Unit.PAYING, _held("cost"), "cost of open lots at the end", _PAIR, needs=_HELD),
@@ -375,9 +380,13 @@ TOP = ("recorded", "fifo_net", "closes", "wins", "worst", "best")
 HELD = ("held", "held_cost", "average_price", "break_even")
 
 
-def needed(names: Iterable[str]) -> tuple[set[str], set[Need], set[Method]]:
-    """Return the columns, the looks beyond them, and the methods of lots that some metrics need."""
+def needed(names: Iterable[str]) -> tuple[set[str], set[Need], dict[Method, set[str]]]:
+    """Return the columns, the looks beyond them, and the columns of each method's lots that some metrics need."""
     metrics = [METRICS[name] for name in names]
     columns = {column for metric in metrics for column in metric.columns}
     needs = {need for metric in metrics for need in metric.needs}
-    return columns, needs, {metric.method for metric in metrics if metric.method is not None}
+    lots: dict[Method, set[str]] = {}
+    for metric in metrics:
+        if metric.method is not None:
+            lots.setdefault(metric.method, set()).update(metric.lots)
+    return columns, needs, lots
