@@ -217,7 +217,7 @@ def test_each_row_has_a_deadline_of_its_own_and_all_are_asked_at_once() -> None:
     async def fails(patient: Patient) -> Finding:
         raise PermissionError(13, "Permission denied", str(patient.settings.name))
 
-    rows = (Row(name="a", look=waits, seconds=30), Row(name="b", look=hangs), Row(name="c", look=fails))
+    rows = (Row(name="a", look=waits, seconds=30), Row(name="b", look=hangs, seconds=0.4), Row(name="c", look=fails))
     found = anyio.run(_asked, rows)
     assert [(name, finding.status) for name, finding in found] == [
         ("a", Status.WELL),
@@ -226,6 +226,15 @@ def test_each_row_has_a_deadline_of_its_own_and_all_are_asked_at_once() -> None:
     ]
     assert found[1][1].says == "no answer within 0.4 s"
     assert found[2][1].says == "Permission denied: paper"
+
+
+def test_a_slow_machine_is_not_taken_for_a_silent_gunbot() -> None:
+    async def slow(patient: Patient) -> Finding:
+        await anyio.sleep(3 * patient.patience)
+        return well("in the end")
+
+    [(_, finding)] = anyio.run(_asked, (Row(name="a", look=slow),))
+    assert finding.status is Status.WELL
 
 
 def test_a_login_that_gunbot_refuses_is_told_once_and_with_its_next_step(

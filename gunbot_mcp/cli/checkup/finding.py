@@ -82,13 +82,18 @@ class Row:
     """One question; where it finds None, there is nothing to tell.
 
     `asks_gunbot`: it is skipped where Gunbot cannot be reached or does not take the login.
-    `seconds` is what it may take; None: twice what the patient allows a question to Gunbot.
+    `seconds` is what it may take; None: twice what the patient allows a question to Gunbot, and never less than a busy
+    machine needs.
     """
 
     name: str
     look: Callable[[Patient], Awaitable[Finding | None]]
     asks_gunbot: bool = False
     seconds: float | None = None
+
+
+_LEAST_SECONDS = 5.0
+"""Also where Gunbot is given a moment only: that this machine is slow says nothing against what a row looks at."""
 
 
 async def examine(rows: Sequence[Row], patient: Patient) -> list[tuple[str, Finding]]:
@@ -109,7 +114,7 @@ async def _asked(row: Row, patient: Patient) -> Finding | None:
     # The first question has a deadline of its own, and what waits for its answer begins then.
     if row.asks_gunbot and (why := await patient.why_not_asked()) is not None:
         return Finding(Status.SKIPPED, why)
-    seconds = 2 * patient.patience if row.seconds is None else row.seconds
+    seconds = max(_LEAST_SECONDS, 2 * patient.patience) if row.seconds is None else row.seconds
     with anyio.move_on_after(seconds):
         try:
             return await row.look(patient)
