@@ -2,7 +2,8 @@
 
 The orders are placed through the product, in several states. Their rows are then copied by SQL, each copy with a ticket
 id and instants of its own, so that nothing here needs to know what a ledger's columns are: only that a ticket's row has
-its `id`, that what belongs to it names it in a column `ticket`, and that instants are written as ISO-8601. The copies
+its `id`, that what belongs to it names it in a column `ticket`, that instants are written as ISO-8601, and that `head`
+has the number of the newest step. The copies
 are older than the orders, and the chain of hashes does not hold over them.
 """
 
@@ -31,6 +32,7 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    update,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -89,6 +91,8 @@ def place_orders(home: Path, ledger_url: str) -> Counter[str]:
 class _Original:
     """Everything in the ledger that is to be copied."""
 
+    head: Table
+    """The chain's end: one row with the number of the newest step."""
     tables: Mapping[str, Table]
     owners: Mapping[str, str]
     """For each table, the column that names the ticket."""
@@ -159,7 +163,7 @@ def _read(connection: Connection) -> _Original:
         for cell in row
     )
     minutes = sorted({minute for cell in cells for minute in _MINUTE.findall(cell)})
-    return _Original(tables=tables, owners=owners, tickets=tickets, minutes=minutes)
+    return _Original(head=metadata.tables["head"], tables=tables, owners=owners, tickets=tickets, minutes=minutes)
 
 
 def _copies(original: _Original, count: int) -> Iterator[dict[str, Any]]:
@@ -193,14 +197,11 @@ def _copy_rows(connection: Connection, original: _Original, copies: Table, table
     }
     for column in table.primary_key:
         if isinstance(column.type, Integer):
-            of_ticket = [owner.label("owner"), func.min(column).label("first"), func.max(column).label("last")]
-            ranges = select(*of_ticket).where(owner.in_(original.tickets)).group_by(owner).subquery()
-            source = source.join(ranges, ranges.c.owner == copies.c.ticket)
-            # The copies are older than all that is there, so their numbers are smaller; the end of the chain stays.
-            longest = func.max(ranges.c.last - ranges.c.first) + 1
-            room, least = connection.execute(select(longest, func.min(ranges.c.first))).tuples().one()
-            oldest = least - room * (1 + connection.execute(select(func.max(copies.c.number))).scalar_one())
-            values[column.name] = oldest + copies.c.number * room + column - ranges.c.first
+            # Steps are numbered from 1 without a gap, and servers count them: the copies come first, the end stays.
+            many = connection.execute(select(func.count()).select_from(source)).scalar_one()
+            connection.execute(update(table).values({column: column + many}))
+            connection.execute(update(original.head).values(seq=original.head.c.seq + many))
+            values[column.name] = func.row_number().over(order_by=(copies.c.number, column))
     chosen = [values.get(column.name, column) for column in table.columns]
     rows = select(*chosen).select_from(source).order_by(copies.c.number)
     connection.execute(insert(table).from_select([column.name for column in table.columns], rows))
@@ -209,7 +210,7 @@ def _copy_rows(connection: Connection, original: _Original, copies: Table, table
 def _changed(connection: Connection, original: _Original, copies: Table, column: Column[Any]) -> ColumnElement[Any]:
     """Return a text column with the copy's id and minutes in place of the original's."""
     owner = column.table.c[original.owners[str(column.table)]]
-    rows = connection.execute(select(owner, column).where(owner.in_(original.tickets))).tuples().all()
+    rows = connection.execute(select(owner, column).where(owner.in_(original.tickets))).all()
     changed: ColumnElement[Any] = column
     if any(ticket in str(cell) for ticket, cell in rows):
         changed = func.replace(changed, copies.c.ticket, copies.c.id)

@@ -35,10 +35,12 @@ def measure() -> Iterator[Lines]:
         yield from order_times(Path(folder), "PostgreSQL", lambda _: stack.enter_context(database(server)))
 
 
-def order_times(folder: Path, store: str, new_url: Callable[[str], str]) -> Iterator[Lines]:
+def order_times(
+    folder: Path, store: str, new_url: Callable[[str], str], *, tickets: int = TICKETS, orders: int = ORDERS
+) -> Iterator[Lines]:
     """Let four servers take turns, order by order: both channels, on an empty and on a full ledger."""
     empty, full = new_url("empty"), new_url("full")
-    fill(full, TICKETS)
+    fill(full, tickets)
     with ExitStack() as stack:
         buys: dict[str, Buy] = {}
         for channel in NAMES:
@@ -46,10 +48,10 @@ def order_times(folder: Path, store: str, new_url: Callable[[str], str]) -> Iter
                 server = stack.enter_context(paper(folder / f"{channel}-{name}", channel, ledger=url))
                 arguments = order(server)
                 buys[f"{channel}-{name}"] = lambda server=server, arguments=arguments: buy(server, arguments)
-        seconds = interleaved(buys, orders=ORDERS, warm_up=WARM_UP)
+        seconds = interleaved(buys, orders=orders, warm_up=WARM_UP)
         for channel, name in NAMES.items():
             pair: Mapping[str, list[float]] = {key: seconds[f"{channel}-{key}"] for key in ("empty", "full")}
-            yield time_row(f"{TICKETS:,} tickets, {store}, {name}", pair, TARGET, beside="empty")
+            yield time_row(f"{tickets:,} tickets, {store}, {name}", pair, TARGET, beside="empty")
 
 
 @contextmanager
