@@ -8,6 +8,7 @@ are older than the orders, and the chain of hashes does not hold over them.
 """
 
 import asyncio
+import os
 import re
 import tempfile
 from collections import Counter
@@ -56,6 +57,11 @@ def fill(ledger_url: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as home:
         place_orders(Path(home), ledger_url)
     asyncio.run(_multiply(ledger_url, count))
+    url = make_url(ledger_url)
+    if url.get_backend_name() == "sqlite":
+        # What was written without waiting for the disk would else be written while orders wait for it.
+        with Path(url.database or "").open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def place_orders(home: Path, ledger_url: str) -> Counter[str]:
