@@ -78,6 +78,7 @@ REFUSED_FOR_ITS_TYPE = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tool", "name"), EVERY)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())

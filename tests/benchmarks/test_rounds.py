@@ -15,6 +15,7 @@ COMMITS: dict[Channel, int] = {"auto": 3, "mandate": 4, "form": 4}
 """The ticket; the approval with the claim, unless it is sent at once; the outcome; what the look found."""
 
 
+@pytest.mark.slow
 @CHANNELS
 @pytest.mark.parametrize(("tool", "era"), [("buy_limit", "legacy"), ("buy_market", "legacy"), ("buy_limit", "auto")])
 async def test_an_order_is_sent_once_in_seven_requests_and_few_rounds_and_commits(

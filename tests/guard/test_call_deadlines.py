@@ -81,6 +81,7 @@ async def test_an_order_whose_own_time_no_longer_fits_is_void_and_nothing_is_sen
     assert recorder.trades == []
 
 
+@pytest.mark.slow
 async def test_a_gunbot_that_keeps_back_its_memory_does_not_use_up_the_orders_time(recorder: "Recorder") -> None:
     recorder.on("/coremem/single", recorder.raw(b"", "hang"))
     settings = _settings(connect_timeout=1, read_timeout=3, deadline=6)
@@ -144,6 +145,7 @@ async def test_a_call_that_waits_for_a_human_answers_within_the_deadline(recorde
     assert answer.structured["status"] == "awaiting_approval"
 
 
+@pytest.mark.slow
 async def test_a_call_does_not_wait_beyond_its_deadline_for_an_order_that_another_process_is_sending(
     recorder: "Recorder",
 ) -> None:

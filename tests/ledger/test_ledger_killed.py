@@ -60,6 +60,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
 async def test_a_process_killed_at_any_step_leaves_a_sound_ledger(
     steps: int, ledger_url: str, clock: ManualClock, make_ticket: MakeTicket
@@ -98,6 +99,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_what_was_committed_outlives_a_kill_at_any_instant(ledger_url: str, clock: ManualClock) -> None:
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         for _ in range(3):

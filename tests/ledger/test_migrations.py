@@ -289,6 +289,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 12, 25, 40, 43])
 async def test_a_process_that_dies_in_the_middle_leaves_the_old_ledger_and_the_next_one_goes_on(
     number: int, url: str, clock: ManualClock

@@ -129,6 +129,7 @@ async def test_it_sends_nothing(when: str, ledger_url: str, tmp_path: Path, rele
             assert await ledger.verify() == []
 
 
+@pytest.mark.slow
 async def test_what_it_had_sent_already_is_in_flight_and_its_outcome_lies_in_a_file(
     ledger_url: str, tmp_path: Path, release: Path
 ) -> None:

@@ -34,6 +34,7 @@ def history(seed: int, every: int) -> list[Any]:
         return [simulator.orders(KEY), simulator.memory(), simulator.balances()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_looking_often_changes_nothing(seed: int) -> None:
     once = history(seed, 600)

@@ -50,6 +50,7 @@ def _texts(answer: "Answer") -> Iterable[dict[str, str]]:
 # Open orders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["id", "orderId", "orderID", "ordId", "order_id", "orderid", "uuid"])
 @pytest.mark.parametrize("order_id", IDS)
 async def test_every_id_that_is_listed_can_be_cancelled_exactly_as_it_is(

@@ -115,6 +115,7 @@ def _rows(answer: "Answer") -> list[Any]:
     return found["rows"] if "rows" in found else list(zip(found["days"], found["orders"], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", CALLS)
 async def test_an_answer_about_twenty_thousand_records_fits_and_says_what_it_lacks(tool: str) -> None:
     async with _runtime() as runtime:
@@ -145,6 +146,7 @@ def test_every_tool_that_reads_is_tried_here() -> None:
     assert reads - {"get_ticket", "analyze_orders", "get_positions"} == set(CALLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", LISTS)
 async def test_whoever_asks_for_more_gets_more_up_to_a_hard_end(tool: str) -> None:
     async with _runtime() as runtime:
@@ -157,6 +159,7 @@ async def test_whoever_asks_for_more_gets_more_up_to_a_hard_end(tool: str) -> No
     assert "next" in most.structured.get("cut", {}) or len(_rows(most)) == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"max_rows": 500}, {"fields": ["id", "time"]}], ids=str)
 @pytest.mark.parametrize("tool", [*LISTS, "get_balances"])
 async def test_the_calls_obeyed_one_after_the_other_give_every_record_once(tool: str, more: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ def test_localhost_is_this_host_too(make_site: MakeSite) -> None:
     assert form.post("reject", headers={"Host": own, "Origin": f"http://{own}"}).status == 303
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
