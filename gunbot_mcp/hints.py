@@ -165,7 +165,7 @@ def _fact(facts: Mapping[str, Any]) -> str:
     return f"{words}, {about}" if about and kind in {"string", "array"} else words
 
 
-def _example(facts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+def _example(facts: Mapping[str, Any]) -> object:
     for found in (facts.get("examples"), facts.get("enum")):
         if found:
             return found[0]

@@ -136,7 +136,7 @@ class Registrar:
         return ceremony, await self._options(begun)
 
     async def _options(self, begun: _Begun) -> dict[str, Any]:
-        from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - takes 0.3 s, and few servers check a touch
+        from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - loading it takes 0.3 s: of a first touch, not of every start
 
         # A device whose passkey was revoked may make another one.
         known = [one for one in await self._ledger.passkeys() if one.rp == self._rp and one.revoked_at is None]
@@ -203,7 +203,7 @@ class Registrar:
 
 
 def _verified(text: str, challenge: bytes, *, rp: str, origin: str) -> "tuple[Made, dict[str, str]]":
-    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - takes 0.3 s, and few servers check a touch
+    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - loading it takes 0.3 s: of a first touch, not of every start
 
     said = members_of_registration(text)
     try:

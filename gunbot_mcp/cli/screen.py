@@ -44,7 +44,7 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - few texts need it, and no start of a server
+    from rich.cells import cell_len  # noqa: PLC0415 - only a text that is not ASCII pays for loading it
 
     return cell_len(text)
 

@@ -281,7 +281,7 @@ class Gunbot:
                     continue
                 except GatewayError as exc:
                     # Full jitter, so that several readers do not retry at the same moments.
-                    pause = self._backoff * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311 - not a secret
+                    pause = self._backoff * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries in time; whoever guesses it gains nothing
                     if attempt >= attempts or not exc.retryable or pause >= seconds_left():
                         raise
                     logger.info("%s %s: %s; trying again", method, path, exc.code)

@@ -65,14 +65,14 @@ def no_answer() -> GatewayTimeout:
 
 def understand(
     status: int, content: bytes, refusal: Callable[[int, str], GatewayError], secrets: tuple[str, ...]
-) -> Any:  # noqa: ANN401 - any JSON value
+) -> object:
     """Return what Gunbot answered; `refusal` makes the error of a clear no, from its status and Gunbot's words.
 
     Raises:
         GatewayError: it is a no, or not an answer of Gunbot's.
     """
     try:
-        body: Any = from_json(content, allow_inf_nan=False)
+        body: object = from_json(content, allow_inf_nan=False)
     except ValueError:
         body = None
     shaped = cast("dict[str, Any]", body) if isinstance(body, dict) else {}

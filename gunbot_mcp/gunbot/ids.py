@@ -15,7 +15,7 @@ def is_id(name: str) -> bool:
     return lower in _NAMES or camel or lower.endswith(("_id", "uuid"))
 
 
-def exact(name: str, value: object) -> Any:  # noqa: ANN401 - any JSON value
+def exact(name: str, value: object) -> object:
     """Return a field's value with every id in it, and every whole number that JavaScript would change, as text."""
     if isinstance(value, dict):
         return {key: exact(key, member) for key, member in cast("dict[str, Any]", value).items()}

@@ -22,8 +22,8 @@ def encrypt_password(password: str, wallet: str) -> str:
     Raises:
         ConfigInvalid: the wallet has fewer than 16 bytes.
     """
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - only for logins
-    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - only for logins
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - 16 ms of a login, not of every start
+    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - 16 ms of a login, not of every start
 
     key = wallet.encode()[:_KEY_BYTES]
     if len(key) < _KEY_BYTES:

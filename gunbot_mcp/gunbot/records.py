@@ -181,9 +181,8 @@ def _may_lose_digits(name: str, cells: Sequence[Any], kinds: set[type]) -> bool:
     return int in kinds and (is_id(name) or any(type(cell) is int and abs(cell) > MOST_EXACT for cell in cells))
 
 
-def _number_from_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    number = to_decimal(value) if isinstance(value, str) else None
-    if number is None:
+def _number_from_text(value: object) -> object:
+    if not isinstance(value, str) or (number := to_decimal(value)) is None:
         return value
     if number == number.to_integral_value() and "." not in value and "e" not in value.lower():
         return int(number)
@@ -399,7 +398,7 @@ _NUMERIC = frozenset("+-.0123456789")
 _NOTHING = frozenset({Decimal(0), Decimal(-1)})
 
 
-def _first(raw: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - any JSON value
+def _first(raw: Mapping[str, Any], *names: str) -> object:
     return next((raw[name] for name in names if raw.get(name) is not None), None)
 
 

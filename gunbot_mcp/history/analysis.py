@@ -133,7 +133,7 @@ class _Run:
         self._groups = question.groups or (() if question.metrics else ("pair",))
         self._columns, self._needs, self._lot_columns = needed(self._names)
         fifo = view_of(Method.FIFO)
-        row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - a name from this package
+        row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - `view_of` makes that name of an enum
         self._first = row[0] if row else None
         self._zone = question.range_from(self._first)
         self._view = view_of(question.method or Method.FIFO)

@@ -257,7 +257,7 @@ def _days_answer(body: dict[str, Any], keys: Sequence[str]) -> Answer:
 
     They are read side by side, as days with their counts, only where they can be nothing else.
     """
-    exactly: dict[str, Any] = exact("", body)
+    exactly = {name: exact(name, value) for name, value in body.items()}
     # Counts are of all these pairs together; a member of Gunbot's own of that name is left as it is.
     said = {**({} if "keys" in exactly else {"keys": list(keys)}), **exactly}
     of = _named(keys)

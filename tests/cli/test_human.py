@@ -21,8 +21,6 @@ from gunbot_mcp.dispatch import Caller
 from gunbot_mcp.guard.halt import halted
 from gunbot_mcp.render import Answer
 from gunbot_mcp.runtime import Runtime, state_folder
-from gunbot_mcp.tickets.channels import TERMINAL
-from gunbot_mcp.tickets.passkey import Passkey, b64
 from gunbot_mcp.tickets.ticket import State
 
 if TYPE_CHECKING:
@@ -311,20 +309,8 @@ def test_passkeys_are_put_back_at_a_terminal_with_the_pin_and_nowhere_else(
     capsys: pytest.CaptureFixture[str], clean_environment: Path
 ) -> None:
     async def register() -> None:
-        device = Authenticator()
         async with Runtime(load()) as runtime, (await runtime.desk()).ledger.write() as write:
-            made = Passkey(
-                id=b64(device.id),
-                public_key=device.public_key,
-                sign_count=0,
-                origin="http://localhost:8717",
-                rp="localhost",
-                name="laptop",
-                live=True,
-                proof="pin",
-                registered_at=Clock().now(),
-                registered_by=TERMINAL,
-            )
+            made = Authenticator().passkey(Clock().now())
             await write.register_passkey(made, {})
 
     anyio.run(register)

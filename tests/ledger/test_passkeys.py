@@ -12,7 +12,7 @@ from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.ledger.ledger import Ledger
 from gunbot_mcp.ledger.passkeys import NotAllowed
 from gunbot_mcp.tickets.channels import PAGE, TERMINAL
-from gunbot_mcp.tickets.passkey import Passkey, b64
+from gunbot_mcp.tickets.passkey import Passkey
 from gunbot_mcp.tickets.ticket import Ticket
 
 pytestmark = pytest.mark.anyio
@@ -21,19 +21,7 @@ RESPONSE = {"attestationObject": "o2M", "clientDataJSON": "e30"}
 
 
 def passkey(clock: ManualClock, name: str = "laptop") -> Passkey:
-    device = Authenticator()
-    return Passkey(
-        id=b64(device.id),
-        public_key=device.public_key,
-        sign_count=0,
-        origin="http://localhost:8717",
-        rp="localhost",
-        name=name,
-        live=False,
-        proof="none",
-        registered_at=clock.now(),
-        registered_by=PAGE,
-    )
+    return Authenticator().passkey(clock.now(), PAGE, name=name, live=False, proof="none")
 
 
 @pytest.fixture
@@ -135,19 +123,7 @@ async def test_events_of_passkeys_that_cannot_be_read_make_none(
 
 
 async def test_a_passkey_is_kept_and_revoked_on_both_stores(ledger_url: str, clock: ManualClock) -> None:
-    device = Authenticator()
-    given = Passkey(
-        id=b64(device.id),
-        public_key=device.public_key,
-        sign_count=0,
-        origin="http://localhost:8717",
-        rp="localhost",
-        name="laptop",
-        live=True,
-        proof="pin",
-        registered_at=clock.now(),
-        registered_by=PAGE,
-    )
+    given = Authenticator().passkey(clock.now(), PAGE)
     async with await Ledger.open(ledger_url, clock=clock) as ledger:
         async with ledger.write() as write:
             await write.register_passkey(given, {"attestationObject": "o2M", "clientDataJSON": "e30"})

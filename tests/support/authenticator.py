@@ -5,13 +5,15 @@ import json
 import secrets
 import struct
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn.helpers import encode_cbor
 
-from gunbot_mcp.tickets.passkey import b64
+from gunbot_mcp.tickets.channels import TERMINAL, Actor
+from gunbot_mcp.tickets.passkey import Passkey, b64
 
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
@@ -33,6 +35,19 @@ class Authenticator:
         numbers = self.key.public_key().public_numbers()
         x, y = numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big")
         return encode_cbor({1: 2, 3: -7, -1: 1, -2: x, -3: y})
+
+    def passkey(self, at: datetime, by: Actor = TERMINAL, **changed: Any) -> Passkey:  # noqa: ANN401 - any field
+        """Return this device as it is registered with the PIN; `changed` replaces fields."""
+        given: dict[str, Any] = {"name": "laptop", "live": True, "proof": "pin", "sign_count": 0, **changed}
+        return Passkey(
+            id=b64(self.id),
+            public_key=self.public_key,
+            origin=self.origin,
+            rp=self.rp,
+            registered_at=at,
+            registered_by=by,
+            **given,
+        )
 
     def make(self, options: dict[str, Any]) -> str:
         """Return the JSON of a registration for these creation options."""

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -54,23 +53,6 @@ class Phone:
         return (await self.http.get("/tickets/x")).text
 
 
-def passkey_of(device: Authenticator, clock: ManualClock, **changed: object) -> Passkey:
-    given: dict[str, Any] = {
-        "id": b64(device.id),
-        "public_key": device.public_key,
-        "sign_count": 0,
-        "origin": URL,
-        "rp": RP,
-        "name": "phone",
-        "live": True,
-        "proof": "pin",
-        "registered_at": clock.now(),
-        "registered_by": TERMINAL,
-        **changed,
-    }
-    return Passkey(**given)
-
-
 @asynccontextmanager
 async def public_side(
     ledger: Ledger,
@@ -97,7 +79,7 @@ async def public_side(
 @pytest.fixture
 async def phone(tmp_path: Path, clock: ManualClock) -> AsyncGenerator[Phone]:
     device = Authenticator(rp=RP, origin=URL)
-    passkey = passkey_of(device, clock)
+    passkey = device.passkey(clock.now(), name="phone")
     async with await Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}", clock=clock) as ledger:
         async with ledger.write() as write:
             await write.register_passkey(passkey, {})
@@ -194,7 +176,7 @@ async def test_one_that_counts_on_paper_only_opens_nothing_where_an_instance_is_
     device = Authenticator(rp=RP, origin=URL)
     async with await Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite3'}", clock=clock) as ledger:
         async with ledger.write() as write:
-            await write.register_passkey(passkey_of(device, clock, live=False, proof="none"), {})
+            await write.register_passkey(device.passkey(clock.now(), name="phone", live=False, proof="none"), {})
 
         async def halt(_: str) -> None:
             raise AssertionError("nobody may halt")
