@@ -52,7 +52,7 @@ class _Session:
         free = subtract(balance.total, balance.reserved)
         if without is not None:
             theirs, amount = self.tx.reserved_by(without)
-            free = add(free, amount) if theirs == asset else free
+            return add(free, amount) if theirs == asset else free
         return free
 
 
@@ -70,7 +70,9 @@ class _Resting:
         return self.session.tx.orders_touched(self.key, price)
 
     def put(self, order: Order) -> None:
-        self.session.tx.put_order(order)
+        asset, needs = reserve(order, LISTINGS[order.key])  # a trail that opens a short needs more as the price rises
+        covered = needs <= self.session.available(order.exchange, asset, without=order)
+        (self.session.tx.put_order if covered else self.session.tx.drop_order)(order)
         self.session.changed = True
 
     def remove(self, order: Order) -> None:

@@ -216,3 +216,17 @@ def test_the_same_seed_gives_the_same_history_however_often_somebody_looks(
 
     # Waits are whole seconds; parts of them need not be, and prices step once a second, so the ends must agree.
     assert history(1) == history(glances)
+
+
+def test_a_trail_that_comes_to_need_more_than_there_is_is_cancelled_and_takes_nothing() -> None:
+    state = Accounts()
+    try:
+        state.begin(seed=0, market="walk")
+        short = "bybit/USDT-BTC-SHORT"
+        state.trade(order=Order(short, Side.SELL, 9.99, "trail", 1.0, 1.0, 1.0))
+        assert any(state.resting())
+        state.move(key="bybit/USDT-BTC-LONG", factor=2.0)
+        state.balances_are_the_opening_plus_the_records_and_never_negative()
+        assert not any(state.resting())
+    finally:
+        state.teardown()
