@@ -107,6 +107,10 @@ class Approval(Section):
         Field(description="short: only the desktop is told more than that an order waits; full: every address is."),
     ] = "short"
 
+    touch_at_once: Annotated[
+        bool, Field(description="Ask for the touch as soon as a notice's link is opened, and not after a press.")
+    ] = False
+
     @field_validator("public_url")
     @classmethod
     def _a_public_address(cls, value: str) -> str:

@@ -112,6 +112,7 @@ TABLE: Mapping[str, Rule] = {
     "approval.open": _as_started,
     "approval.notify": _as_started,
     "approval.notify_detail": _first_of("short", "full"),
+    "approval.touch_at_once": _both,
     "instances.url": _same,
     "instances.token": _same,
     "instances.token_file": _same,

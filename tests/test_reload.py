@@ -71,6 +71,7 @@ STRICTER: dict[str, tuple[Any, Any, Any]] = {
     "approval.live_needs": ("any", "passkey", "passkey"),
     "approval.page_login": (False, True, True),
     "approval.notify_detail": ("full", "short", "short"),
+    "approval.touch_at_once": (True, False, False),
     "capabilities": ({"kraken": ["oco", "close"]}, {"kraken": ["close"]}, {"kraken": ["close"]}),
     "instances.allow_insecure_http": (True, False, False),
     "instances.contracts": (BOTH, {**BOTH, "BTC": Decimal(2)}, {"USDT": Decimal(9)}),

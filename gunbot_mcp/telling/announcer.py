@@ -161,9 +161,10 @@ class Announcer:
     # Handing over
 
     def _link(self, ticket: Ticket) -> str:
-        public = self._told.settings.approval.public_url
+        approval = self._told.settings.approval
         # Where the human is: a phone cannot open what is on this machine's loopback.
-        return f"{public}/tickets/{ticket.id}" if public else self._links.get(ticket.id, "")
+        link = f"{approval.public_url}/tickets/{ticket.id}" if approval.public_url else self._links.get(ticket.id, "")
+        return f"{link}#touch" if link and approval.touch_at_once else link
 
     async def _hand_over(self, notice: Notice) -> None:
         for target, wrong in (await self._told.targets.hand_over(notice)).items():

@@ -71,7 +71,11 @@ class Door:
             return Response(f"{exc.message}\n", exc.status, headers=HEADERS, media_type="text/plain")
         path = back or request.url.path
         shown = render_door(
-            "log_in.html", problem=problem, longest=str(LONGEST), next=path if _OURS.fullmatch(path) else "/"
+            "log_in.html",
+            problem=problem,
+            longest=str(LONGEST),
+            next=path if _OURS.fullmatch(path) else "/",
+            again=COOKIE not in request.cookies and gate.is_link_elsewhere(request),
         )
         return Response(shown, status, headers=HEADERS, media_type="text/html")
 

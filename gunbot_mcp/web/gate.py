@@ -105,6 +105,24 @@ def check_visit(request: Request) -> None:
         raise NotOurs("another site asked for this page", "open it in a tab of its own")
 
 
+def is_from_outside(request: Request) -> bool:
+    """Return whether a browser says that nothing in it led here: another program did, or its owner typed the address.
+
+    A page cannot claim that: browsers do not let scripts set these headers, nor pages choose them.
+    """
+    return _is_visit(request, "none")
+
+
+def is_link_elsewhere(request: Request) -> bool:
+    """Return whether a browser says that a page of another site led here: then it sends no strict cookie of ours."""
+    return _is_visit(request, "cross-site")
+
+
+def _is_visit(request: Request, site: str) -> bool:
+    said = tuple(request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest"))
+    return request.method == "GET" and said == (site, "navigate", "document")
+
+
 def check_origin(request: Request, origin: str = "") -> None:
     """Check 3; `origin` is ours where it is not the one of the loopback address that was asked.
 

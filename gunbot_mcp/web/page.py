@@ -264,7 +264,9 @@ class ApprovalPage(Failing):
         book = await self._desk.market(ticket, balances=True)
         cookie, token = self._tokens.issue(request, ticket)
         locked = await self._ways.locked(ticket)
-        form = await self._ways.form(ticket, token, here=self._here(request), book=book)
+        form = await self._ways.form(
+            ticket, token, here=self._here(request), from_outside=gate.is_from_outside(request), book=book
+        )
         left, version = left_of(ticket, self._desk.clock), form_word(self._folder, locked, book)
         frame, page = view_model.open_page(
             self.served(),

@@ -27,7 +27,7 @@ def render(
     return environment().get_template(template).render(frame=frame, page=page, **_inline_files())
 
 
-def render_door(template: str, **shown: str) -> str:
+def render_door(template: str, **shown: str | bool) -> str:
     """Return the HTML of a page for somebody of whom nothing is known yet: without any frame."""
     return environment().get_template(template).render(**shown, **_inline_files())
 

@@ -108,7 +108,8 @@ class PublicSide:
             return await self._step(request, *self._steps[path])
         session = request.cookies.get(COOKIE, "")
         if await self._who(session) is None:
-            return Response(render_door("sign_in.html"), 401, headers=HEADERS, media_type="text/html")
+            page = render_door("sign_in.html", again=COOKIE not in request.cookies and gate.is_link_elsewhere(request))
+            return Response(page, 401, headers=HEADERS, media_type="text/html")
         if path in {"/halt", "/sign-out"}:
             return await self._switch(request, session)
         return self._inside

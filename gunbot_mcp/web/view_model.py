@@ -38,7 +38,7 @@ class Form:
     """How to decide. `obstacle` is why nobody can approve now; `locked` the minutes for which no PIN is read.
 
     `plain` says that the form without a passkey counts; `touch` is what a browser needs to ask for one (JSON), and
-    `elsewhere` the address at which it could.
+    `elsewhere` the address at which it could. `at_once`: a notice's link may ask for it without a press.
     """
 
     token: str = field(repr=False)
@@ -48,6 +48,7 @@ class Form:
     plain: bool = True
     touch: str | None = None
     elsewhere: str | None = None
+    at_once: bool = False
 
 
 # What the templates show
@@ -85,6 +86,7 @@ class Decision:
     locked: int
     plain: bool
     touch: str | None
+    at_once: bool
     elsewhere: str | None
     pin_problem: Problem | None
 
@@ -301,6 +303,7 @@ def _decision(at: Served, form: Form, failure: GunbotMcpError | None) -> Decisio
         locked=form.locked,
         plain=plain,
         touch=form.touch,
+        at_once=form.at_once,
         elsewhere=form.elsewhere,
         pin_problem=_problem(at, failure) if beside and failure is not None else None,
     )

@@ -57,13 +57,17 @@ class Ways:
         self._ours = ours
         self.rp = urlsplit(public).hostname or "localhost"
 
-    async def form(self, ticket: Ticket, token: str, *, here: bool, book: BookView | None = None) -> Form:
+    async def form(
+        self, ticket: Ticket, token: str, *, here: bool, from_outside: bool = False, book: BookView | None = None
+    ) -> Form:
         """Return how to decide; `here`: the page is at the address that passkeys belong to.
 
-        In the market of `book` the order may be one that would not be sent; then nobody is asked to approve it.
+        In the market of `book` the order may be one that would not be sent; then nobody is asked to approve it. What is
+        out of the ordinary is never asked for at once, nor is anything that a page led to: see `gate.is_from_outside`.
         """
         able = await self.able(ticket)
         asked = request_options(Deed.APPROVE, ticket.content, self.rp, able)
+        ordinary = not ticket.warnings and book is not None and book.note is None
         return Form(
             token=token,
             pin=self.needs_pin(ticket),
@@ -71,6 +75,7 @@ class Ways:
             obstacle=self.obstacle(ticket, able, book),
             plain=self.plain(ticket) and (has_pin(self.folder) or not ticket.live),
             touch=json.dumps(asked) if able and here else None,
+            at_once=from_outside and ordinary and self._rules.last.approval.touch_at_once,
             elsewhere=f"{self.origin()}/tickets/{ticket.id}" if able and not here and self._ours() else None,
         )
 

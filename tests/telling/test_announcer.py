@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.desks import open_desk, propose
@@ -63,8 +64,8 @@ class Process:
             await self.waiting.pop(0)()
 
 
-def process(desk: Desk, clock: ManualClock, ledger: Ledger | None = None) -> Process:
-    approval = Approval(open="browser")
+def process(desk: Desk, clock: ManualClock, ledger: Ledger | None = None, **approval_given: Any) -> Process:  # noqa: ANN401 - settings
+    approval = Approval(open="browser", **approval_given)
     settings = Settings.model_construct(instance="live", instances={}, approval=approval)
     heard, shown, waiting = Heard(), list[str](), list[Work]()
 
@@ -106,6 +107,24 @@ async def test_the_first_is_told_at_once_with_what_where_and_how_long(tmp_path: 
     assert one.heard.notices[0].full == f"waits for you: {ticket.summary}, LIVE, 120 s"
     assert one.heard.notices[0].link == f"http://localhost:1/tickets/{ticket.id}"
     assert clock.now() == NOON
+
+
+async def test_the_link_asks_for_a_touch_where_the_config_says_so_and_never_for_several_orders_nor_by_itself(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (desk, clock):
+        one = process(desk, clock, touch_at_once=True, public_url="https://orders.example.org")
+        ticket = await propose(desk)
+        local = f"http://localhost:1/tickets/{ticket.id}"
+        one.announcer.waits(ticket, local)
+        await one.run()
+        for amount in ("0.0011", "0.0012"):
+            one.announcer.waits(await propose(desk, amount=Decimal(amount)), "http://localhost:1/tickets/x")
+        await one.run()
+
+    links = [notice.link for notice in one.heard.notices]
+    assert links == [f"https://orders.example.org/tickets/{ticket.id}#touch", "https://orders.example.org"]
+    assert one.shown == [local]
 
 
 async def test_those_that_follow_are_told_together_once_the_pause_is_over(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 """`page_login`: on a shared machine the pages are shown only after the PIN was typed once."""
 
+# pyright: reportUnknownMemberType=false
+# Playwright's assertions take patterns of types that it does not spell out.
+
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import expect
+from support.browsing import follow, visit
 
 MakeSite = Callable[..., Any]
 PIN = "246 810"
@@ -59,3 +64,28 @@ def test_without_page_login_nobody_is_asked(make_site: MakeSite) -> None:
     site = make_site()
     site.set_pin(PIN)
     assert site.request("GET", "/").status == 200
+
+
+@pytest.mark.browser
+def test_who_has_logged_in_follows_a_link_from_another_site_without_the_pin(
+    make_site: MakeSite, new_page: Callable[..., Any]
+) -> None:
+    site = make_site(login=True)
+    site.set_pin(PIN)
+    ticket = site.propose()
+    with new_page() as page:
+        visit(page, site.url)
+        page.get_by_label("Your PIN").fill(PIN)
+        page.get_by_role("button", name="Show the orders").click()
+        expect(page.get_by_role("link", name=ticket.summary)).to_be_visible()
+        follow(page, f"{site.url}/tickets/{ticket.id}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("0.001 BTC")
+
+
+@pytest.mark.browser
+def test_a_stranger_who_follows_a_link_is_asked_for_the_pin(make_site: MakeSite, new_page: Callable[..., Any]) -> None:
+    site = make_site(login=True)
+    site.set_pin(PIN)
+    with new_page() as page:
+        follow(page, f"{site.url}/tickets/{site.propose().id}")
+        expect(page.get_by_label("Your PIN")).to_be_focused()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect
-from support.browsing import visit
+from playwright.sync_api import Browser, Page, Playwright, Request, expect
+from support.browsing import follow, visit
 from web.axe import axe
 from web.conftest import CHROMIUM_ARGUMENTS, chromium
 from web.passkey_house import PIN, House, finger, open_house, register
@@ -187,17 +187,7 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
     at: Public
     with make_public() as at, new_page(width=390, height=844) as page:
         cdp, device = finger(page)
-        visit(page, at.url)
-        expect(page).to_have_title("Sign in")
-        code, _ = new_code()
-        keep(at.house.folder, code, Clock().now(), proof="pin", live=True)
-        page.get_by_text("This device has no passkey yet").click()
-        page.get_by_label("The code").fill(code)
-        page.get_by_label("A name for this device").fill("phone")
-        page.get_by_role("button", name="Register this device").click()
-        expect(page.get_by_label("The code")).to_have_value("")
-        page.get_by_role("button", name="Sign in with your passkey").click()
-        expect(page.get_by_role("heading", name="No open tickets")).to_be_visible()
+        sign_in(page, at)
         (cookie,) = [one for one in page.context.cookies() if one.get("name") == "__Host-gunbot-mcp"]
         assert (cookie.get("secure"), cookie.get("httpOnly"), cookie.get("sameSite")) == (True, True, "Strict")
         order = at.house.propose().rpartition("/")[2]
@@ -240,6 +230,65 @@ def test_a_phone_signs_in_and_approves_each_order_by_a_touch_of_its_own(
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_title("Sign in")
         assert at.house.run("ledger", "--verify").returncode == 0
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_phone_that_has_signed_in_follows_a_notice_also_from_another_site(
+    make_public: Callable[..., Any], new_page: NewPage
+) -> None:
+    at: Public
+    with make_public(touch_at_once=True) as at, new_page(width=390, height=844) as page:
+        finger(page)
+        sign_in(page, at)
+        # Another program opens the link: one touch sends.
+        first = at.house.propose().rpartition("/")[2]
+        visit(page, f"{at.url}/tickets/{first}#touch")
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Accepted by Gunbot")
+        assert len(at.house.gunbot.trades) == 1
+        # A web page links it: browsers then keep the session's cookie back at first, and nothing is asked for at once.
+        second = at.house.propose(price=48000).rpartition("/")[2]
+        for mark in ("", "#touch"):
+            follow(page, f"{at.url}/tickets/{second}{mark}")
+            expect(page.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 48,000 USDT")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Buy 0.001 BTC at 48,000 USDT")
+        page.get_by_role("button", name="Approve with your passkey").click()
+        expect(page.get_by_role("status").get_by_role("heading")).to_have_text("Accepted by Gunbot")
+        assert len(at.house.gunbot.trades) == 2
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_stranger_who_follows_a_link_from_another_site_is_asked_to_sign_in(
+    make_public: Callable[..., Any], new_page: NewPage
+) -> None:
+    at: Public
+    with make_public() as at, new_page() as page:
+        looks: list[str] = []
+
+        def note(asked: Request) -> None:
+            if asked.is_navigation_request():
+                looks.append(asked.url)
+
+        page.on("request", note)
+        follow(page, f"{at.url}/tickets/x")
+        expect(page.get_by_role("button", name="Sign in with your passkey")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert looks == [f"{at.url}/tickets/x"] * 2
+
+
+def sign_in(page: Page, at: Public) -> None:
+    """Register the phone with a code of the machine, and sign in."""
+    visit(page, at.url)
+    code, _ = new_code()
+    keep(at.house.folder, code, Clock().now(), proof="pin", live=True)
+    page.get_by_text("This device has no passkey yet").click()
+    page.get_by_label("The code").fill(code)
+    page.get_by_label("A name for this device").fill("phone")
+    page.get_by_role("button", name="Register this device").click()
+    expect(page.get_by_label("The code")).to_have_value("")
+    page.get_by_role("button", name="Sign in with your passkey").click()
+    expect(page.get_by_role("heading", name="No open tickets")).to_be_visible()
 
 
 @pytest.mark.browser

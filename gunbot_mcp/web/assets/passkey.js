@@ -69,6 +69,11 @@
     );
   }
 
+  // A notice's link ends in #touch. Not after a reload, nor in a tab that nobody looks at; the order is seen first.
+  const soon = document.querySelector("button[data-at-once]");
+  if (soon && location.hash === "#touch" && performance.getEntriesByType("navigation")[0]?.type === "navigate")
+    setTimeout(() => document.hasFocus() && soon.click(), 700);
+
   const register = byId("register");
   // What the browser finds wrong, in its own words, stands where the server's words would.
   register?.addEventListener(
@@ -93,6 +98,9 @@
     };
     doing(register.querySelector("button"), work, register, byId("register-problem"));
   });
+
+  // Another site's link led here, so the browser kept the session's cookie back. It sends it when our own page asks.
+  if (document.body.dataset.again !== undefined) location.replace(location.pathname + location.search);
 
   const enter = byId("sign-in");
   enter?.addEventListener("click", () =>
