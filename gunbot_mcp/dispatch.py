@@ -295,7 +295,10 @@ class Dispatcher:
         ticket_id, _, nonce = reply.state.partition(".")
         ticket = await desk.check_key(ticket_id, nonce)
         if ticket.tool != order.tool or ticket.order.arguments != order.arguments:
-            raise TicketNotFound("the answer belongs to another order", "call the tool again without request_state")
+            what = "the answer belongs to another order"
+            raise TicketNotFound(
+                what, "call the tool again without request_state", human="let your assistant propose the order again"
+            )
         note = ""
         self._asked.pop(ticket_id, None)
         if ticket.state is State.PENDING:

@@ -49,6 +49,15 @@ _ONLY_A_COMMAND = re.compile(
     r"gunbot-mcp [a-z]+(?: (?:create|list|revoke|status|verify|prune))?(?: --[a-z-]+(?: [\w.-]+)?)*(?: \w{6,40})?"
 )
 
+_TO_PEOPLE = (
+    (re.compile(r"\bask the human to (?:run )?(?=gunbot-mcp )"), "run "),
+    (re.compile(r"\bask the human to "), ""),
+    (re.compile(r"\ba human (can|may)\b"), r"you \1"),
+    (re.compile(r"\ba human (run|decide)s\b"), r"\1"),
+    (re.compile(r"\b(propose (?:it|one) again|call again with)\b"), r"let your assistant \1"),
+)
+"""How what a model is told to do next becomes what people are told: they are the human, and they have an assistant."""
+
 
 def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
     """Make foreign text safe to show: no control, bidi or invisible characters, no secrets, at most `limit` characters.
@@ -84,7 +93,12 @@ class GunbotMcpError(Exception):
     @property
     def for_human(self) -> str:
         """The next step for whoever can run a command, and cannot call a tool."""
-        return self._human or self.hint
+        if self._human:
+            return self._human
+        told = self.hint
+        for words, theirs in _TO_PEOPLE:
+            told = words.sub(theirs, told)
+        return told
 
     @property
     def command(self) -> str | None:

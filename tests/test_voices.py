@@ -71,6 +71,13 @@ def test_no_hint_for_people_names_a_tool() -> None:
     assert [place for place, hint, human in HINTS if TOOL.search(hint if human is None else human)] == []
 
 
+def test_no_hint_for_people_speaks_of_them_as_of_somebody_else_nor_asks_what_only_their_assistant_can_do() -> None:
+    told = [(place, GunbotMcpError("", hint, human=human or "").for_human) for place, hint, human in HINTS]
+    assert [one for one in told if re.search(r"\bhumans?\b", one[1])] == []
+    theirs = re.compile(r"(?<!assistant )(?:propose (?:it|one) again|call again|call the tool)")
+    assert [one for one in told if theirs.search(one[1])] == []
+
+
 def test_no_hint_for_a_model_names_a_command_without_the_human_who_runs_it() -> None:
     told = [(place, GunbotMcpError("", hint).for_model) for place, hint, _ in HINTS if COMMAND.search(hint)]
     assert len(told) > 10
@@ -89,7 +96,6 @@ def test_no_hint_for_a_model_names_a_command_without_the_human_who_runs_it() -> 
         ("run gunbot-mcp doctor", "ask the human to run gunbot-mcp doctor", None),
         ("gunbot-mcp tickets --all shows it", "ask the human: gunbot-mcp tickets --all shows it", None),
         ("gunbot-mcp passkey --list shows them", "ask the human: gunbot-mcp passkey --list shows them", None),
-        ("a human can run gunbot-mcp resume", "a human can run gunbot-mcp resume", None),
         ("make it smaller", "make it smaller", None),
         ("", "", None),
     ],
@@ -97,6 +103,22 @@ def test_no_hint_for_a_model_names_a_command_without_the_human_who_runs_it() -> 
 def test_a_command_is_a_persons_to_run(hint: str, for_model: str, command: str | None) -> None:
     error = Unauthorized("no", hint)
     assert (error.for_model, error.for_human, error.command) == (for_model, hint, command)
+
+
+@pytest.mark.parametrize(
+    ("for_model", "for_human"),
+    [
+        ("ask the human to run gunbot-mcp doctor", "run gunbot-mcp doctor"),
+        ("make it smaller, or ask the human to raise limits.max_order", "make it smaller, or raise limits.max_order"),
+        ("a human can set limits.max_day.EUR", "you can set limits.max_day.EUR"),
+        ("wait, or a human runs gunbot-mcp resume --loss", "wait, or run gunbot-mcp resume --loss"),
+        ("propose it again at the new price", "let your assistant propose it again at the new price"),
+        ("call again with pair = 'USDT-BTC'", "let your assistant call again with pair = 'USDT-BTC'"),
+    ],
+)
+def test_what_a_model_is_told_becomes_what_its_human_is_told(for_model: str, for_human: str) -> None:
+    error = LimitExceeded("no", for_model)
+    assert (error.for_model, error.for_human) == (for_model, for_human)
 
 
 def test_people_and_models_are_told_their_own_next_step() -> None:

@@ -67,5 +67,7 @@ def check_day_count(case: Case) -> tuple[str, ...]:
             f"{case.day_count} orders were sent today; at most {case.limits.orders_per_day} a day",
             "wait for the next UTC day, or "
             + ("a human does it in Gunbot itself" if exits else "ask the human to raise limits.orders_per_day"),
+            human="wait for the next UTC day, or "
+            + ("do it in Gunbot itself" if exits else "raise limits.orders_per_day"),
         )
     return ()

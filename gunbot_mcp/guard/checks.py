@@ -208,6 +208,7 @@ def _unheard(which: str) -> LimitExceeded:
     return LimitExceeded(
         f"the last {which} were left undecided, and a human is told of each",
         "stop proposing; ask the human to decide one of them, or wait 15 minutes",
+        human="decide one of them, or wait 15 minutes",
     )
 
 

@@ -117,4 +117,4 @@ def thrown(switch: Path) -> str | None:
 def refusal(reason: str) -> Halted:
     """Return the error for what a thrown switch stops."""
     why = f": {clean(reason, 120)}" if reason else ""
-    return Halted(f"trading is halted{why}", "a human can run gunbot-mcp resume")
+    return Halted(f"trading is halted{why}", "gunbot-mcp resume")
