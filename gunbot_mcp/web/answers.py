@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -89,8 +90,11 @@ class Failing(ABC):
     @abstractmethod
     def served(self) -> Served: ...
 
-    def error_of(self, exc: GunbotMcpError) -> Response:
-        return html(render("error.html", *error_page(self.served(), exc)), status_of(exc))
+    def error_of(self, exc: GunbotMcpError, of: Ticket | None = None) -> Response:
+        """Return an error's page: about this ticket, which may be another instance's (None: about no ticket)."""
+        served = self.served()
+        at = served if of is None else replace(served, live=of.live, instance=of.instance)
+        return html(render("error.html", *error_page(at, exc)), status_of(exc))
 
     async def failed(self, _: Request, exc: Exception) -> Response:
         if not isinstance(exc, GunbotMcpError):

@@ -27,7 +27,7 @@ _SENTENCE = 1200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A row. `waits` is False for a ticket that is approved and not sent yet; `here`: it can be decided here."""
+    """A row. `here`: it can be decided here."""
 
     ticket: str
     summary: str
@@ -36,8 +36,6 @@ class Waiting:
     where: str
     client: str
     kind: str
-    waits: bool
-    state: str
     left: int
     countdown: str
     expires: Moment
@@ -60,6 +58,7 @@ class FrontPage:
     version: str
     waiting: tuple[Waiting, ...]
     more: int
+    under_way: tuple[Past, ...]
     unknown: tuple[Past, ...]
     today: tuple[Past, ...]
     past: tuple[Past, ...]
@@ -68,10 +67,15 @@ class FrontPage:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The tickets of a front page, newest first: those that wait, and those that do not any more."""
+    """The tickets of a front page, newest first: those that are open, and those that are not any more."""
 
-    waiting: Sequence[Ticket]
+    open: Sequence[Ticket]
     recent: Sequence[Ticket]
+
+    @property
+    def waiting(self) -> Sequence[Ticket]:
+        """Those that wait for a human: an open one may be approved already, and on its way."""
+        return [ticket for ticket in self.open if ticket.state is State.PENDING]
 
     @classmethod
     def of_all(cls, lists: Sequence["Lists"]) -> "Lists":
@@ -79,7 +83,7 @@ class Lists:
             return sorted(tickets, key=lambda ticket: (ticket.created_at, ticket.id), reverse=True)
 
         return cls(
-            newest([ticket for one in lists for ticket in one.waiting]),
+            newest([ticket for one in lists for ticket in one.open]),
             newest([ticket for one in lists for ticket in one.recent]),
         )
 
@@ -87,13 +91,13 @@ class Lists:
         """Return what a page of them shows, as words that change with it."""
         return [
             f"{ticket.id} {ticket.state.value} {ticket.observed and (ticket.observed.state, ticket.observed.filled)}"
-            for ticket in (*self.waiting, *self.recent)
+            for ticket in (*self.open, *self.recent)
         ]
 
     def pulse(self, now: datetime, version: str) -> Pulse:
-        waits = [ticket for ticket in self.waiting if ticket.state is State.PENDING]
-        left = min((seconds_left(ticket, now) for ticket in waits), default=None)
-        return Pulse(version, len(waits), left)
+        waiting = self.waiting
+        left = min((seconds_left(ticket, now) for ticket in waiting), default=None)
+        return Pulse(version, len(waiting), left)
 
 
 def front_of(
@@ -111,7 +115,7 @@ def front_of(
         served = replace(
             served,
             instance=", ".join(able),
-            live=served.live or any(ticket.live for ticket in lists.waiting),
+            live=served.live or any(ticket.live for ticket in lists.open),
             histories=tuple(name for one in instances for name in one.histories),
         )
     return front_page(served, lists, now, version=version, switch=switch, able=able)
@@ -121,15 +125,16 @@ def front_page(
     at: Served, lists: Lists, now: datetime, *, version: str, switch: Switch | None, able: Sequence[str]
 ) -> tuple[Frame, FrontPage]:
     """Return the front page; `able` names the instances that can be decided here."""
-    recent = lists.recent
+    waiting, recent = lists.waiting, lists.recent
     unknown = [ticket for ticket in recent if ticket.state is State.UNKNOWN]
     today = [ticket for ticket in recent if ticket.state is State.ACCEPTED and _of_today(ticket, now)]
     rest = [ticket for ticket in recent if ticket.state is not State.UNKNOWN and ticket not in today]
-    count = len(lists.waiting)
+    count = len(waiting)
     page = FrontPage(
         version=version,
-        waiting=tuple(_waiting(at, ticket, now, able) for ticket in lists.waiting[:MOST]),
+        waiting=tuple(_waiting(at, ticket, now, able) for ticket in waiting[:MOST]),
         more=max(0, count - MOST),
+        under_way=tuple(_past(at, ticket) for ticket in lists.open if ticket.state is not State.PENDING),
         unknown=tuple(_past(at, ticket) for ticket in unknown),
         today=tuple(_past(at, ticket) for ticket in today),
         past=tuple(_past(at, ticket) for ticket in rest[:_LATELY]),
@@ -155,8 +160,6 @@ def _waiting(at: Served, ticket: Ticket, now: datetime, able: Sequence[str]) -> 
         where=at.shown(f"{ticket.instance}, {ticket.exchange}", 120),
         client=at.shown(ticket.client, 80),
         kind=kind_of(ticket),
-        waits=ticket.state is State.PENDING,
-        state=ticket.state.value,
         left=left,
         countdown=f"{left // 60}:{left % 60:02d}",
         expires=moment_of(ticket.expires_at),
@@ -179,13 +182,13 @@ def _past(at: Served, ticket: Ticket) -> Past:
 
 
 async def lists_of(desk: Desk) -> Lists:
-    """Return one instance's tickets that wait, those of unknown fate, and those that were closed lately."""
-    waiting = await desk.list(states=OPEN, limit=_MOST)
+    """Return one instance's tickets that are open, those of unknown fate, and those that were closed lately."""
+    found = await desk.list(states=OPEN, limit=_MOST)
     unknown = await desk.list(states={State.UNKNOWN})
     taken = await desk.list(states={State.ACCEPTED})
     rest = await desk.list(states=CLOSED - {State.ACCEPTED}, limit=_RECENT)
     recent = sorted((*unknown, *taken, *rest), key=lambda ticket: (ticket.created_at, ticket.id), reverse=True)
-    return Lists(waiting, recent)
+    return Lists(found, recent)
 
 
 async def others_of(desk: Desk, ticket: Ticket, instance: str | None) -> Others:

@@ -120,9 +120,8 @@ class Inbox:
             if there is not None:
                 return RedirectResponse(f"{there}/tickets/{ticket.id}", 303, headers=HEADERS)
         if page is None:
-            raise ConfigInvalid(
-                f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}", _what_to_write(ticket)
-            )
+            what = f"this inbox cannot send for instance {ticket.instance}: {ticket.summary}"
+            return self._first.error_of(ConfigInvalid(what, _what_to_write(ticket)), ticket)
         return page.app
 
 

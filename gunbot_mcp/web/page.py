@@ -239,7 +239,7 @@ class ApprovalPage(Failing):
         return ticket.live is here.live and ticket.url in {None, here.url}
 
     async def lists(self) -> Lists:
-        """Return the tickets that wait, those of unknown fate, and those that were closed lately."""
+        """Return the tickets that are open, those of unknown fate, and those that were closed lately."""
         return await lists_of(self._desk)
 
     async def _ticket(self, request: Request) -> Response:
