@@ -272,6 +272,7 @@ def test_a_stranger_who_follows_a_link_from_another_site_is_asked_to_sign_in(
 
         page.on("request", note)
         follow(page, f"{at.url}/tickets/x")
+        expect(page.locator("body[data-again]")).to_have_count(0)
         expect(page.get_by_role("button", name="Sign in with your passkey")).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert looks == [f"{at.url}/tickets/x"] * 2
@@ -297,7 +298,7 @@ def test_the_sign_in_page_says_beside_a_field_what_is_wrong_with_it(
     make_public: Callable[..., Any], new_page: NewPage
 ) -> None:
     at: Public
-    found = axe()
+    found = axe("the public side")
     # A refusal is an error on the browser's console, and meant here.
     with make_public() as at, new_page(width=390, height=844, quiet=False) as page:
         cdp, device = finger(page)
@@ -333,6 +334,27 @@ def test_the_sign_in_page_says_beside_a_field_what_is_wrong_with_it(
         expect(page.locator("form").get_by_role("alert")).to_contain_text("not touched")
         expect(page.locator("#passkey-problem")).to_be_hidden()
         found.look("a passkey that was not made", page)
+    assert found.found == [], found.report()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_axe_finds_nothing_behind_the_sign_in(make_public: Callable[..., Any], new_page: NewPage) -> None:
+    at: Public
+    found = axe("behind the sign-in")
+    with make_public() as at, new_page(width=390, height=844) as page:
+        finger(page)
+        sign_in(page, at)
+        found.look("nothing waits", page)
+        order = at.house.propose().rpartition("/")[2]
+        visit(page, f"{at.url}/tickets/{order}")
+        expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
+        found.look("an order waits", page)
+        visit(page, f"{at.url}/halt")
+        found.look("halting", page)
+        page.get_by_role("button", name="Halt all trading now").click()
+        expect(page.get_by_role("alert").first).to_contain_text("halted at the public url")
+        found.look("halted", page)
     assert found.found == [], found.report()
 
 
