@@ -34,7 +34,7 @@ have been sent.
 """
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
@@ -48,15 +48,6 @@ _COMMAND = re.compile(r"\bgunbot-mcp [a-z]")
 _ONLY_A_COMMAND = re.compile(
     r"gunbot-mcp [a-z]+(?: (?:create|list|revoke|status|verify|prune))?(?: --[a-z-]+(?: [\w.-]+)?)*(?: \w{6,40})?"
 )
-
-_TO_PEOPLE = (
-    (re.compile(r"\bask the human to (?:run )?(?=gunbot-mcp )"), "run "),
-    (re.compile(r"\bask the human to "), ""),
-    (re.compile(r"\ba human (can|may)\b"), r"you \1"),
-    (re.compile(r"\ba human (run|decide)s\b"), r"\1"),
-    (re.compile(r"\b(propose (?:it|one) again|call again with)\b"), r"let your assistant \1"),
-)
-"""How what a model is told to do next becomes what people are told: they are the human, and they have an assistant."""
 
 
 def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
@@ -74,6 +65,25 @@ def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+class Step(NamedTuple):
+    """A next step in two voices: a model asks its human, or is asked by them."""
+
+    model: str
+    human: str
+
+    @classmethod
+    def by_human(cls, deed: str, before: str = "") -> Self:
+        """Return what only a human can do, after what anybody can."""
+        return cls(f"{before}a human can {deed}", f"{before}{deed}")
+
+    @classmethod
+    def propose_again(cls, how: str = "") -> Self:
+        return cls(f"propose it again{how}", f"let your assistant propose it again{how}")
+
+    def then(self, more: Self) -> Self:
+        return type(self)(f"{self.model}; {more.model}", f"{self.human}; {more.human}")
+
+
 class GunbotMcpError(Exception):
     """Base of all errors: a stable `code`, a `message` for people, a `hint` with the next step."""
 
@@ -81,11 +91,11 @@ class GunbotMcpError(Exception):
     title: ClassVar[str] = "It did not work"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, hint: str = "", *, human: str = "") -> None:
+    def __init__(self, message: str, hint: "str | Step" = "", *, human: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
-        self._human = human
+        self.hint, told = hint if isinstance(hint, Step) else (hint, "")
+        self._human = human or told
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" + (f" ({self.for_human})" if self.for_human else "")
@@ -93,12 +103,7 @@ class GunbotMcpError(Exception):
     @property
     def for_human(self) -> str:
         """The next step for whoever can run a command, and cannot call a tool."""
-        if self._human:
-            return self._human
-        told = self.hint
-        for words, theirs in _TO_PEOPLE:
-            told = words.sub(theirs, told)
-        return told
+        return self._human or self.hint
 
     @property
     def command(self) -> str | None:
@@ -174,7 +179,7 @@ class DuplicateOrder(Refused):
     code = "duplicate_order"
     title = "The same order was proposed already"
 
-    def __init__(self, message: str, hint: str = "", *, human: str = "", twin: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | Step = "", *, human: str = "", twin: str | None = None) -> None:
         super().__init__(message, hint, human=human)
         self.twin = twin
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gunbot_mcp
-from gunbot_mcp.errors import GunbotMcpError, LimitExceeded, Unauthorized, error_codes
+from gunbot_mcp.errors import GunbotMcpError, LimitExceeded, Step, Unauthorized, error_codes
 from gunbot_mcp.render import ERROR_META, REFUSAL_META, error_answer
 from gunbot_mcp.tools.inventory import inventory
 
@@ -23,15 +23,17 @@ COMMAND = re.compile(r"\bgunbot-mcp [a-z]")
 ERRORS = frozenset(cls.__name__ for cls in error_codes().values()) | {"WrongPin", "NotOurs", "NotAllowed", "NoTerminal"}
 
 
-def _texts(node: ast.AST, names: dict[str, ast.AST]) -> str:
-    """Return every text in an expression, and in the constants of its file that it names; 0 for each other value."""
-    found: list[str] = []
-    for part in ast.walk(node):
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            found.append(part.value)
-        elif isinstance(part, ast.Name) and part.id in names:
-            found.append(_texts(names[part.id], {}))
-    return " ".join(found)
+def _texts(node: ast.AST, names: dict[str, ast.AST], *, people: bool = False) -> str:
+    """Return every text in an expression, and in the constants of its file that it names; of a `Step` one voice."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name) if name in names:
+            return _texts(names[name], {}, people=people)
+        case ast.Call(func=ast.Name(id="Step"), args=[model, human]):
+            return _texts(human if people else model, names, people=people)
+        case _:
+            return " ".join(_texts(part, names, people=people) for part in ast.iter_child_nodes(node))
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.AST]:
@@ -53,14 +55,18 @@ def _errors(tree: ast.Module) -> Iterator[ast.Call]:
                 yield node
 
 
-def _hints() -> Iterator[tuple[str, str, str | None]]:
-    """Yield each hint in the package: its place, its words, and what people read instead."""
+def _hints() -> Iterator[tuple[str, str, str]]:
+    """Yield each hint in the package: its place, its words, and what people read."""
     for file in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         names = _constants(tree)
         for node in _errors(tree):
-            human = next((_texts(one.value, names) for one in node.keywords if one.arg == "human"), None)
-            yield f"{file.relative_to(PACKAGE)}:{node.lineno}", _texts(node.args[1], names), human
+            said = next((one.value for one in node.keywords if one.arg == "human"), node.args[1])
+            yield (
+                f"{file.relative_to(PACKAGE)}:{node.lineno}",
+                _texts(node.args[1], names),
+                _texts(said, names, people=True),
+            )
 
 
 HINTS = tuple(_hints())
@@ -68,14 +74,13 @@ HINTS = tuple(_hints())
 
 def test_no_hint_for_people_names_a_tool() -> None:
     assert len(HINTS) > 100
-    assert [place for place, hint, human in HINTS if TOOL.search(hint if human is None else human)] == []
+    assert [place for place, _, human in HINTS if TOOL.search(human)] == []
 
 
 def test_no_hint_for_people_speaks_of_them_as_of_somebody_else_nor_asks_what_only_their_assistant_can_do() -> None:
-    told = [(place, GunbotMcpError("", hint, human=human or "").for_human) for place, hint, human in HINTS]
-    assert [one for one in told if re.search(r"\bhumans?\b", one[1])] == []
+    assert [(place, human) for place, _, human in HINTS if re.search(r"\bhumans?\b", human)] == []
     theirs = re.compile(r"(?<!assistant )(?:propose (?:it|one) again|call again|call the tool)")
-    assert [one for one in told if theirs.search(one[1])] == []
+    assert [(place, human) for place, _, human in HINTS if theirs.search(human)] == []
 
 
 def test_no_hint_for_a_model_names_a_command_without_the_human_who_runs_it() -> None:
@@ -106,18 +111,16 @@ def test_a_command_is_a_persons_to_run(hint: str, for_model: str, command: str |
 
 
 @pytest.mark.parametrize(
-    ("for_model", "for_human"),
+    ("step", "for_model", "for_human"),
     [
-        ("ask the human to run gunbot-mcp doctor", "run gunbot-mcp doctor"),
-        ("make it smaller, or ask the human to raise limits.max_order", "make it smaller, or raise limits.max_order"),
-        ("a human can set limits.max_day.EUR", "you can set limits.max_day.EUR"),
-        ("wait, or a human runs gunbot-mcp resume --loss", "wait, or run gunbot-mcp resume --loss"),
-        ("propose it again at the new price", "let your assistant propose it again at the new price"),
-        ("call again with pair = 'USDT-BTC'", "let your assistant call again with pair = 'USDT-BTC'"),
+        (Step.by_human("set limits.max_day.EUR"), "a human can set limits.max_day.EUR", "set limits.max_day.EUR"),
+        (Step.by_human("widen it", "wait, or "), "wait, or a human can widen it", "wait, or widen it"),
+        (Step.propose_again(" now"), "propose it again now", "let your assistant propose it again now"),
+        (Step("a", "b").then(Step.by_human("c")), "a; a human can c", "b; c"),
     ],
 )
-def test_what_a_model_is_told_becomes_what_its_human_is_told(for_model: str, for_human: str) -> None:
-    error = LimitExceeded("no", for_model)
+def test_a_step_has_two_voices(step: Step, for_model: str, for_human: str) -> None:
+    error = LimitExceeded("no", step)
     assert (error.for_model, error.for_human) == (for_model, for_human)
 
 

@@ -7,7 +7,7 @@ raise what would let more in.
 from decimal import Decimal
 
 from gunbot_mcp.domain import Place, Purpose, Side, money
-from gunbot_mcp.errors import LimitExceeded
+from gunbot_mcp.errors import LimitExceeded, Step
 from gunbot_mcp.guard.case import Case
 from gunbot_mcp.guard.naming import name_hint
 
@@ -19,7 +19,7 @@ def check_notional(case: Case) -> tuple[str, ...]:
     if limit is None:
         raise LimitExceeded(
             f"there is no limit for {'exits' if exits else 'orders'} paid in {worst.asset}, so none is allowed",
-            name_hint(case) or f"a human can set limits.{key}.{worst.asset}",
+            name_hint(case) or Step.by_human(f"set limits.{key}.{worst.asset}"),
         )
     if worst.amount > limit:
         buys = isinstance(case.intent, Place) and case.intent.side is Side.BUY
@@ -27,7 +27,7 @@ def check_notional(case: Case) -> tuple[str, ...]:
         raise LimitExceeded(
             f"the order {could} {money(worst.amount)} {worst.asset}; "
             f"at most {money(limit)} {worst.asset} per {'exit' if exits else 'order'}",
-            name_hint(case) or f"make it smaller, or {_raise(key, exits=exits)}",
+            name_hint(case) or _raise("make it smaller", key, exits=exits),
         )
     return ()
 
@@ -40,24 +40,28 @@ def check_day_notional(case: Case) -> tuple[str, ...]:
     if limit is None:
         raise LimitExceeded(
             f"there is no daily limit for {'exits paid in ' if exits else ''}{worst.asset}, so nothing is allowed",
-            name_hint(case) or f"a human can set limits.{key}.{worst.asset}",
+            name_hint(case) or Step.by_human(f"set limits.{key}.{worst.asset}"),
         )
     if spent + worst.amount > limit:
         raise LimitExceeded(
             f"today's {'exits' if exits else 'orders'} add up to {money(spent)} {worst.asset}; with this one "
             f"{money(spent + worst.amount)}, at most {money(limit)} a day",
-            name_hint(case) or f"wait for the next UTC day, or {_raise(key, exits=exits)}",
+            name_hint(case) or _raise(_TOMORROW, key, exits=exits),
         )
     return ()
 
 
-def _raise(key: str, *, exits: bool) -> str:
-    return f"ask the human to raise limits.{key}" + (", which lets nothing more in" if exits else "")
+_TOMORROW = "wait for the next UTC day"
 
 
-def widen(case: Case, key: str, first: str) -> str:
-    """Return a hint: `first`, and for an entry that a human can widen a limit. For an exit that would let more in."""
-    return first if case.purpose is Purpose.EXIT else f"{first}; a human can widen limits.{key}"
+def _raise(first: str, key: str, *, exits: bool) -> Step:
+    deed = f"raise limits.{key}" + (", which lets nothing more in" if exits else "")
+    return Step(f"{first}, or ask the human to {deed}", f"{first}, or {deed}")
+
+
+def widen(case: Case, key: str, first: Step) -> Step:
+    """Return `first`, and for an entry that a human can widen a limit. For an exit that would let more in."""
+    return first if case.purpose is Purpose.EXIT else first.then(Step.by_human(f"widen limits.{key}"))
 
 
 def check_day_count(case: Case) -> tuple[str, ...]:
@@ -65,9 +69,8 @@ def check_day_count(case: Case) -> tuple[str, ...]:
         exits = case.purpose is Purpose.EXIT
         raise LimitExceeded(
             f"{case.day_count} orders were sent today; at most {case.limits.orders_per_day} a day",
-            "wait for the next UTC day, or "
-            + ("a human does it in Gunbot itself" if exits else "ask the human to raise limits.orders_per_day"),
-            human="wait for the next UTC day, or "
-            + ("do it in Gunbot itself" if exits else "raise limits.orders_per_day"),
+            Step(f"{_TOMORROW}, or a human does it in Gunbot itself", f"{_TOMORROW}, or do it in Gunbot itself")
+            if exits
+            else _raise(_TOMORROW, "orders_per_day", exits=False),
         )
     return ()

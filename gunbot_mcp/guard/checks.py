@@ -20,6 +20,7 @@ from gunbot_mcp.errors import (
     PairLocked,
     PairNotAllowed,
     PriceOutOfBand,
+    Step,
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
@@ -115,11 +116,14 @@ def check_capability(case: Case) -> tuple[str, ...]:
     able = ", ".join(case.matrix.exchanges_with(case.needs)) or "none"
     name = base_name(case.intent.exchange)
     meant = next((known for known in EXCHANGES if known != name and known.lower() == name.lower()), None)
-    widen = f"if Gunbot can do it there, a human may add {case.needs.value!r} to [capabilities] {name} in the config"
+    add = f"add {case.needs.value!r} to [capabilities] {name} in the config"
     raise NotSupported(
         f"{case.tool} is not documented for {case.intent.exchange}; exchanges that can: {able}",
-        f"did you mean {meant}?" if meant else widen,
+        f"did you mean {meant}?" if meant else Step.by_human(add, "if Gunbot can do it there, "),
     )
+
+
+_SMALLER = "make it smaller or use a limit"
 
 
 def check_band(case: Case) -> tuple[str, ...]:
@@ -136,10 +140,9 @@ def check_band(case: Case) -> tuple[str, ...]:
         distance = abs(price - quote) / quote * 100
         if distance > case.limits.price_band_percent:
             raise PriceOutOfBand(
-                f"the {word} {decimal_text(price)} is {decimal_text(_tenths(distance))} % away from "
-                f"the book ({decimal_text(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
-                widen(case, "price_band_percent", "look at get_quote"),
-                human=widen(case, "price_band_percent", "look at the market"),
+                f"the {word} {grouped(price)} is {decimal_text(_tenths(distance))} % away from "
+                f"the book ({grouped(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
+                widen(case, "price_band_percent", Step("look at get_quote", "look at the market")),
             )
     if case.book is not None and any(leg.limit is None for leg in legs_of(order)):
         _check_depth(case, case.book, quote)
@@ -164,9 +167,9 @@ def _check_depth(case: Case, book: Book, quote: Decimal) -> None:
     near = sum((size for price, size in levels if abs(price - quote) <= most), Decimal(0))
     if levels and near < amount:
         raise PriceOutOfBand(
-            f"the book holds only {decimal_text(near)} within {decimal_text(case.limits.slippage_percent)} % of "
-            f"{decimal_text(quote)}, and the order needs {decimal_text(amount)}: it would slip further",
-            widen(case, "slippage_percent", "make it smaller or use a limit"),
+            f"the book holds only {grouped(near)} within {decimal_text(case.limits.slippage_percent)} % of "
+            f"{grouped(quote)}, and the order needs {grouped(amount)}: it would slip further",
+            widen(case, "slippage_percent", Step(_SMALLER, _SMALLER)),
         )
 
 
@@ -207,8 +210,10 @@ def check_patience(case: Case) -> tuple[str, ...]:
 def _unheard(which: str) -> LimitExceeded:
     return LimitExceeded(
         f"the last {which} were left undecided, and a human is told of each",
-        "stop proposing; ask the human to decide one of them, or wait 15 minutes",
-        human="decide one of them, or wait 15 minutes",
+        Step(
+            "stop proposing; ask the human to decide one of them, or wait 15 minutes",
+            "decide one of them, or wait 15 minutes",
+        ),
     )
 
 
@@ -249,9 +254,9 @@ def check_moved(case: Case) -> tuple[str, ...]:
     worse = (now - then if buying else then - now) / then * 100
     if worse > case.limits.slippage_percent:
         raise PriceOutOfBand(
-            f"the market moved {decimal_text(_tenths(worse))} %, from {decimal_text(then)} to {decimal_text(now)}, "
+            f"the market moved {decimal_text(_tenths(worse))} %, from {grouped(then)} to {grouped(now)}, "
             f"since this order was proposed; at most {decimal_text(case.limits.slippage_percent)} % is allowed for",
-            widen(case, "slippage_percent", "propose it again at the new price"),
+            widen(case, "slippage_percent", Step.propose_again(" at the new price")),
         )
     return ()
 

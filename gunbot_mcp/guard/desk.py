@@ -361,7 +361,7 @@ class Desk:
         plain = ticket_id.isascii() and ticket_id.isalnum() and key.isascii()
         ticket = await self._ledger.get(ticket_id) if plain else None
         if ticket is None or not secrets.compare_digest(hash_nonce(key), ticket.nonce_hash):
-            raise TicketNotFound("there is no such ticket with this key", "a human decides on the ticket's own card")
+            raise TicketNotFound("there is no such ticket with this key", "it is decided on its own card")
         return await self.get(ticket_id)
 
     async def list(self, *, states: Collection[State] | None = None, limit: int = 50) -> list[Ticket]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from gunbot_mcp.domain import MOST_ID, plain_text
+from gunbot_mcp.domain import MOST_ID, grouped
 from gunbot_mcp.errors import clean
 from gunbot_mcp.tickets.ticket import Certainty, Observation
 
@@ -44,11 +45,16 @@ def seen_line(seen: Observation) -> str:
     return f"{order} {_state_words(seen)}{_as_of(seen)}."
 
 
+def _plain(number: Decimal) -> str:
+    """Return a number that arrived as a double, as the ticket's own sentence writes them."""
+    return grouped(number.normalize())
+
+
 def _state_words(seen: Observation) -> str:
-    part = "" if seen.filled is None else f"{plain_text(seen.filled)} of it filled{_average(seen)}"
+    part = "" if seen.filled is None else f"{_plain(seen.filled)} of it filled{_average(seen)}"
     match seen.state:
         case "filled":
-            amount = "" if seen.filled is None else f", {plain_text(seen.filled)}{_average(seen)}"
+            amount = "" if seen.filled is None else f", {_plain(seen.filled)}{_average(seen)}"
             return f"filled{amount}{_last_fill(seen)}"
         case "gone":
             return f"is gone; {part}, the rest did not fill" if part else "is gone and did not fill"
@@ -67,7 +73,7 @@ def _state_words(seen: Observation) -> str:
 
 
 def _average(seen: Observation) -> str:
-    return "" if seen.average is None else f" at {plain_text(seen.average)} on average"
+    return "" if seen.average is None else f" at {_plain(seen.average)} on average"
 
 
 def _last_fill(seen: Observation) -> str:
@@ -98,7 +104,7 @@ def _orders(seen: Observation, between: str) -> str:
 
 
 def _at_price(seen: Observation) -> str:
-    return "" if seen.price is None else f" at {plain_text(seen.price)}"
+    return "" if seen.price is None else f" at {_plain(seen.price)}"
 
 
 def capital(text: str) -> str:

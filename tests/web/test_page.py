@@ -117,7 +117,7 @@ def test_approving_on_paper_needs_no_pin_and_sends_one_order(make_site: MakeSite
     after = site.request("GET", f"/tickets/{ticket.id}").text
     assert "Accepted by Gunbot" in after
     assert "Accepted is not filled" in after
-    assert re.search(r"Order \d+ at 50000\S* is open, as of [\d-]{10} \d\d:\d\d:\d\d UTC", after)
+    assert re.search(r"Order \d+ at 50,000 is open, as of [\d-]{10} \d\d:\d\d:\d\d UTC", after)
 
 
 def test_rejecting_needs_no_pin_and_sends_nothing(make_site: MakeSite) -> None:

@@ -154,7 +154,7 @@ def test_a_market_that_moved_too_far_takes_the_button_away_before_anybody_types_
     site.wire.answers["/api/v1/market/orderbook"] = httpx2.Response(200, json=far)
     text = site.open(ticket).text
 
-    assert "The market moved 17.0 %, from 51007.65 to 59680, since this order was proposed" in text
+    assert "The market moved 17.0 %, from 51,007.65 to 59,680, since this order was proposed" in text
     assert "this would not be sent" in text
     assert 'class="ladder moved"' in text
     assert "it rose by 17.00 % since" in text
