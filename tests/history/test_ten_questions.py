@@ -208,7 +208,7 @@ async def test_did_my_stop_fill_and_at_what_price_and_what_did_you_do_today_and_
 
     [[price, amount]] = fill.structured["rows"]
     assert amount == 0.001
-    assert f"filled, 0.001 at {price}" in looked.text
+    assert f"filled, 0.001 at {price:,}" in looked.text
     [row] = cells(listed)
     assert (row["id"], row["proposed_by"], row["decided_by"]) == (ticket, "claude", "terminal")
     assert row["decided_at"] == NOW.isoformat().replace("+00:00", "Z")
