@@ -66,7 +66,7 @@ def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
 
 
 class Step(NamedTuple):
-    """A next step in two voices: a model asks its human, or is asked by them."""
+    """A next step in two voices: what a model is told, and what its human is told."""
 
     model: str
     human: str

@@ -14,6 +14,8 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from pydantic import SecretStr
+from support.live import LiveGunbot
+from web.passkey_house import open_house
 from web.site import Site, build, close
 
 from gunbot_mcp.config import Approval, Instance, Settings
@@ -105,6 +107,18 @@ def browser(_playwright: Playwright) -> Iterator[Browser]:
     browser = _playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def make_house(
+    live_gunbot: LiveGunbot, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """Serve a whole inbox in front of a live Gunbot: `with make_house(**approval) as house`."""
+
+    def make(**approval: object) -> Any:  # noqa: ANN401 - a context manager
+        return open_house(live_gunbot, clean_environment, tmp_path / "config.toml", monkeypatch.setenv, **approval)
+
+    return make
 
 
 OpenPage = Callable[..., Any]

@@ -31,6 +31,7 @@ class House:
 
     url: str
     folder: Path
+    config: Path
     gunbot: LiveGunbot
     stderr: list[str]
 
@@ -41,6 +42,10 @@ class House:
     def propose(self, **arguments: object) -> str:
         """Return the address at which a new order waits."""
         return str(self.call("buy_limit", **{**BUY, **arguments})["approve"]["page"])
+
+    def says(self, before: str, now: str) -> None:
+        """Write something else into the config, for what runs already, too."""
+        self.config.write_text(self.config.read_text(encoding="utf-8").replace(before, now), encoding="utf-8")
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -79,7 +84,7 @@ def open_house(
         while "listening on" not in line:
             line = child.stdout.readline()
             assert line, child.stderr.read()
-        yield House(line.split()[-1], folder, gunbot, said)
+        yield House(line.split()[-1], folder, config, gunbot, said)
     finally:
         child.terminate()
         said.append(child.communicate()[1])

@@ -5,34 +5,20 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 from support.browsing import visit
 from support.terminals import Terminal
-from web.passkey_house import PIN, House, finger, open_house, register
+from web.passkey_house import PIN, House, finger, register
 
 from gunbot_mcp.guard.halt import halt, halted
-
-if TYPE_CHECKING:
-    from support.live import LiveGunbot
 
 pytestmark = pytest.mark.browser
 NewPage = Callable[..., Any]
 MakeHouse = Callable[..., Any]
 MANDATE = ("mandate", "create", "--exchange", "binance", "--pairs", "USDT-BTC", "--for", "1h")
-
-
-@pytest.fixture
-def make_house(
-    live_gunbot: "LiveGunbot", clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> MakeHouse:
-    def make(**approval: object) -> Any:  # noqa: ANN401 - a context manager
-        return open_house(live_gunbot, clean_environment, tmp_path / "config.toml", monkeypatch.setenv, **approval)
-
-    return make
 
 
 @pytest.mark.slow

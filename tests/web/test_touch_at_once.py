@@ -8,19 +8,15 @@ Chromium's own authenticator touches as soon as it is asked, so whatever asks wi
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 from starlette.requests import Request
 from support.browsing import follow, visit
-from web.passkey_house import House, finger, open_house, register
+from web.passkey_house import House, finger, register
 
 from gunbot_mcp.web.gate import is_from_outside
-
-if TYPE_CHECKING:
-    from support.live import LiveGunbot
 
 NewPage = Callable[..., Any]
 ASKED = "window.asked"
@@ -29,26 +25,11 @@ window.asked = 0;
 const ask = navigator.credentials?.get.bind(navigator.credentials);
 if (ask) navigator.credentials.get = (...given) => { window.asked += 1; return ask(...given); };
 """
+AT_ONCE: Mapping[str, Any] = {"live_needs": "passkey", "touch_at_once": True}
 LONGER_THAN_ITS_PAUSE = "new Promise((done) => setTimeout(done, 1500))"
 DARK = """
 Object.defineProperty(document, "hasFocus", { value: () => false });
 """
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    return tmp_path / "config.toml"
-
-
-@pytest.fixture
-def make_house(
-    live_gunbot: "LiveGunbot", clean_environment: Path, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Any]:
-    def make(**approval: object) -> Any:  # noqa: ANN401 - a context manager
-        given = {"live_needs": "passkey", "touch_at_once": True, **approval}
-        return open_house(live_gunbot, clean_environment, config, monkeypatch.setenv, **given)
-
-    return make
 
 
 def asks_after_all(page: Page) -> int:
@@ -92,7 +73,7 @@ def test_no_other_way_to_the_page_asks_before_a_press(
     way: str, make_house: Callable[..., Any], new_page: NewPage
 ) -> None:
     house: House
-    with make_house() as house, new_page() as page:
+    with make_house(**AT_ONCE) as house, new_page() as page:
         finger(page)
         register(page, house)
         page.add_init_script(COUNTS_PROMPTS)
@@ -105,14 +86,14 @@ def test_no_other_way_to_the_page_asks_before_a_press(
 @pytest.mark.browser
 @pytest.mark.slow
 def test_no_page_asks_by_itself_unless_the_config_says_so_also_one_that_says_it_no_more(
-    make_house: Callable[..., Any], new_page: NewPage, config: Path
+    make_house: Callable[..., Any], new_page: NewPage
 ) -> None:
     house: House
-    with make_house() as house, new_page() as page:
+    with make_house(**AT_ONCE) as house, new_page() as page:
         finger(page)
         register(page, house)
         page.add_init_script(COUNTS_PROMPTS)
-        config.write_text(config.read_text(encoding="utf-8").replace("= true", "= false"), encoding="utf-8")
+        house.says("= true", "= false")
         visit(page, f"{house.propose()}#touch")
         expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
         assert asks_after_all(page) == 0
@@ -123,7 +104,7 @@ def test_no_page_asks_by_itself_unless_the_config_says_so_also_one_that_says_it_
 @pytest.mark.slow
 def test_an_order_with_a_warning_needs_a_press(make_house: Callable[..., Any], new_page: NewPage) -> None:
     house: House
-    with make_house() as house, new_page() as page:
+    with make_house(**AT_ONCE) as house, new_page() as page:
         finger(page)
         register(page, house)
         page.add_init_script(COUNTS_PROMPTS)
@@ -139,7 +120,7 @@ def test_a_touch_that_is_refused_decides_nothing_and_is_not_asked_for_again(
     make_house: Callable[..., Any], new_page: NewPage
 ) -> None:
     house: House
-    with make_house() as house, new_page() as page:
+    with make_house(**AT_ONCE) as house, new_page() as page:
         cdp, device = finger(page)
         register(page, house)
         page.add_init_script(COUNTS_PROMPTS)

@@ -4,40 +4,21 @@
 # Playwright's assertions take patterns of types that it does not spell out.
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from support.browsing import visit
-from web.passkey_house import PIN, House, finger, open_house, register
+from web.passkey_house import PIN, House, finger, register
 
 from gunbot_mcp.guard.halt import halted
-
-if TYPE_CHECKING:
-    from support.live import LiveGunbot
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NewPage = Callable[..., Any]
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    return tmp_path / "config.toml"
-
-
-@pytest.fixture
-def make_house(
-    live_gunbot: "LiveGunbot", clean_environment: Path, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Any]:
-    def make(**approval: object) -> Any:  # noqa: ANN401 - a context manager
-        return open_house(live_gunbot, clean_environment, config, monkeypatch.setenv, **approval)
-
-    return make
-
-
 def test_a_touch_lets_trading_go_on_and_no_pin_does_once_the_config_asks_for_touches(
-    make_house: Callable[..., Any], new_page: NewPage, config: Path
+    make_house: Callable[..., Any], new_page: NewPage
 ) -> None:
     house: House
     with make_house(live_needs="any") as house, new_page() as page:
@@ -49,7 +30,7 @@ def test_a_touch_lets_trading_go_on_and_no_pin_does_once_the_config_asks_for_tou
         with_pin = page.get_by_label("Your PIN")
         with_pin.fill(PIN)
         # The stricter word counts from the moment that it stands in the file, for forms that are open already, too.
-        config.write_text(config.read_text(encoding="utf-8").replace('"any"', '"passkey"'), encoding="utf-8")
+        house.says('"any"', '"passkey"')
         page.get_by_role("button", name="Resume trading").click()
         expect(page.get_by_text("only a touch of your passkey lets trading go on")).to_be_visible()
         assert halted(house.folder) is not None

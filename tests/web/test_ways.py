@@ -22,12 +22,11 @@ import pytest
 from mcp import Client, StdioServerParameters, types
 from playwright.sync_api import Page, expect
 from support.browsing import visit
-from support.live import LiveGunbot
 from support.terminals import Terminal
 from telling.services import service
 from web.cards import Client as CardClient
 from web.cards import MakeSite, outcome
-from web.passkey_house import BUY, PIN, ROOT, House, finger, open_house, register
+from web.passkey_house import BUY, PIN, ROOT, House, finger, register
 from web.ways import LONGER, MOST, WAYS, Human, write_readme
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -61,16 +60,6 @@ def count(measured: Measured, tell: Callable[[str], None]) -> Callable[[str, Hum
     return count
 
 
-@pytest.fixture
-def house_of(
-    live_gunbot: LiveGunbot, clean_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Any]:
-    def make(**approval: object) -> Any:  # noqa: ANN401 - a context manager
-        return open_house(live_gunbot, clean_environment, tmp_path / "config.toml", monkeypatch.setenv, **approval)
-
-    return make
-
-
 def press_approve(page: Page, human: Human, name: str | re.Pattern[str] = re.compile("^Approve")) -> None:
     page.get_by_role("button", name=name).click()
     human.does("press Approve")
@@ -82,7 +71,7 @@ def accepted(page: Page) -> None:
     )
 
 
-def test_the_form(house_of: Callable[..., Any], count: Callable[[str, Human], None]) -> None:
+def test_the_form(make_house: Callable[..., Any], count: Callable[[str, Human], None]) -> None:
     human = Human()
 
     async def decide(context: object, params: types.ElicitRequestParams) -> types.ElicitResult:
@@ -100,7 +89,7 @@ def test_the_form(house_of: Callable[..., Any], count: Callable[[str, Human], No
         assert result.structured_content["status"] == "accepted"
 
     house: House
-    with house_of(wait=60) as house:
+    with make_house(wait=60) as house:
         anyio.run(order)
         count("form", human)
         assert len(house.gunbot.trades) == 1
@@ -120,10 +109,10 @@ def test_the_card(make_site: MakeSite, new_page: NewPage, count: Callable[[str, 
 
 
 def test_the_inbox_with_the_pin(
-    house_of: Callable[..., Any], opened: Callable[[], str], new_page: NewPage, count: Callable[[str, Human], None]
+    make_house: Callable[..., Any], opened: Callable[[], str], new_page: NewPage, count: Callable[[str, Human], None]
 ) -> None:
     house: House
-    with house_of(open="browser") as house, new_page() as page:
+    with make_house(open="browser") as house, new_page() as page:
         house.propose()
         human = Human()
         visit(page, opened())
@@ -136,10 +125,10 @@ def test_the_inbox_with_the_pin(
 
 
 def test_the_inbox_with_a_passkey(
-    house_of: Callable[..., Any], opened: Callable[[], str], new_page: NewPage, count: Callable[[str, Human], None]
+    make_house: Callable[..., Any], opened: Callable[[], str], new_page: NewPage, count: Callable[[str, Human], None]
 ) -> None:
     house: House
-    with house_of(open="browser", live_needs="passkey") as house, new_page() as page:
+    with make_house(open="browser", live_needs="passkey") as house, new_page() as page:
         finger(page)
         register(page, house)
         house.propose()
@@ -176,12 +165,12 @@ def test_a_notification(
 
 
 def test_a_notification_of_a_live_order(
-    house_of: Callable[..., Any], new_page: NewPage, count: Callable[[str, Human], None]
+    make_house: Callable[..., Any], new_page: NewPage, count: Callable[[str, Human], None]
 ) -> None:
     house: House
     with (
         service() as (port, heard),
-        house_of(notify=[f"json://127.0.0.1:{port}/"], live_needs="passkey", touch_at_once=True) as house,
+        make_house(notify=[f"json://127.0.0.1:{port}/"], live_needs="passkey", touch_at_once=True) as house,
         new_page() as page,
     ):
         finger(page)
@@ -196,9 +185,9 @@ def test_a_notification_of_a_live_order(
         assert len(house.gunbot.trades) == 1
 
 
-def test_a_terminal(house_of: Callable[..., Any], count: Callable[[str, Human], None]) -> None:
+def test_a_terminal(make_house: Callable[..., Any], count: Callable[[str, Human], None]) -> None:
     house: House
-    with house_of() as house:
+    with make_house() as house:
         ticket = house.propose().rpartition("/")[2]
         human = Human()
         terminal = Terminal("approve", ticket)
