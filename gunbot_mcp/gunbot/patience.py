@@ -10,7 +10,8 @@ from gunbot_mcp.config import Instance
 from gunbot_mcp.errors import GatewayError
 from gunbot_mcp.gunbot.failures import no_answer, unreachable
 
-_EARLIER = 0.9
+_EACH = 0.5
+"""Of what is left, for TCP and for TLS each: the HTTP library begins anew with each."""
 
 
 class Patience:
@@ -23,9 +24,9 @@ class Patience:
         self._read_timeout = instance.read_timeout
         self._connecting = self._sending = False
         self.scope = anyio.CancelScope(deadline=anyio.current_time() + min(instance.post_seconds, within))
-        # Connecting gives up by itself a little earlier: the HTTP library, cut off from outside amid a TLS handshake,
-        # would leave its socket open.
-        connect = min(instance.connect_timeout, max(within, 0) * _EARLIER)
+        # Connecting gives up by itself before the time is over: the HTTP library, cut off from outside amid a TLS
+        # handshake, would leave its socket open.
+        connect = min(instance.connect_timeout, max(within, 0) * _EACH)
         self.timeout = httpx2.Timeout(instance.read_timeout, connect=connect, pool=connect)
 
     async def trace(self, event: str, _: Mapping[str, Any]) -> None:
