@@ -260,7 +260,7 @@ def figure_of(ticket: Ticket) -> Figure:
     verb = "You get" if mine else "Worth"
     fees = "after fees" if gets.costs is not None else "before fees"
     if gets.least is None:
-        return Figure(word=verb, amount="Market price", note=f"once it triggers, {fees}")
+        return Figure(word=verb, amount="The market price", note=f"once it triggers, {fees}")
     least = f"{money(gets.least, gets.asset, down=True)} {gets.asset}"
     if gets.about is None:
         return Figure(word=f"{verb} at least", amount=least, note=fees)

@@ -156,7 +156,7 @@ def _waiting(at: Served, ticket: Ticket, now: datetime, able: Sequence[str]) -> 
         ticket=ticket.id,
         summary=at.shown(ticket.summary, _SENTENCE),
         what=at.shown(headline_of(ticket).what, _SENTENCE),
-        amount=at.shown(f"{figure.word} {figure.amount}", 120),
+        amount=at.shown(f"{figure.word} {figure.amount[:1].lower()}{figure.amount[1:]}", 120),
         where=at.shown(f"{ticket.instance}, {ticket.exchange}", 120),
         client=at.shown(ticket.client, 80),
         kind=kind_of(ticket),

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from gunbot_mcp.errors import TicketNotFound, error_codes
 from gunbot_mcp.history.charts import picture
 from gunbot_mcp.history.charts.chart import Kind
-from gunbot_mcp.render import CHART_META, Answer
+from gunbot_mcp.render import CHART_META, REFUSAL_META, Answer, as_sentence
 from gunbot_mcp.web.answers import html
 from gunbot_mcp.web.assets import asset, source, source_of
 from gunbot_mcp.web.frame import Served, frame_of
@@ -77,8 +77,9 @@ async def page_of(charts: Charts | None, served: Served, query: Sequence[tuple[s
     arguments = asked(query)
     answer = await charts(arguments)
     if answer.is_error:
-        known, facts = error_codes(), answer.error
-        raise known[facts["code"]](facts["message"], facts["hint"])
+        known, facts, people = error_codes(), answer.error, answer.meta.get(REFUSAL_META, {})
+        step = people.get("command") or " ".join(people.get("lines", [])[1:])
+        raise known[facts["code"]](facts["message"], facts["hint"], human=step)
     return history_html(served, arguments, answer)
 
 
@@ -105,7 +106,7 @@ def history_html(served: Served, arguments: Mapping[str, object], answer: Answer
         drawn=served.shown(found.get("chart", "")),
         svg=_drawing(answer),
         spark=str(found.get("sparkline", "")),
-        facts=[served.shown(fact) for fact in found.get("facts", [])],
+        facts=[as_sentence(served.shown(fact)) for fact in found.get("facts", [])],
         columns=found.get("columns", []),
         rows=[[served.shown("" if cell is None else cell, 100) for cell in row] for row in found.get("rows", [])],
     )

@@ -50,6 +50,8 @@ def test_axe_finds_nothing_on_any_kind_of_order(make_site: MakeSite, new_page: N
         expect(page.locator(".warnings")).to_contain_text("is a stop")
         found.look("a cancel that takes a protection", page)
         show(page, site, "/")
+        for amount in ("You get the market price", "Spends nothing", "You pay at most 51.57 USDT"):
+            expect(page.locator(".amount").filter(has_text=amount)).to_have_count(1)
         found.look("the front with all of them", page)
     assert found.found == [], found.report()
 

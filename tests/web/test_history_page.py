@@ -16,7 +16,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 from support.browsing import visit
 
 from gunbot_mcp.arguments import parse_arguments
-from gunbot_mcp.errors import GunbotMcpError
+from gunbot_mcp.errors import GunbotMcpError, HistoryUnavailable, Step
 from gunbot_mcp.history.coverage import Coverage, KeyCoverage
 from gunbot_mcp.history.reader import Reader
 from gunbot_mcp.render import Answer, error_answer
@@ -43,7 +43,7 @@ def drawn(reader: Reader, arguments: Mapping[str, object], *, pictures: bool = T
     try:
         return draw(reader, parse_arguments(ChartArgs, arguments), coverage(), [], pictures=pictures)
     except GunbotMcpError as exc:
-        return error_answer(exc)
+        return error_answer(exc, shows_card=True)
 
 
 def served(make_site: MakeSite, folder: Path, *, pictures: bool = True) -> Any:  # noqa: ANN401 - a Site
@@ -68,7 +68,7 @@ def test_a_chart_is_shown_with_its_numbers_and_a_mark_says_what_it_is(
         visit(page, site.url + BERLIN)
 
         expect(page.locator("main")).to_contain_text("Covers 2 of 2 keys, 25 records, 12 Oct 08:15 - 1 Nov 06:30")
-        expect(page.locator("main")).to_contain_text("largest drop 40.04, at its bottom 29 Oct 17:45")
+        expect(page.locator("main")).to_contain_text("Largest drop 40.04, at its bottom 29 Oct 17:45.")
         expect(page.locator("td").last).to_have_text("21.1612")
         over(page, '[aria-label^="19 Oct 00:15"]')
         expect(page.locator(".tip")).to_have_text("19 Oct 00:15: +39.30 (+18.76)")
@@ -151,6 +151,27 @@ def test_a_strange_address_is_an_error_page(
 
 def test_where_there_is_no_history_the_page_is_not_there(make_site: MakeSite) -> None:
     assert httpx2.get(make_site().url + "/history").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Step("look at get_limits", "look at the limits"), "Look at the limits."),
+        (Step.by_human("run gunbot-mcp doctor", "ask again, or "), "Ask again, or run gunbot-mcp doctor."),
+        ("gunbot-mcp doctor", "<code>gunbot-mcp doctor</code>"),
+        ("", "It cannot be read."),
+    ],
+)
+def test_a_chart_that_cannot_be_drawn_tells_people_their_own_next_step(
+    make_site: MakeSite, step: Step | str, words: str
+) -> None:
+    async def charts(_: object) -> Answer:
+        return error_answer(HistoryUnavailable("it cannot be read", step), shows_card=True)
+
+    text = httpx2.get(f"{make_site(charts=charts).url}/history").text
+    assert words.removesuffix(".") in text
+    assert "get_limits" not in text
+    assert "human" not in re.sub(r"<(style|script).*?</\1>", "", text, flags=re.DOTALL)
 
 
 def over(page: Page, mark: str) -> None:
