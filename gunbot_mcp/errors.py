@@ -65,7 +65,7 @@ def clean(text: object, limit: int = 200, secrets: tuple[str, ...] = ()) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-class Step(NamedTuple):
+class Hint(NamedTuple):
     """A next step in two voices: what a model is told, and what its human is told."""
 
     model: str
@@ -91,10 +91,10 @@ class GunbotMcpError(Exception):
     title: ClassVar[str] = "It did not work"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, hint: "str | Step" = "", *, human: str = "") -> None:
+    def __init__(self, message: str, hint: "str | Hint" = "", *, human: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint, told = hint if isinstance(hint, Step) else (hint, "")
+        self.hint, told = hint if isinstance(hint, Hint) else (hint, "")
         self._human = human or told
 
     def __str__(self) -> str:
@@ -179,7 +179,7 @@ class DuplicateOrder(Refused):
     code = "duplicate_order"
     title = "The same order was proposed already"
 
-    def __init__(self, message: str, hint: str | Step = "", *, human: str = "", twin: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | Hint = "", *, human: str = "", twin: str | None = None) -> None:
         super().__init__(message, hint, human=human)
         self.twin = twin
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from gunbot_mcp.address import HOST, address, fingerprint
 from gunbot_mcp.arguments import Key
 from gunbot_mcp.domain import MAX_NUMBER, MIN_NUMBER, Pair
-from gunbot_mcp.errors import ReadOnly, Step
+from gunbot_mcp.errors import Hint, ReadOnly
 from gunbot_mcp.exchanges import right_name
 from gunbot_mcp.limits import Limits, Money, Seconds, Section
 from gunbot_mcp.tokens import plain_token, read_token
@@ -38,7 +38,7 @@ def require_trading(mode: Mode) -> None:
         ReadOnly: the mode is read-only.
     """
     if mode is Mode.READ_ONLY:
-        raise ReadOnly("this server is read-only: it places and cancels nothing", Step.by_human("set mode = approve"))
+        raise ReadOnly("this server is read-only: it places and cancels nothing", Hint.by_human("set mode = approve"))
 
 
 def _mode_text(value: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gunbot_mcp
-from gunbot_mcp.errors import GunbotMcpError, LimitExceeded, Step, Unauthorized, error_codes
+from gunbot_mcp.errors import GunbotMcpError, Hint, LimitExceeded, Unauthorized, error_codes
 from gunbot_mcp.render import ERROR_META, REFUSAL_META, error_answer
 from gunbot_mcp.tools.inventory import inventory
 
@@ -24,13 +24,13 @@ ERRORS = frozenset(cls.__name__ for cls in error_codes().values()) | {"WrongPin"
 
 
 def _texts(node: ast.AST, names: dict[str, ast.AST], *, people: bool = False) -> str:
-    """Return every text in an expression, and in the constants of its file that it names; of a `Step` one voice."""
+    """Return every text in an expression, and in the constants of its file that it names; of a `Hint` one voice."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.Name(id=name) if name in names:
             return _texts(names[name], {}, people=people)
-        case ast.Call(func=ast.Name(id="Step"), args=[model, human]):
+        case ast.Call(func=ast.Name(id="Hint"), args=[model, human]):
             return _texts(human if people else model, names, people=people)
         case _:
             return " ".join(_texts(part, names, people=people) for part in ast.iter_child_nodes(node))
@@ -111,16 +111,16 @@ def test_a_command_is_a_persons_to_run(hint: str, for_model: str, command: str |
 
 
 @pytest.mark.parametrize(
-    ("step", "for_model", "for_human"),
+    ("hint", "for_model", "for_human"),
     [
-        (Step.by_human("set limits.max_day.EUR"), "a human can set limits.max_day.EUR", "set limits.max_day.EUR"),
-        (Step.by_human("widen it", "wait, or "), "wait, or a human can widen it", "wait, or widen it"),
-        (Step.propose_again(" now"), "propose it again now", "let your assistant propose it again now"),
-        (Step("a", "b").then(Step.by_human("c")), "a; a human can c", "b; c"),
+        (Hint.by_human("set limits.max_day.EUR"), "a human can set limits.max_day.EUR", "set limits.max_day.EUR"),
+        (Hint.by_human("widen it", "wait, or "), "wait, or a human can widen it", "wait, or widen it"),
+        (Hint.propose_again(" now"), "propose it again now", "let your assistant propose it again now"),
+        (Hint("a", "b").then(Hint.by_human("c")), "a; a human can c", "b; c"),
     ],
 )
-def test_a_step_has_two_voices(step: Step, for_model: str, for_human: str) -> None:
-    error = LimitExceeded("no", step)
+def test_a_hint_has_two_voices(hint: Hint, for_model: str, for_human: str) -> None:
+    error = LimitExceeded("no", hint)
     assert (error.for_model, error.for_human) == (for_model, for_human)
 
 

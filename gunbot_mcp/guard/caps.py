@@ -7,7 +7,7 @@ raise what would let more in.
 from decimal import Decimal
 
 from gunbot_mcp.domain import Place, Purpose, Side, money
-from gunbot_mcp.errors import LimitExceeded, Step
+from gunbot_mcp.errors import Hint, LimitExceeded
 from gunbot_mcp.guard.case import Case
 from gunbot_mcp.guard.naming import name_hint
 
@@ -19,7 +19,7 @@ def check_notional(case: Case) -> tuple[str, ...]:
     if limit is None:
         raise LimitExceeded(
             f"there is no limit for {'exits' if exits else 'orders'} paid in {worst.asset}, so none is allowed",
-            name_hint(case) or Step.by_human(f"set limits.{key}.{worst.asset}"),
+            name_hint(case) or Hint.by_human(f"set limits.{key}.{worst.asset}"),
         )
     if worst.amount > limit:
         buys = isinstance(case.intent, Place) and case.intent.side is Side.BUY
@@ -40,7 +40,7 @@ def check_day_notional(case: Case) -> tuple[str, ...]:
     if limit is None:
         raise LimitExceeded(
             f"there is no daily limit for {'exits paid in ' if exits else ''}{worst.asset}, so nothing is allowed",
-            name_hint(case) or Step.by_human(f"set limits.{key}.{worst.asset}"),
+            name_hint(case) or Hint.by_human(f"set limits.{key}.{worst.asset}"),
         )
     if spent + worst.amount > limit:
         raise LimitExceeded(
@@ -54,14 +54,14 @@ def check_day_notional(case: Case) -> tuple[str, ...]:
 _TOMORROW = "wait for the next UTC day"
 
 
-def _raise(first: str, key: str, *, exits: bool) -> Step:
+def _raise(first: str, key: str, *, exits: bool) -> Hint:
     deed = f"raise limits.{key}" + (", which lets nothing more in" if exits else "")
-    return Step(f"{first}, or ask the human to {deed}", f"{first}, or {deed}")
+    return Hint(f"{first}, or ask the human to {deed}", f"{first}, or {deed}")
 
 
-def widen(case: Case, key: str, first: Step) -> Step:
+def widen(case: Case, key: str, first: Hint) -> Hint:
     """Return `first`, and for an entry that a human can widen a limit. For an exit that would let more in."""
-    return first if case.purpose is Purpose.EXIT else first.then(Step.by_human(f"widen limits.{key}"))
+    return first if case.purpose is Purpose.EXIT else first.then(Hint.by_human(f"widen limits.{key}"))
 
 
 def check_day_count(case: Case) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def check_day_count(case: Case) -> tuple[str, ...]:
         exits = case.purpose is Purpose.EXIT
         raise LimitExceeded(
             f"{case.day_count} orders were sent today; at most {case.limits.orders_per_day} a day",
-            Step(f"{_TOMORROW}, or a human does it in Gunbot itself", f"{_TOMORROW}, or do it in Gunbot itself")
+            Hint(f"{_TOMORROW}, or a human does it in Gunbot itself", f"{_TOMORROW}, or do it in Gunbot itself")
             if exits
             else _raise(_TOMORROW, "orders_per_day", exits=False),
         )

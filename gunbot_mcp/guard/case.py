@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gunbot_mcp.domain import Cancel, Close, Intent, Place, side_of
-from gunbot_mcp.errors import Step, TicketClosed
+from gunbot_mcp.errors import Hint, TicketClosed
 from gunbot_mcp.exchanges import CapabilityMatrix, purpose_of
 from gunbot_mcp.guard.halt import halted, refusal
 from gunbot_mcp.guard.losses import DayLoss, Losses, day_loss, not_known
@@ -235,17 +235,17 @@ class Cases:
     def out_of_date(self, ticket: Ticket) -> TicketClosed | None:
         """Return why the ticket must not be sent any more, whatever the checks say."""
         if self.is_expired(ticket):
-            return TicketClosed("it expired between approval and sending", Step.propose_again())
+            return TicketClosed("it expired between approval and sending", Hint.propose_again())
         if ticket.live is not self._instance.live:
             was, now = ("live", "paper") if ticket.live else ("paper", "live")
             return TicketClosed(f"it was proposed to a {was} instance, and {ticket.instance} is {now} now", "")
         if ticket.contract_size != self.contract_size(ticket.order):
-            return TicketClosed("the size of its contracts is another one in the config now", Step.propose_again())
+            return TicketClosed("the size of its contracts is another one in the config now", Hint.propose_again())
         # A ticket of version 0.1 names its Gunbot in the fingerprint alone.
         elsewhere = ticket.url is not None and ticket.url != self._instance.url
         if elsewhere or ticket.fingerprint != fingerprint(self._settings.name, self._instance.url, ticket.order):
             return TicketClosed(
-                f"it was proposed to another Gunbot than {ticket.instance} is now", Step.propose_again()
+                f"it was proposed to another Gunbot than {ticket.instance} is now", Hint.propose_again()
             )
         return None
 

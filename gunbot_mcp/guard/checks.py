@@ -15,12 +15,12 @@ from gunbot_mcp.domain import Cancel, Close, Leg, Place, Purpose, Side, decimal_
 from gunbot_mcp.errors import (
     DuplicateOrder,
     ExchangeNotAllowed,
+    Hint,
     LimitExceeded,
     NotSupported,
     PairLocked,
     PairNotAllowed,
     PriceOutOfBand,
-    Step,
 )
 from gunbot_mcp.exchanges import EXCHANGES, base_name
 from gunbot_mcp.guard.caps import check_day_count, check_day_notional, check_notional, widen
@@ -119,7 +119,7 @@ def check_capability(case: Case) -> tuple[str, ...]:
     add = f"add {case.needs.value!r} to [capabilities] {name} in the config"
     raise NotSupported(
         f"{case.tool} is not documented for {case.intent.exchange}; exchanges that can: {able}",
-        f"did you mean {meant}?" if meant else Step.by_human(add, "if Gunbot can do it there, "),
+        f"did you mean {meant}?" if meant else Hint.by_human(add, "if Gunbot can do it there, "),
     )
 
 
@@ -142,7 +142,7 @@ def check_band(case: Case) -> tuple[str, ...]:
             raise PriceOutOfBand(
                 f"the {word} {grouped(price)} is {decimal_text(_tenths(distance))} % away from "
                 f"the book ({grouped(quote)}); at most {decimal_text(case.limits.price_band_percent)} %",
-                widen(case, "price_band_percent", Step("look at get_quote", "look at the market")),
+                widen(case, "price_band_percent", Hint("look at get_quote", "look at the market")),
             )
     if case.book is not None and any(leg.limit is None for leg in legs_of(order)):
         _check_depth(case, case.book, quote)
@@ -169,7 +169,7 @@ def _check_depth(case: Case, book: Book, quote: Decimal) -> None:
         raise PriceOutOfBand(
             f"the book holds only {grouped(near)} within {decimal_text(case.limits.slippage_percent)} % of "
             f"{grouped(quote)}, and the order needs {grouped(amount)}: it would slip further",
-            widen(case, "slippage_percent", Step(_SMALLER, _SMALLER)),
+            widen(case, "slippage_percent", Hint(_SMALLER, _SMALLER)),
         )
 
 
@@ -210,7 +210,7 @@ def check_patience(case: Case) -> tuple[str, ...]:
 def _unheard(which: str) -> LimitExceeded:
     return LimitExceeded(
         f"the last {which} were left undecided, and a human is told of each",
-        Step(
+        Hint(
             "stop proposing; ask the human to decide one of them, or wait 15 minutes",
             "decide one of them, or wait 15 minutes",
         ),
@@ -256,7 +256,7 @@ def check_moved(case: Case) -> tuple[str, ...]:
         raise PriceOutOfBand(
             f"the market moved {decimal_text(_tenths(worse))} %, from {grouped(then)} to {grouped(now)}, "
             f"since this order was proposed; at most {decimal_text(case.limits.slippage_percent)} % is allowed for",
-            widen(case, "slippage_percent", Step.propose_again(" at the new price")),
+            widen(case, "slippage_percent", Hint.propose_again(" at the new price")),
         )
     return ()
 

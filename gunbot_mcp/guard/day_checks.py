@@ -1,10 +1,10 @@
 """The two checks of a day's history: what was lost, and how many orders Gunbot rejected in a row. See `losses`."""
 
 from gunbot_mcp.domain import Purpose, money
-from gunbot_mcp.errors import LimitExceeded, Step
+from gunbot_mcp.errors import Hint, LimitExceeded
 from gunbot_mcp.guard.case import Case
 
-_RESUME = Step(
+_RESUME = Hint(
     "wait for the next UTC day, or a human runs gunbot-mcp resume --loss; exits still go",
     "wait for the next UTC day, or run gunbot-mcp resume --loss; exits still go",
 )

@@ -5,7 +5,7 @@ to raise a limit for it.
 """
 
 from gunbot_mcp.domain import Cancel, Pair
-from gunbot_mcp.errors import LimitExceeded, PairNotAllowed, Step, clean
+from gunbot_mcp.errors import Hint, LimitExceeded, PairNotAllowed, clean
 from gunbot_mcp.exchanges import EXCHANGES, Amounts, amounts_of, base_name
 from gunbot_mcp.guard.case import Case
 from gunbot_mcp.gunbot.pairs import look_up, looks_reversed
@@ -27,7 +27,7 @@ def check_known(case: Case) -> tuple[str, ...]:
         right = clean(found.right, 64)
         raise PairNotAllowed(
             f"{intent.exchange} has no pair {intent.pair}: Gunbot writes it {right}",
-            Step(
+            Hint(
                 f"call again with pair = {right!r}; the asset that pays stands first",
                 f"let your assistant write it so: {right}; the asset that pays stands first",
             ),
@@ -52,7 +52,7 @@ def check_units(case: Case) -> tuple[str, ...]:
     raise LimitExceeded(
         f"amounts of {key} {count}, and how much {parsed.traded} one holds is not configured: "
         "what the order can cost is unknown",
-        Step.by_human(
+        Hint.by_human(
             f'set "{key}" = "SIZE" in [instances.{case.instance or "NAME"}.contracts], the {parsed.traded} '
             'that one contract holds ("1" where amounts count the asset)'
         ),

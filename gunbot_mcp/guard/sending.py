@@ -24,10 +24,10 @@ from gunbot_mcp.errors import (
     GatewayError,
     GunbotMcpError,
     Halted,
+    Hint,
     LedgerUnavailable,
     LimitExceeded,
     Refused,
-    Step,
     TicketClosed,
 )
 from gunbot_mcp.guard import market, outbox
@@ -67,7 +67,7 @@ CLAIM_HOLDS = timedelta(seconds=15)
 
 
 _MOST_WAIT = 0.25
-_STILL = Step("a human can still approve it", "you can still approve it")
+_STILL = Hint("a human can still approve it", "you can still approve it")
 
 logger = logging.getLogger(__name__)
 
@@ -271,7 +271,7 @@ class Sender:
         more = worst.amount - (ticket.notional or Decimal(0))
         covered = mandate is not None and worst.amount <= mandate.max_order
         if not covered or (more > 0 and not await self._spend(write, ticket.mandate, more, SENDER)):
-            raise LimitExceeded(f"mandate {ticket.mandate} does not cover it any more", Step.propose_again())
+            raise LimitExceeded(f"mandate {ticket.mandate} does not cover it any more", Hint.propose_again())
 
     async def _spend(self, write: Transaction, mandate: str, amount: Decimal, by: Actor) -> bool:
         served = self._settings.served

@@ -19,7 +19,7 @@ from anyio.lowlevel import RunVar
 
 import gunbot_mcp
 from gunbot_mcp.domain import MOST_EXACT
-from gunbot_mcp.errors import HistoryUnavailable, InvalidArguments, Step, clean
+from gunbot_mcp.errors import Hint, HistoryUnavailable, InvalidArguments, clean
 from gunbot_mcp.history.child import DECIMAL, MEMORY_BYTES
 from gunbot_mcp.history.reader import FILL_COLUMNS, Reader, orders_sql
 from gunbot_mcp.history.schema_text import COLUMNS_HINT
@@ -190,7 +190,7 @@ def _refusal(sql: str, said: dict[str, Any]) -> InvalidArguments | HistoryUnavai
     if kind == "files":
         return HistoryUnavailable(
             "the mirror of the order history cannot be read",
-            Step.by_human("run gunbot-mcp history verify", "ask again: what is damaged is fetched again; "),
+            Hint.by_human("run gunbot-mcp history verify", "ask again: what is damaged is fetched again; "),
         )
     if kind == "busy":
         return InvalidArguments(f"sql: {message}, so this one did not run", "ask one at a time")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gunbot_mcp.errors import HistoryUnavailable, Step
+from gunbot_mcp.errors import Hint, HistoryUnavailable
 from gunbot_mcp.history.record import COLUMNS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Reader:
         except (duckdb.IOException, duckdb.InvalidInputException) as exc:
             raise HistoryUnavailable(
                 f"the mirror of the order history cannot be read: {type(exc).__name__}",
-                Step.by_human("run gunbot-mcp history verify", "ask again: what is damaged is fetched again; "),
+                Hint.by_human("run gunbot-mcp history verify", "ask again: what is damaged is fetched again; "),
             ) from exc
         finally:
             connection.close()

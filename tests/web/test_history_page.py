@@ -16,7 +16,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 from support.browsing import visit
 
 from gunbot_mcp.arguments import parse_arguments
-from gunbot_mcp.errors import GunbotMcpError, HistoryUnavailable, Step
+from gunbot_mcp.errors import GunbotMcpError, Hint, HistoryUnavailable
 from gunbot_mcp.history.coverage import Coverage, KeyCoverage
 from gunbot_mcp.history.reader import Reader
 from gunbot_mcp.render import Answer, error_answer
@@ -154,19 +154,19 @@ def test_where_there_is_no_history_the_page_is_not_there(make_site: MakeSite) ->
 
 
 @pytest.mark.parametrize(
-    ("step", "words"),
+    ("hint", "words"),
     [
-        (Step("look at get_limits", "look at the limits"), "Look at the limits."),
-        (Step.by_human("run gunbot-mcp doctor", "ask again, or "), "Ask again, or run gunbot-mcp doctor."),
+        (Hint("look at get_limits", "look at the limits"), "Look at the limits."),
+        (Hint.by_human("run gunbot-mcp doctor", "ask again, or "), "Ask again, or run gunbot-mcp doctor."),
         ("gunbot-mcp doctor", "<code>gunbot-mcp doctor</code>"),
         ("", "It cannot be read."),
     ],
 )
 def test_a_chart_that_cannot_be_drawn_tells_people_their_own_next_step(
-    make_site: MakeSite, step: Step | str, words: str
+    make_site: MakeSite, hint: Hint | str, words: str
 ) -> None:
     async def charts(_: object) -> Answer:
-        return error_answer(HistoryUnavailable("it cannot be read", step), shows_card=True)
+        return error_answer(HistoryUnavailable("it cannot be read", hint), shows_card=True)
 
     text = httpx2.get(f"{make_site(charts=charts).url}/history").text
     assert words.removesuffix(".") in text
