@@ -278,6 +278,27 @@ def test_a_stranger_who_follows_a_link_from_another_site_is_asked_to_sign_in(
         assert looks == [f"{at.url}/tickets/x"] * 2
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+def test_no_path_leads_from_the_sign_in_page_to_another_site(
+    make_public: Callable[..., Any], new_page: NewPage
+) -> None:
+    at: Public
+    # What is not there is an error on the browser's console.
+    with make_public() as at, new_page(quiet=False) as page:
+        finger(page)
+        sign_in(page, at)
+        page.context.clear_cookies()
+        for go in (visit, follow):
+            go(page, f"{at.url}//evil.invalid/x?y")
+            expect(page.locator("body[data-again]")).to_have_count(0)
+            expect(page.get_by_role("button", name="Sign in with your passkey")).to_be_visible()
+            assert page.url == f"{at.url}//evil.invalid/x?y"
+        page.get_by_role("button", name="Sign in with your passkey").click()
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        assert page.url == f"{at.url}//evil.invalid/x?y"
+
+
 def sign_in(page: Page, at: Public) -> None:
     """Register the phone with a code of the machine, and sign in."""
     visit(page, at.url)

@@ -99,15 +99,17 @@
     doing(register.querySelector("button"), work, register, byId("register-problem"));
   });
 
+  // The whole address: a path that begins with two slashes would, by itself, be another site's.
+  const again = () => location.replace(location.href.split("#")[0]);
   // Another site's link led here, so the browser kept the session's cookie back. It sends it when our own page asks.
-  if (document.body.dataset.again !== undefined) location.replace(location.pathname + location.search);
+  if (document.body.dataset.again !== undefined) again();
 
   const enter = byId("sign-in");
   enter?.addEventListener("click", () =>
     doing(enter, async () => {
       const begun = await send("/sign-in/begin", {});
       await send("/sign-in", { ceremony: begun.ceremony, touch: await get(begun.options) });
-      location.replace(location.pathname);
+      again();
     }),
   );
 })();
