@@ -89,28 +89,20 @@ class Way:
     def __init__(self, ticket: Ticket) -> None:
         self.ticket = ticket
         self._ended = anyio.Event()
-        self._failure: BaseException | None = None
 
     async def go(self, carrying: Awaitable[None]) -> None:
-        """Carry the order, as work that may outlive its call."""
+        """Carry the order, as work that may outlive its call. What it came to know stays known if the rest fails."""
         try:
             await carrying
-        except BaseException as exc:
-            self._failure = exc
-            raise
+        except Exception:  # the top of an order's way: its caller gets the ticket as it is known, the log the traceback
+            logger.exception("ticket %s: its way failed in an unforeseen way", self.ticket.id)
         finally:
             self._ended.set()
 
     async def end(self) -> Ticket:
-        """Wait for the end, but no longer than the call has time; return the ticket as it is then.
-
-        Raises:
-            Exception: what went wrong on the way. If it was stopped from outside, what is known is enough.
-        """
+        """Wait for the end, but no longer than the call has time; return the ticket as it is then."""
         with anyio.move_on_after(seconds_left()):
             await self._ended.wait()
-        if isinstance(self._failure, Exception):
-            raise self._failure
         return self.ticket
 
 

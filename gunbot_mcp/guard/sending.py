@@ -132,24 +132,32 @@ class Sender:
             LedgerUnavailable: nothing was sent.
         """
         claim = self._ids.claim()
-        shown: Survey | BaseException
+        shown: Survey | GatewayError
         try:
             # A Gunbot that keeps back what a baseline needs must not use up the order's own time.
             with keeping_back(self._settings.served.post_seconds):
                 shown = await market.survey(self._gunbot, ticket.order.intent)
-        except BaseException as exc:  # noqa: BLE001 - the ledger first records what it stopped; it is raised again below
+        except GatewayError as exc:
             shown = exc
+        except BaseException as exc:
+            # What stopped an approved order is on record before it is raised.
+            await self._decided(ticket, by, exc, claim, touch=touch)
+            raise
+        claimed = await self._decided(ticket, by, shown, claim, touch=touch)
+        return await self.send(claimed) if claimed.state is State.SENDING else claimed
+
+    async def _decided(
+        self, ticket: Ticket, by: Actor, shown: Survey | BaseException, claim: str, *, touch: Touch | None
+    ) -> Ticket:
+        """Decide in one transaction; what fails while it is stored takes the claim back."""
         try:
             async with self._ledger.write() as write:
-                claimed = await self._decide(write, ticket, by, shown, claim, touch=touch)
+                return await self._decide(write, ticket, by, shown, claim, touch=touch)
         except (TicketClosed, Halted, ConfigInvalid, BadTouch):
             raise
         except BaseException as exc:
             await self.take_back(replace(ticket, baseline={"claim": claim}), exc)
             raise
-        if isinstance(shown, BaseException) and not isinstance(shown, GatewayError):
-            raise shown
-        return await self.send(claimed) if claimed.state is State.SENDING else claimed
 
     async def _decide(
         self,
@@ -303,23 +311,19 @@ class Sender:
             try:
                 await self._let_the_clock_pass(claimed)
                 result = self._too_late(claimed) or stopped or await outbox.post_once(self._gunbot, claimed.order)
-            except Exception as exc:  # the order may have left: its fate is recorded, whatever went wrong
+            except Exception as exc:  # any fault at all: the order may have left, so it is `unknown` and not lost
                 logger.exception("ticket %s: sending failed in an unforeseen way", claimed.id)
                 result = outbox.cut_off(exc)
             except BaseException as exc:
                 way.ticket = self.sent.keep(await self._outbox.record(claimed, outbox.cut_off(exc)))
                 raise
+            known = replace(claimed, state=result.state, reason=result.reason, answer=result.answer)
             try:
-                way.ticket = self.sent.keep(await self._outbox.record(claimed, result))
-            except Exception:  # who sent an order hears of it although its record failed: it is in the spool or the log
-                logger.exception("ticket %s: recording failed in an unforeseen way", claimed.id)
-                known = replace(claimed, state=result.state, reason=result.reason, answer=result.answer)
+                known = await self._outbox.record(claimed, result)
+            finally:
+                # Also where it cannot be recorded; it is in the spool or the log then.
                 way.ticket = self.sent.keep(known)
-                return
-        try:
-            way.ticket = self.sent.keep(await self._look(way.ticket))
-        except Exception:  # the order is sent and recorded: a look that fails takes nothing of that back
-            logger.exception("ticket %s: looking for its order failed in an unforeseen way", claimed.id)
+        way.ticket = self.sent.keep(await self._look(way.ticket))
 
     async def _look(self, done: Ticket) -> Ticket:
         """Look for the order once; what is not found now is looked for later."""
