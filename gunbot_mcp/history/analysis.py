@@ -26,6 +26,7 @@ from gunbot_mcp.history.metrics.sums import (
     whole,
 )
 from gunbot_mcp.history.metrics.table import HELD, METRICS, PER_GROUP, SUMMARY, TOP, Need, needed
+from gunbot_mcp.history.reader import select
 from gunbot_mcp.history.zones import bucket_days, label, sql_day, start_of
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ class _Run:
         self._names = _names(question)
         self._groups = question.groups or (() if question.metrics else ("pair",))
         self._columns, self._needs, self._lot_columns = needed(self._names)
-        fifo = view_of(Method.FIFO)
-        row = connection.execute(f"SELECT min(time_ms) FROM {fifo}").fetchone()  # noqa: S608 - `view_of` makes that name of an enum
+        row = connection.execute(select("min(time_ms)", view_of(Method.FIFO))).fetchone()
         self._first = row[0] if row else None
         self._zone = question.range_from(self._first)
         self._view = view_of(question.method or Method.FIFO)
@@ -187,7 +187,7 @@ class _Run:
         by = [BLOCK, *(group_sql(by, self._zone) for by in self._groups), sql_day(self._zone)]
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         rows = self._connection.execute(
-            f"SELECT {listed}, sum(p) FROM {self._records} WHERE p IS NOT NULL GROUP BY ALL"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+            select(f"{listed}, sum(p)", self._records, "WHERE p IS NOT NULL GROUP BY ALL")
         ).fetchall()
         found: dict[Labels, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for *labels, day, pnl in rows:
@@ -201,8 +201,11 @@ class _Run:
         by = [BLOCK, *(group_sql(by, self._zone) for by in self._groups)]
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         cursor = self._connection.execute(
-            f"SELECT {listed}, time_ms, {halves('p')}, key, id FROM {self._records} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-            "WHERE p IS NOT NULL ORDER BY time_ms, closes, key, place"
+            select(
+                f"{listed}, time_ms, {halves('p')}, key, id",
+                self._records,
+                "WHERE p IS NOT NULL ORDER BY time_ms, closes, key, place",
+            )
         )
         found: dict[Labels, Series] = {}
         width = len(by)
@@ -234,8 +237,11 @@ class _Run:
         listed = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
         change = halves("sum(opened_cost - coalesce(basis, 0))")
         rows = self._connection.execute(
-            f"SELECT {listed}, time_ms, {change} FROM {view_of(Method.FIFO)} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-            f"WHERE time_ms < {self._zone.until_ms} GROUP BY ALL ORDER BY time_ms"
+            select(
+                f"{listed}, time_ms, {change}",
+                view_of(Method.FIFO),
+                f"WHERE time_ms < {self._zone.until_ms} GROUP BY ALL ORDER BY time_ms",
+            )
         ).fetchall()
         changes: dict[Labels, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for *labels, at, before, behind in rows:
@@ -262,14 +268,20 @@ class _Run:
                 "CASE side WHEN 'buy' THEN amount WHEN 'sell' THEN -amount ELSE 0 END",
             )
         )
-        view = self._view
         rows = self._connection.execute(
-            f"SELECT {PAIR}, any_value(exchange), any_value(pair), {bucket} AS bucket, {parts} FROM {view} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-            f"WHERE time_ms < {self._zone.until_ms} GROUP BY {PAIR}, bucket ORDER BY bucket"
+            select(
+                f"{PAIR}, any_value(exchange), any_value(pair), {bucket} AS bucket, {parts}",
+                self._view,
+                f"WHERE time_ms < {self._zone.until_ms} GROUP BY {PAIR}, bucket ORDER BY bucket",
+            )
         ).fetchall()
         rates = self._connection.execute(
-            "SELECT " + PAIR + ", coalesce(sum(fees) FILTER (cost IS NOT NULL), 0), "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-            f"coalesce(sum(cost) FILTER (fees IS NOT NULL), 0) FROM {view} GROUP BY ALL"
+            select(
+                f"{PAIR}, coalesce(sum(fees) FILTER (cost IS NOT NULL), 0), "
+                "coalesce(sum(cost) FILTER (fees IS NOT NULL), 0)",
+                self._view,
+                "GROUP BY ALL",
+            )
         ).fetchall()
         fee = {pair: Fraction(fees) / Fraction(cost) if cost else Fraction(0) for pair, fees, cost in rates}
         state: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
@@ -287,9 +299,12 @@ class _Run:
         if not self._lot_columns and self._question.method is None and Need.LOTS not in self._needs:
             return []
         rows = self._connection.execute(
-            f"SELECT {PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-            f"any_value({BLOCK}) FROM {self._records} WHERE unmatched > 0 AND counted "
-            f"GROUP BY {PAIR}, side ORDER BY ALL"
+            select(
+                f"{PAIR}, any_value(traded), side, sum(unmatched), coalesce(sum(unmatched_cost), 0), "
+                f"any_value({BLOCK})",
+                self._records,
+                f"WHERE unmatched > 0 AND counted GROUP BY {PAIR}, side ORDER BY ALL",
+            )
         ).fetchall()
         return [
             Unmatched(pair, traded, side or "", exactly(units(amount)), exactly(units(cost)), asset)

@@ -318,7 +318,7 @@ def _numbers(cell: Cell, names: Sequence[str]) -> dict[str, Any]:
     return {name: _json(cell.figures[name].value) for name in names}
 
 
-def _json(value: object) -> Any:  # noqa: ANN401 - any JSON value
+def _json(value: object) -> object:
     return number(value) if isinstance(value, Decimal) else value
 
 

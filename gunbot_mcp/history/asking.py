@@ -14,6 +14,7 @@ from gunbot_mcp.history.matched import Kept
 from gunbot_mcp.history.metrics.exact import exactly
 from gunbot_mcp.history.metrics.sums import counted_sql, halves, whole
 from gunbot_mcp.history.metrics.table import HELD
+from gunbot_mcp.history.reader import select
 from gunbot_mcp.history.shapes import DayClose, Extras, Shape, shape_of_answer
 from gunbot_mcp.history.zones import sql_day
 
@@ -99,8 +100,11 @@ _OWN = ("inventory_cost", "ABP")
 
 def _own(connection: DuckDBPyConnection, reader: Reader, found: Analysis) -> dict[str, Decimal]:
     row = connection.execute(
-        f"SELECT extra FROM ({reader.orders_sql()}) WHERE exchange || '/' || pair = ? "  # noqa: S608 - our own words
-        "ORDER BY time_ms DESC, closes DESC, id DESC LIMIT 1",
+        select(
+            "extra",
+            f"({reader.orders_sql()})",
+            "WHERE exchange || '/' || pair = ? ORDER BY time_ms DESC, closes DESC, id DESC LIMIT 1",
+        ),
         [found.blocks[0].total.sums["first_pair"]],
     ).fetchone()
     extra: dict[str, object] = json.loads(row[0], parse_float=str, parse_int=str) if row and row[0] else {}
@@ -116,8 +120,11 @@ def _closes_of_day(connection: DuckDBPyConnection, found: Analysis) -> Extras:
     view = view_of(found.question.method or Method.FIFO)
     records = counted_sql(found.question, found.zone, view)
     rows = connection.execute(
-        f"SELECT key, id, {halves('p')} FROM {records} "  # noqa: S608 - of constants; a caller's text is quoted or a parameter
-        f"WHERE p IS NOT NULL AND {sql_day(found.zone)} = {day} ORDER BY abs(p) DESC, time_ms, key, place"
+        select(
+            f"key, id, {halves('p')}",
+            records,
+            f"WHERE p IS NOT NULL AND {sql_day(found.zone)} = {day} ORDER BY abs(p) DESC, time_ms, key, place",
+        )
     ).fetchall()
     closes = [DayClose(key, id_, exactly(whole(before, behind))) for key, id_, before, behind in rows[:_SAID]]
     return Extras(closes=closes, close_count=len(rows))

