@@ -98,10 +98,8 @@ def check_visit(request: Request) -> None:
     Raises:
         NotOurs: another site embeds or fetches the page.
     """
-    headers = request.headers
-    foreign = headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
-    visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    if foreign and not visit:
+    foreign = request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+    if foreign and not _opens_a_page(request):
         raise NotOurs("another site asked for this page", "open it in a tab of its own")
 
 
@@ -110,17 +108,17 @@ def is_from_outside(request: Request) -> bool:
 
     A page cannot claim that: browsers do not let scripts set these headers, nor pages choose them.
     """
-    return _is_visit(request, "none")
+    return request.headers.get("sec-fetch-site") == "none" and _opens_a_page(request)
 
 
 def is_link_elsewhere(request: Request) -> bool:
     """Return whether a browser says that a page of another site led here: then it sends no strict cookie of ours."""
-    return _is_visit(request, "cross-site")
+    return request.headers.get("sec-fetch-site") == "cross-site" and _opens_a_page(request)
 
 
-def _is_visit(request: Request, site: str) -> bool:
-    said = tuple(request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest"))
-    return request.method == "GET" and said == (site, "navigate", "document")
+def _opens_a_page(request: Request) -> bool:
+    said = request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest")
+    return request.method == "GET" and said == ("navigate", "document")
 
 
 def check_origin(request: Request, origin: str = "") -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from support.browsing import visit
 from web.axe import axe
 from web.cards import BUY, Client, outcome
+from web.clocked import approve_on_a_clock, let_it_fill
 from web.test_accessibility import BTC, OCO, PIN, REFUSED, MakeSite, NewPage, Scheme, schemes, show
 
 from gunbot_mcp.tickets.channels import TERMINAL
@@ -61,17 +62,9 @@ def test_axe_finds_nothing_on_the_ends_of_orders(make_site: MakeSite, new_page: 
     found = axe("the ends of orders")
     site = make_site()
     with new_page(color_scheme=scheme, quiet=False) as page:
-        page.clock.install()
-        visit(page, f"{site.url}/tickets/{site.propose('buy_limit', **BTC, price=49000).id}")
-        page.clock.run_for(600)
-        page.get_by_role("button", name="Approve and send").click()
-        title = page.get_by_role("status").get_by_role("heading")
-        expect(title).to_have_text("Accepted by Gunbot")
+        title = approve_on_a_clock(page, site, site.propose("buy_limit", **BTC, price=49000))
         found.look("accepted and open", page)
-        site.price("48000")
-        site.clock.advance(timedelta(seconds=10))
-        page.clock.run_for(3100)
-        expect(title).to_have_text(re.compile("^Filled "))
+        let_it_fill(page, site, title)
         found.look("filled", page)
         site.price("51000")
         left = site.propose("buy_oco", **OCO)

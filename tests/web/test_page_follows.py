@@ -4,12 +4,12 @@
 # Playwright's assertions take patterns of types that it does not spell out.
 
 import re
-from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 from support.browsing import visit
 from web.cards import MakeSite, NewPage
+from web.clocked import approve_on_a_clock, let_it_fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -90,16 +90,8 @@ def test_the_page_follows_an_accepted_order_to_its_fill(make_site: MakeSite, new
     site = make_site()
     ticket = site.propose(exchange="binance", pair="USDT-BTC", amount=0.001, price=49000)
     with new_page() as page:
-        page.clock.install()
-        visit(page, f"{site.url}/tickets/{ticket.id}")
-        page.clock.run_for(600)
-        page.get_by_role("button", name="Approve and send").click()
-        title = page.get_by_role("status").get_by_role("heading")
-        expect(title).to_have_text("Accepted by Gunbot")
-        site.price("48000")
-        site.clock.advance(timedelta(seconds=10))
-        page.clock.run_for(3100)
-        expect(title).to_have_text(re.compile(r"^Filled 0\.001 BTC at 49,000 at \d\d:\d\d:\d\d UTC$"))
+        title = approve_on_a_clock(page, site, ticket)
+        let_it_fill(page, site, title)
         expect(page.locator("#outcome-lines")).to_contain_text("Order")
 
 

@@ -27,9 +27,7 @@ if (ask) navigator.credentials.get = (...given) => { window.asked += 1; return a
 """
 AT_ONCE: Mapping[str, Any] = {"live_needs": "passkey", "touch_at_once": True}
 LONGER_THAN_ITS_PAUSE = "new Promise((done) => setTimeout(done, 1500))"
-DARK = """
-Object.defineProperty(document, "hasFocus", { value: () => false });
-"""
+WITHOUT_FOCUS = 'Object.defineProperty(document, "hasFocus", { value: () => false });'
 
 
 def asks_after_all(page: Page) -> int:
@@ -38,78 +36,63 @@ def asks_after_all(page: Page) -> int:
     return int(page.evaluate(ASKED))
 
 
-def from_our_front(page: Page, order: str) -> None:
+def from_another_site(page: Page, house: House) -> None:
+    follow(page, f"{house.propose()}#touch")
+
+
+def from_our_front(page: Page, house: House) -> None:
     """Follow the front page's own link, as if it ended like a notice's."""
-    visit(page, order.partition("/tickets/")[0])
+    house.propose()
+    visit(page, house.url)
     link = page.get_by_role("link", name=re.compile("^Buy 0.001 BTC")).first
     link.evaluate("(found) => found.setAttribute('href', found.getAttribute('href') + '#touch')")
     link.click()
     page.wait_for_url("**#touch")
 
 
-def without_the_mark(page: Page, order: str) -> None:
+def without_the_mark(page: Page, house: House) -> None:
     """Open the address that the assistant and `open = "browser"` know."""
-    visit(page, order.partition("#")[0])
+    visit(page, house.propose())
 
 
-def unseen(page: Page, order: str) -> None:
-    """Open the link in a window that nobody looks at."""
-    page.add_init_script(DARK)
-    visit(page, order)
+def in_a_window_without_focus(page: Page, house: House) -> None:
+    page.add_init_script(WITHOUT_FOCUS)
+    visit(page, f"{house.propose()}#touch")
 
 
-NEVER: Mapping[str, Callable[[Page, str], None]] = {
-    "a link in another site's page": follow,
-    "a link in a page of ours": from_our_front,
-    "an address without the mark": without_the_mark,
-    "a window without focus": unseen,
-}
+def once_the_config_says_no(page: Page, house: House) -> None:
+    house.says("touch_at_once = true", "touch_at_once = false")
+    visit(page, f"{house.propose()}#touch")
+
+
+def with_a_warning(page: Page, house: House) -> None:
+    visit(page, f"{house.propose(price=51200)}#touch")
+    expect(page.get_by_text("it fills at once")).to_be_visible()
+
+
+NEVER = (
+    from_another_site,
+    from_our_front,
+    without_the_mark,
+    in_a_window_without_focus,
+    once_the_config_says_no,
+    with_a_warning,
+)
 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("way", NEVER)
-def test_no_other_way_to_the_page_asks_before_a_press(
-    way: str, make_house: Callable[..., Any], new_page: NewPage
+@pytest.mark.parametrize("come", NEVER)
+def test_no_other_way_to_an_order_asks_before_a_press(
+    come: Callable[[Page, House], None], make_house: Callable[..., Any], new_page: NewPage
 ) -> None:
     house: House
     with make_house(**AT_ONCE) as house, new_page() as page:
         finger(page)
         register(page, house)
         page.add_init_script(COUNTS_PROMPTS)
-        NEVER[way](page, f"{house.propose()}#touch")
+        come(page, house)
         expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
-        assert asks_after_all(page) == 0
-        assert house.gunbot.trades == []
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_no_page_asks_by_itself_unless_the_config_says_so_also_one_that_says_it_no_more(
-    make_house: Callable[..., Any], new_page: NewPage
-) -> None:
-    house: House
-    with make_house(**AT_ONCE) as house, new_page() as page:
-        finger(page)
-        register(page, house)
-        page.add_init_script(COUNTS_PROMPTS)
-        house.says("= true", "= false")
-        visit(page, f"{house.propose()}#touch")
-        expect(page.get_by_role("button", name="Approve with your passkey")).to_be_enabled()
-        assert asks_after_all(page) == 0
-        assert house.gunbot.trades == []
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_an_order_with_a_warning_needs_a_press(make_house: Callable[..., Any], new_page: NewPage) -> None:
-    house: House
-    with make_house(**AT_ONCE) as house, new_page() as page:
-        finger(page)
-        register(page, house)
-        page.add_init_script(COUNTS_PROMPTS)
-        visit(page, f"{house.propose(price=51200)}#touch")
-        expect(page.get_by_text("it fills at once")).to_be_visible()
         assert asks_after_all(page) == 0
         assert house.gunbot.trades == []
 
