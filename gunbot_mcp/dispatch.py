@@ -123,7 +123,7 @@ class Dispatcher:
                 return await self._call(name, arguments, caller)
         except GunbotMcpError as exc:
             return error_answer(exc, self._settings.secrets(), shows_card=caller.shows_card)
-        except Exception:  # no traceback reaches a caller: it gets a code, and the log the traceback
+        except Exception:  # the top of every call: a client is answered with a code, and the traceback is in the log
             logger.exception("%s failed", clean(name, 64))
             fault = Internal("gunbot-mcp itself failed", "its log on stderr says more; please report it")
             return error_answer(fault, shows_card=caller.shows_card)

@@ -33,6 +33,7 @@ from gunbot_mcp.tickets.passkey import (
     parse_touch,
     plain_name,
     unb64,
+    webauthn,
 )
 
 if TYPE_CHECKING:
@@ -136,11 +137,9 @@ class Registrar:
         return ceremony, await self._options(begun)
 
     async def _options(self, begun: _Begun) -> dict[str, Any]:
-        from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - loading it takes 0.3 s: of a first touch, not of every start
-
         # A device whose passkey was revoked may make another one.
         known = [one for one in await self._ledger.passkeys() if one.rp == self._rp and one.revoked_at is None]
-        return webauthn_calls.creation_options(
+        return webauthn().creation_options(
             rp=self._rp, user=begun.name, challenge=begun.challenge, known=[unb64(one.id) for one in known]
         )
 
@@ -203,11 +202,9 @@ class Registrar:
 
 
 def _verified(text: str, challenge: bytes, *, rp: str, origin: str) -> "tuple[Made, dict[str, str]]":
-    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - loading it takes 0.3 s: of a first touch, not of every start
-
     said = members_of_registration(text)
     try:
-        made = webauthn_calls.check_registration(said, challenge=challenge, rp=rp, origin=origin)
+        made = webauthn().check_registration(said, challenge=challenge, rp=rp, origin=origin)
     except ValueError as exc:
         raise BadTouch(clean(exc, 160) or "it cannot be read") from exc
     if said.get("rawId") != b64(made.id):

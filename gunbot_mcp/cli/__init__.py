@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str], commands: click.Command, seams: "Seams | None
             color=False if plain else None,
             terminal_width=help_width(),
         )
-    except BaseException as exc:  # noqa: BLE001 - people get a line, no traceback; `_told` raises again what it does not know
+    except BaseException as exc:  # noqa: BLE001 - the top of every command: whoever typed it gets one line, also for an interrupt, and no traceback
         result = _told(_cause(exc))
     return result if isinstance(result, int) else 0
 

@@ -143,7 +143,7 @@ def _task(words: Sequence[str], environment: Mapping[str, str], home: Path) -> A
 
 def run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """Run one of the system's own commands, and keep what it says."""
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a list of fixed words and our own paths; no shell reads it
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - only the commands of this file come here, as lists that no shell reads
 
 
 def install(how: Autostart, run: Run) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 import click
+from rich.cells import cell_len
 
 _NARROWEST = 20
 _TEXT_AT_LEAST = 30
@@ -44,8 +45,6 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - only a text that is not ASCII pays for loading it
-
     return cell_len(text)
 
 

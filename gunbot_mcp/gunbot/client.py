@@ -49,6 +49,7 @@ from gunbot_mcp.tokens import is_token
 logger = logging.getLogger(__name__)
 
 API = "/api/v1"
+_CHANCE = random.SystemRandom()
 _LOGIN = "/auth/login"
 MAX_BODY = 64 * 1024 * 1024
 GET_ATTEMPTS = 3
@@ -280,8 +281,8 @@ class Gunbot:
                     await self.log_in()
                     continue
                 except GatewayError as exc:
-                    # Full jitter, so that several readers do not retry at the same moments.
-                    pause = self._backoff * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries in time; whoever guesses it gains nothing
+                    # Spread, so that several readers do not retry at the same moments.
+                    pause = self._backoff * 2**attempt * _CHANCE.uniform(0.5, 1)
                     if attempt >= attempts or not exc.retryable or pause >= seconds_left():
                         raise
                     logger.info("%s %s: %s; trying again", method, path, exc.code)

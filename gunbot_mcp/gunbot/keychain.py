@@ -115,12 +115,12 @@ def _ask(question: Callable[[_Keyring], _T]) -> _T:
         Unauthorized: there is none, or it cannot be asked.
     """
     try:
-        import keyring  # noqa: PLC0415 - an extra, which may not be installed
+        import keyring  # noqa: PLC0415 - an optional package, asked for only where a config names the keyring
     except ImportError:
         raise _no("token_keyring needs the package keyring, which is not installed", EXTRA) from None
     try:
         return question(keyring)
-    except Exception as exc:  # noqa: BLE001 - a backend raises what its system does: D-Bus's errors, Windows' own
+    except Exception as exc:  # noqa: BLE001 - backends let through what D-Bus, macOS and Windows raise, which share no other base
         raise _no(f"the OS keyring cannot be read ({type(exc).__name__})", _ASIDE) from None
 
 

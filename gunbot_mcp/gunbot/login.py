@@ -6,6 +6,9 @@ Source: gunbot.com, API authentication. Test vector: key `0123456789abcdef`, pas
 
 import base64
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
 from gunbot_mcp.errors import ConfigInvalid
 
 _KEY_BYTES = 16
@@ -22,9 +25,6 @@ def encrypt_password(password: str, wallet: str) -> str:
     Raises:
         ConfigInvalid: the wallet has fewer than 16 bytes.
     """
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - 16 ms of a login, not of every start
-    from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - 16 ms of a login, not of every start
-
     key = wallet.encode()[:_KEY_BYTES]
     if len(key) < _KEY_BYTES:
         raise ConfigInvalid("wallet must have at least 16 bytes", "copy bot.gunthy_wallet from Gunbot's config.js")

@@ -39,8 +39,7 @@ async def telling(tell: Tell, work: Callable[[], Awaitable[Found]], *, every: fl
             tasks.start_soon(_beat, every)
             found.append(await work())
             tasks.cancel_scope.cancel()
-    except ExceptionGroup as group:
-        # The beat raises nothing, so this is the work's own error.
+    except ExceptionGroup as group:  # the task group's wrapping of the one error in it: the beat raises none
         failure = group.exceptions[0]
         raise failure from failure.__cause__
     finally:

@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from gunbot_mcp.errors import GunbotMcpError, Unauthorized, clean
 from gunbot_mcp.tickets.channels import Actor
 from gunbot_mcp.tickets.content import canonical
 from gunbot_mcp.tickets.ticket import Ticket
+
+if TYPE_CHECKING:
+    from gunbot_mcp.tickets.webauthn_calls import Webauthn
 
 MOST_TEXT = 4096
 """No touch's JSON is longer."""
@@ -160,23 +164,27 @@ def touch_of(kept: object) -> Touch:
         raise BadTouch("it is damaged") from exc
 
 
+@cache
+def webauthn() -> "Webauthn":
+    """Return the library's calls."""
+    from gunbot_mcp.tickets.webauthn_calls import Webauthn  # noqa: PLC0415 - it takes 70 ms to load, and most processes see no passkey
+
+    return Webauthn()
+
+
 def check_touch(touch: Touch, challenge: bytes, passkey: Passkey) -> None:
     """Check that this passkey gave this touch for this challenge, at a page of its own address, with its user verified.
 
     Raises:
         BadTouch: it did not.
     """
-    from gunbot_mcp.tickets import webauthn_calls  # noqa: PLC0415 - loading it takes 0.3 s: of a first touch, not of every start
-
     # The library ties neither id to the key.
     if not touch.said["id"] == touch.passkey == passkey.id:
         raise BadTouch("it names another passkey")
     if not fits(touch.origin, passkey.rp):
         raise BadTouch("it was given at another address")
     try:
-        webauthn_calls.check_answer(
-            touch.said, passkey.public_key, challenge=challenge, rp=passkey.rp, origin=touch.origin
-        )
+        webauthn().check_answer(touch.said, passkey.public_key, challenge=challenge, rp=passkey.rp, origin=touch.origin)
     except ValueError as exc:
         raise BadTouch(clean(exc, 160) or "it cannot be read") from exc
 
