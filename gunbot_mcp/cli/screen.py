@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 import click
-from rich.cells import cell_len
 
 _NARROWEST = 20
 _TEXT_AT_LEAST = 30
@@ -45,6 +44,8 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - whatever lists tools imports this file, and must not load rich for it
+
     return cell_len(text)
 
 

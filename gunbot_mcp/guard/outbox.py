@@ -91,11 +91,9 @@ class Way:
         self._ended = anyio.Event()
 
     async def go(self, carrying: Awaitable[None]) -> None:
-        """Carry the order, as work that may outlive its call. What it came to know stays known if the rest fails."""
+        """Carry the order, as work that may outlive its call."""
         try:
             await carrying
-        except Exception:  # the top of an order's way: its caller gets the ticket as it is known, the log the traceback
-            logger.exception("ticket %s: its way failed in an unforeseen way", self.ticket.id)
         finally:
             self._ended.set()
 

@@ -306,6 +306,14 @@ class Sender:
         return await way.end()
 
     async def _carry(self, way: outbox.Way, stopped: Result | None) -> None:
+        try:
+            await self._post(way, stopped)
+            way.ticket = self.sent.keep(await self._look(way.ticket))
+        except Exception:  # the top of an order's way: its caller gets the ticket as it is known, the log the traceback
+            logger.exception("ticket %s: its way failed in an unforeseen way", way.ticket.id)
+
+    async def _post(self, way: outbox.Way, stopped: Result | None) -> None:
+        """Send the order, unless it is too late for that, and record what came of it."""
         claimed = way.ticket
         with anyio.CancelScope(shield=True):
             try:
@@ -323,7 +331,6 @@ class Sender:
             finally:
                 # Also where it cannot be recorded; it is in the spool or the log then.
                 way.ticket = self.sent.keep(known)
-        way.ticket = self.sent.keep(await self._look(way.ticket))
 
     async def _look(self, done: Ticket) -> Ticket:
         """Look for the order once; what is not found now is looked for later."""

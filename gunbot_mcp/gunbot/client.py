@@ -49,7 +49,6 @@ from gunbot_mcp.tokens import is_token
 logger = logging.getLogger(__name__)
 
 API = "/api/v1"
-_CHANCE = random.SystemRandom()
 _LOGIN = "/auth/login"
 MAX_BODY = 64 * 1024 * 1024
 GET_ATTEMPTS = 3
@@ -282,7 +281,7 @@ class Gunbot:
                     continue
                 except GatewayError as exc:
                     # Spread, so that several readers do not retry at the same moments.
-                    pause = self._backoff * 2**attempt * _CHANCE.uniform(0.5, 1)
+                    pause = self._backoff * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 - no secret: simulations repeat it from a seed
                     if attempt >= attempts or not exc.retryable or pause >= seconds_left():
                         raise
                     logger.info("%s %s: %s; trying again", method, path, exc.code)
