@@ -141,12 +141,12 @@ class Sender:
             shown = exc
         except BaseException as exc:
             # What stopped an approved order is on record before it is raised.
-            await self._decided(ticket, by, exc, claim, touch=touch)
+            await self._commit_decision(ticket, by, exc, claim, touch=touch)
             raise
-        claimed = await self._decided(ticket, by, shown, claim, touch=touch)
+        claimed = await self._commit_decision(ticket, by, shown, claim, touch=touch)
         return await self.send(claimed) if claimed.state is State.SENDING else claimed
 
-    async def _decided(
+    async def _commit_decision(
         self, ticket: Ticket, by: Actor, shown: Survey | BaseException, claim: str, *, touch: Touch | None
     ) -> Ticket:
         """Decide in one transaction; what fails while it is stored takes the claim back."""
@@ -307,12 +307,12 @@ class Sender:
 
     async def _carry(self, way: outbox.Way, stopped: Result | None) -> None:
         try:
-            await self._post(way, stopped)
+            await self._send_and_record(way, stopped)
             way.ticket = self.sent.keep(await self._look(way.ticket))
         except Exception:  # the top of an order's way: its caller gets the ticket as it is known, the log the traceback
             logger.exception("ticket %s: its way failed in an unforeseen way", way.ticket.id)
 
-    async def _post(self, way: outbox.Way, stopped: Result | None) -> None:
+    async def _send_and_record(self, way: outbox.Way, stopped: Result | None) -> None:
         """Send the order, unless it is too late for that, and record what came of it."""
         claimed = way.ticket
         with anyio.CancelScope(shield=True):

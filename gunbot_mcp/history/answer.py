@@ -335,7 +335,11 @@ def _details(cell: Cell, found: Analysis) -> dict[str, Any]:
     return told
 
 
-def _fact(key: str, value: Any, found: Analysis) -> Any:  # noqa: ANN401 - any JSON value
-    if key.endswith("_ms"):
-        return iso(found.zone, value)
-    return date_of(value).isoformat() if key == "day" else _json(value)
+def _fact(key: str, value: object, found: Analysis) -> object:
+    match value:
+        case int() if key.endswith("_ms"):
+            return iso(found.zone, value)
+        case int() if key == "day":
+            return date_of(value).isoformat()
+        case _:
+            return _json(value)
