@@ -199,7 +199,7 @@ async def survey(gunbot: Gunbot, intent: Intent, *, paper: bool = False, whole: 
     if cancels or whole:
         questions["memory"] = lambda: gunbot.memory(intent.exchange, intent.pair)
     if whole:
-        questions["clock"] = gunbot.clock.read
+        questions["clock"] = functools.partial(gunbot.clock.read, closely=True)
     if whole and not cancels:
         questions["fills"] = lambda: recent_fills(gunbot, intent.exchange, intent.pair)
     await at_once(*(functools.partial(ask, name, question) for name, question in questions.items()))

@@ -65,8 +65,8 @@ if TYPE_CHECKING:
 CLAIM_HOLDS = timedelta(seconds=15)
 """How long after its claim an order may still be sent: far less than any lease, after which others take it for lost."""
 
-
-_MOST_WAIT = 0.25
+_MOST_WAIT = 1.0
+"""Seconds that an order waits so that its fill is known to be its own. A Gunbot slower than that gives candidates."""
 _STILL = Hint("a human can still approve it", "you can still approve it")
 
 logger = logging.getLogger(__name__)
@@ -298,27 +298,34 @@ class Sender:
         the caller gets the ticket: without it, an order that exists would be placed again.
         """
         self.sent.keep(claimed)
-        stopped, way = self._no_time(), outbox.Way(claimed)
+        spare, way = seconds_left() - self._settings.served.post_seconds, outbox.Way(claimed)
         if self._later is None:
-            await way.go(self._carry(way, stopped))
+            await way.go(self._carry(way, spare))
         else:
-            self._later(lambda: way.go(self._carry(way, stopped)))
+            self._later(lambda: way.go(self._carry(way, spare)))
         return await way.end()
 
-    async def _carry(self, way: outbox.Way, stopped: Result | None) -> None:
+    async def _carry(self, way: outbox.Way, spare: float) -> None:
         try:
-            await self._send_and_record(way, stopped)
+            await self._send_and_record(way, spare)
             way.ticket = self.sent.keep(await self._look(way.ticket))
         except Exception:  # the top of an order's way: its caller gets the ticket as it is known, the log the traceback
             logger.exception("ticket %s: its way failed in an unforeseen way", way.ticket.id)
 
-    async def _send_and_record(self, way: outbox.Way, stopped: Result | None) -> None:
-        """Send the order, unless it is too late for that, and record what came of it."""
+    async def _send_and_record(self, way: outbox.Way, spare: float) -> None:
+        """Send the order, unless it is too late for that, and record what came of it.
+
+        `spare` is what the call has left beyond the POST's own time, in seconds: below 0, the POST could outlast it.
+        """
         claimed = way.ticket
         with anyio.CancelScope(shield=True):
             try:
-                await self._let_the_clock_pass(claimed)
-                result = self._too_late(claimed) or stopped or await outbox.post_once(self._gunbot, claimed.order)
+                await self._let_the_clock_pass(claimed, spare)
+                result = (
+                    self._too_late(claimed)
+                    or self._no_time(spare)
+                    or await outbox.post_once(self._gunbot, claimed.order)
+                )
             except Exception as exc:  # any fault at all: the order may have left, so it is `unknown` and not lost
                 logger.exception("ticket %s: sending failed in an unforeseen way", claimed.id)
                 result = outbox.cut_off(exc)
@@ -341,19 +348,19 @@ class Sender:
             self._later(lambda: self._follower.follow(done))
         return done
 
-    def _no_time(self) -> Result | None:
+    def _no_time(self, spare: float) -> Result | None:
         """Return why a POST must not begin any more: it could outlast the call. None: it may."""
-        needs, left = self._settings.served.post_seconds, seconds_left()
-        return outbox.no_time(needs, left) if needs > left else None
+        needs = self._settings.served.post_seconds
+        return outbox.no_time(needs, needs + spare) if spare < 0 else None
 
-    async def _let_the_clock_pass(self, claimed: Ticket) -> None:
+    async def _let_the_clock_pass(self, claimed: Ticket, spare: float) -> None:
         """Wait until Gunbot's clock has passed the baseline's `t0`, an upper bound, so that a fill of ours is after it.
 
         That is as long as Gunbot took to tell its time, less what the claim took: milliseconds, and never for long.
         """
         t0 = (claimed.baseline or {}).get("t0")
         if isinstance(t0, int) and not claimed.cancels:
-            await anyio.sleep(min(_MOST_WAIT, self._gunbot.clock.seconds_until(t0)))
+            await anyio.sleep(max(0.0, min(_MOST_WAIT, spare, self._gunbot.clock.seconds_until(t0))))
 
     def _too_late(self, ticket: Ticket) -> Result | None:
         """Return why a claimed order must not be sent any more, or None if it may be.

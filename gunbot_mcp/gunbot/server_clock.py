@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 KEPT_SECONDS = 60.0
 """How long one reading serves: two clocks drift apart by far less than a millisecond in that time."""
+CLOSE_SECONDS = 0.1
+"""A reading that took longer (a first connection, a busy machine) serves orders only until there is a closer one."""
 
 
 def elapsed_seconds() -> float:
@@ -29,6 +31,11 @@ class Reading:
     asked: float
     answered: float
 
+    @property
+    def width(self) -> float:
+        """Return the seconds that it took, within which nobody knows when Gunbot said it."""
+        return self.answered - self.asked
+
     def earliest(self, now: float) -> int:
         """Return a lower bound of Gunbot's clock at `now`: it said `millis` at the latest when it answered."""
         return self.millis + int((now - self.answered) * 1000)
@@ -46,16 +53,19 @@ class ServerClock:
         self._elapsed = elapsed
         self._reading: Reading | None = None
 
-    async def read(self) -> None:
-        """Make sure that there is a reading of the last minute.
+    async def read(self, *, closely: bool = False) -> None:
+        """Make sure that there is a reading of the last minute; `closely`: try for a closer one where that took long.
 
         Raises:
-            GatewayError: Gunbot cannot be asked, or does not tell its time. An older reading is then not used either.
+            GatewayError: Gunbot cannot be asked, or does not tell its time.
         """
-        if self._fresh() is None:
-            asked = self._elapsed()
-            millis = await self._ask()
-            self._reading = Reading(millis, asked, self._elapsed())
+        kept = self._fresh()
+        if kept is not None and not (closely and kept.width > CLOSE_SECONDS):
+            return
+        asked = self._elapsed()
+        millis = await self._ask()
+        new, kept = Reading(millis, asked, self._elapsed()), self._fresh()
+        self._reading = kept if kept is not None and kept.width < new.width else new
 
     def latest(self) -> int | None:
         """Return an upper bound of Gunbot's clock at this moment, in milliseconds since the epoch; None: not known."""

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from support.desks import open_desk, propose
 from support.exchange import Exchange
+from support.live import SteppedClock
 
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.errors import LedgerUnavailable, TicketClosed
@@ -20,7 +21,7 @@ from gunbot_mcp.ledger.port import Link
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.mandate import Mandate
 from gunbot_mcp.tickets.reasons import reason_text
-from gunbot_mcp.tickets.ticket import State
+from gunbot_mcp.tickets.ticket import Certainty, State
 
 pytestmark = pytest.mark.anyio
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -222,3 +223,38 @@ async def test_a_ticket_that_was_edited_in_the_store_is_not_sent(
         with pytest.raises(LedgerUnavailable, match=r"not what was recorded|is damaged"):
             await desk.approve(ticket.id, by=TERMINAL)
         assert exchange.posts == []
+
+
+class SlowToTellTheTime(Exchange):
+    """A question for `/time` is on its way as long as `takes` says next, then as its last says."""
+
+    def __init__(self, clock: SteppedClock, *takes: float) -> None:
+        super().__init__(now=clock.monotonic)
+        self._clock = clock
+        self._takes = list(takes)
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/time"):
+            self.asked += 1
+            self._clock.pushed += self._takes.pop(0) if len(self._takes) > 1 else self._takes[0]
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    ("takes", "asked"),
+    [((0.02,), 1), ((0.6, 0.02), 2), ((0.3,), 2)],
+    ids=["at once", "the first time slowly, as a machine with much to do", "always slowly, as one far away"],
+)
+async def test_a_market_order_is_found_however_long_gunbot_took_to_tell_its_time(
+    ledger_url: str, tmp_path: Path, stepped_clock: SteppedClock, takes: tuple[float, ...], asked: int
+) -> None:
+    """Its time bounds what can be ours: an order that fills before that bound has passed could be anybody's."""
+    gunbot = SlowToTellTheTime(stepped_clock, *takes)
+    async with open_desk(ledger_url, tmp_path, gunbot, clock=stepped_clock) as desk:
+        for _ in range(2):
+            ticket = await propose(desk, "buy_market", price=None)
+            bought = await desk.approve(ticket.id, by=TERMINAL)
+            assert bought.observed is not None
+            assert (bought.observed.certainty, bought.observed.filled) == (Certainty.MATCH, Decimal("0.001"))
+    assert gunbot.asked == asked

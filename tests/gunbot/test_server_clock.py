@@ -3,7 +3,7 @@
 import pytest
 
 from gunbot_mcp.errors import GatewayTimeout
-from gunbot_mcp.gunbot.server_clock import ServerClock, elapsed_seconds
+from gunbot_mcp.gunbot.server_clock import CLOSE_SECONDS, ServerClock, elapsed_seconds
 
 pytestmark = pytest.mark.anyio
 
@@ -15,8 +15,8 @@ class Machine:
         self.seconds = 100.0
         self.asked = 0
         self.fails = False
-        self._there = there
-        self._back = back
+        self.there = there
+        self.back = back
 
     @property
     def truth(self) -> int:
@@ -24,9 +24,9 @@ class Machine:
 
     async def ask(self) -> int:
         self.asked += 1
-        self.seconds += self._there
+        self.seconds += self.there
         said = self.truth
-        self.seconds += self._back
+        self.seconds += self.back
         if self.fails:
             raise GatewayTimeout("slow")
         return said
@@ -62,6 +62,36 @@ async def test_it_is_asked_once_a_minute_and_not_known_after_that() -> None:
     assert clock.seconds_until(machine.truth + 5000) == 0
     await clock.read()
     assert machine.asked == 2
+
+
+async def test_a_reading_that_took_long_serves_until_a_closer_one_is_there() -> None:
+    machine = Machine(there=0.5, back=0.3)
+    clock = machine.clock()
+    await clock.read()
+    await clock.read()
+    assert machine.asked == 1, "only an order needs it closely"
+    for there, width in ((0.7, 0.8), (0.4, 0.4), (0.05, 0.05), (0.05, 0.05)):
+        machine.there, machine.back = there, 0.0
+        await clock.read(closely=True)
+        latest = clock.latest()
+        assert latest is not None
+        assert machine.truth < latest <= machine.truth + width * 1000 + 3
+    assert machine.asked == 4
+    machine.there = 9.0
+    await clock.read(closely=True)
+    assert machine.asked == 4, "what is close enough is not asked again"
+
+
+async def test_a_closer_reading_that_fails_leaves_the_one_that_is_there() -> None:
+    machine = Machine(there=2 * CLOSE_SECONDS)
+    clock = machine.clock()
+    await clock.read(closely=True)
+    machine.fails = True
+    with pytest.raises(GatewayTimeout):
+        await clock.read(closely=True)
+    latest = clock.latest()
+    assert latest is not None
+    assert latest > machine.truth
 
 
 async def test_where_it_does_not_tell_the_time_none_is_made_up() -> None:
