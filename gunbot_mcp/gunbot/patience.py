@@ -1,6 +1,6 @@
 """How long one request may take."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
@@ -9,9 +9,6 @@ import httpx2
 from gunbot_mcp.config import Instance
 from gunbot_mcp.errors import GatewayError
 from gunbot_mcp.gunbot.failures import no_answer, unreachable
-
-_EACH = 0.5
-"""Of what is left, for TCP and for TLS each: the HTTP library begins anew with each."""
 
 
 class Patience:
@@ -24,15 +21,22 @@ class Patience:
         self._read_timeout = instance.read_timeout
         self._connecting = self._sending = False
         self.scope = anyio.CancelScope(deadline=anyio.current_time() + min(instance.post_seconds, within))
-        # Connecting gives up by itself before the time is over: the HTTP library, cut off from outside amid a TLS
-        # handshake, would leave its socket open.
-        connect = min(instance.connect_timeout, max(within, 0) * _EACH)
+        connect = instance.connect_timeout
         self.timeout = httpx2.Timeout(instance.read_timeout, connect=connect, pool=connect)
+        self._hang_up: Callable[[], Awaitable[None]] | None = None
 
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Hear from the HTTP library where the request is; another transport (the paper gateway's) says nothing."""
+    async def trace(self, event: str, told: Mapping[str, Any]) -> None:
+        """Hear from the HTTP library where the request is; another transport (the paper gateway's) says nothing.
+
+        Cut off from outside amid a TLS handshake, the library would leave the connection open: that is closed here.
+        """
         self._connecting = True
-        if event.endswith("send_request_headers.started"):
+        if event.endswith("connect_tcp.complete"):
+            self._hang_up = told["return_value"].aclose
+        elif event.endswith("start_tls.failed") and self._hang_up is not None:
+            with anyio.CancelScope(shield=True):
+                await self._hang_up()
+        elif event.endswith("send_request_headers.started"):
             self._sending = True
             self.scope.deadline = min(self.scope.deadline, anyio.current_time() + self._read_timeout)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx2
 import pytest
 from support.recorder import SHORTLY, TOKEN
@@ -19,6 +20,7 @@ from gunbot_mcp.gunbot.deadline import answer_within, keeping_back, seconds_left
 
 if TYPE_CHECKING:
     from support.recorder import Recorder, Reply
+    from support.silent import SilentGunbot
 
 pytestmark = pytest.mark.anyio
 
@@ -149,6 +151,17 @@ async def test_an_order_to_a_port_that_never_finishes_tls_was_not_delivered(mute
             await gunbot.trade(BUY, ORDER)
 
     assert caught.value.delivered is False
+
+
+async def test_who_is_cut_off_amid_a_tls_handshake_hangs_up(silent_gunbot: "SilentGunbot") -> None:
+    async with (
+        _gunbot(silent_gunbot.url.replace("http:", "https:"), connect_timeout=60) as gunbot,
+        anyio.create_task_group() as calls,
+    ):
+        calls.start_soon(gunbot.balances)
+        assert await silent_gunbot.until(silent_gunbot.asked, MUCH)
+        calls.cancel_scope.cancel()
+    assert await silent_gunbot.until(silent_gunbot.hung_up, MUCH)
 
 
 async def test_a_call_inside_a_call_has_no_more_time_than_the_outer_one() -> None:
