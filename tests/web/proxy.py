@@ -50,6 +50,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None]:
     """Take TLS on this port of 127.0.0.1, and pass each request on to the port `to`."""
 
+    context = _certificate(host, folder)
     # The loop itself holds its tasks weakly, and one whose browser has gone may be held by nothing else.
     running: set[asyncio.Task[None]] = set()
 
@@ -60,6 +61,8 @@ def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            # Not left to the server: a browser that never ends its handshake would keep a connection that nobody sees.
+            await writer.start_tls(context)
             head = await reader.readuntil(b"\r\n\r\n")
             kept = b"\r\n".join(
                 line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(b"connection:")
@@ -73,21 +76,22 @@ def reverse_proxy(host: str, port: int, to: int, folder: Path) -> Generator[None
                 sending.cancel()
                 await asyncio.wait([sending])
                 outer.transport.abort()
+            writer.close()
+            await writer.wait_closed()
         except (OSError, asyncio.IncompleteReadError):
             pass  # a browser opens connections that it does not use
         finally:
-            writer.close()
+            writer.transport.abort()
 
     started, stop = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
-        server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=_certificate(host, folder))
+        server = await asyncio.start_server(accept, "127.0.0.1", port)
         started.set()
         await stop.wait()
         server.close()
-        # A browser's connection may still come through its handshake now, and begin a task.
         while running:
             for task in running:
                 task.cancel()
