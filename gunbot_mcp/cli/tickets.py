@@ -10,7 +10,8 @@ from gunbot_mcp.cli.screen import say
 from gunbot_mcp.cli.touch import proven
 from gunbot_mcp.config import Settings, load
 from gunbot_mcp.errors import TicketClosed
-from gunbot_mcp.guard.desk import Desk, can_be_settled
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.resolving import can_be_settled
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.passkey import Deed, settling
 from gunbot_mcp.tickets.seen import candidate_line

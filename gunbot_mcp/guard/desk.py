@@ -21,24 +21,24 @@ from gunbot_mcp.errors import LedgerUnavailable, TicketClosed, TicketNotFound, c
 from gunbot_mcp.files import write_private
 from gunbot_mcp.guard import market
 from gunbot_mcp.guard.case import Cases
-from gunbot_mcp.guard.following import Follower, unfinished, was_found
+from gunbot_mcp.guard.following import Follower, unfinished
 from gunbot_mcp.guard.foresight import refusal_now
 from gunbot_mcp.guard.holdings import have
 from gunbot_mcp.guard.losses import Losses, not_known
 from gunbot_mcp.guard.outbox import Outbox
 from gunbot_mcp.guard.proposing import Proposal, Proposer
 from gunbot_mcp.guard.recovery import recover
+from gunbot_mcp.guard.resolving import resolve
 from gunbot_mcp.guard.sending import Sender, closed
 from gunbot_mcp.guard.timing import Timing
 from gunbot_mcp.guard.usage import Line, lines, usage
 from gunbot_mcp.guard.watching import Watcher
 from gunbot_mcp.gunbot.deadline import answer_within, seconds_left
 from gunbot_mcp.reload import Rules
-from gunbot_mcp.tickets.channels import CLOCK, Actor, Proof
+from gunbot_mcp.tickets.channels import CLOCK, Actor
 from gunbot_mcp.tickets.content import hash_nonce
 from gunbot_mcp.tickets.ids import Ids
-from gunbot_mcp.tickets.passkey import Deed, settling
-from gunbot_mcp.tickets.ticket import IN_FLIGHT, OPEN, Certainty, Observation, Reason, ReasonCode, State, Ticket
+from gunbot_mcp.tickets.ticket import IN_FLIGHT, OPEN, Reason, ReasonCode, State, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -53,15 +53,7 @@ if TYPE_CHECKING:
     from gunbot_mcp.ledger.reads import Placed
     from gunbot_mcp.tickets.order import Order
     from gunbot_mcp.tickets.passkey import Touch
-
-
-def can_be_settled(ticket: Ticket) -> bool:
-    """Return whether a human's word about the order can still change something: it is asked for at once, and once."""
-    if ticket.state is State.UNKNOWN:
-        return True
-    by_word = ticket.reason is not None and ticket.reason.code is ReasonCode.HUMAN_PLACED
-    named = ticket.observed is not None and ticket.observed.certainty is Certainty.HUMAN
-    return ticket.state is State.ACCEPTED and not by_word and not named
+    from gunbot_mcp.tickets.ticket import Observation
 
 
 class Desk:
@@ -207,40 +199,18 @@ class Desk:
         observation changes. It frees nothing of today's limits.
 
         Raises:
-            TicketClosed: its fate is known, a human has settled it already, or this way does not count here.
+            TicketClosed: its fate is known, a human has settled it already, or given its order to another ticket, or
+                this way does not count here.
             BadTouch: a passkey is said to have decided, and did not.
         """
         ticket = await self.get(ticket_id)
         if not by.row.suffices(live=ticket.live, needs=self._cases.live_needs):
             raise TicketClosed(f"the word of {by} does not count on this instance", "live_needs in the config says so")
-        word = Observation(
-            order_ids=(order_id,) if placed and order_id else (),
-            where="human",
-            state=None if placed else "gone",
-            certainty=Certainty.HUMAN,
-            seen_at=self._clock.now(),
-        )
-        reason = Reason(ReasonCode.HUMAN_PLACED if placed else ReasonCode.HUMAN_NOT_PLACED)
-        named = word if placed and order_id else None
         async with self._ledger.write() as write:
-            kept = None
-            if by.row.proof is Proof.PASSKEY:
-                said = settling(ticket, placed=placed, order_id=order_id)
-                by = (await write.proven(touch, Deed.RESOLVE, said, live=ticket.live)).actor
-                kept = None if touch is None else {"touch": touch.facts(Deed.RESOLVE, said)}
-            now = await write.get(ticket.id) or ticket
-            moved = None
-            if now.state is State.UNKNOWN or (was_found(now) and not placed):
-                to = State.ACCEPTED if placed else State.VOID
-                moved = await write.move(ticket.id, now.state, to, actor=by, detail=kept, reason=reason, observed=named)
-            elif can_be_settled(now) and (named is not None or not placed):
-                # Gunbot's word stays the reason where it gave one.
-                because = reason if was_found(now) else None
-                moved = await write.observe(ticket.id, named if placed else word, by, reason=because, detail=kept)
-        if moved is None:
-            raise TicketClosed(f"ticket {ticket_id} is {now.state.value}, and settled", "there is nothing to resolve")
+            at = self._clock.now()
+            settled = await resolve(write, ticket, placed=placed, order_id=order_id, by=by, touch=touch, at=at)
         self._tell(ticket_id)
-        return moved
+        return settled
 
     async def _close(self, ticket_id: str, state: State, *, by: Actor, code: ReasonCode) -> Ticket:
         ticket = await self.get(ticket_id)

@@ -50,6 +50,9 @@ _REASONS: Mapping[ReasonCode, Callable[[Ticket, Reason], str]] = {
     ReasonCode.TAKEN: lambda _t, _r: "Gunbot took the order",
     ReasonCode.FOUND: lambda t, _r: f"found in the {WHERE[t.observed.where]}" if t.observed else "found",
     ReasonCode.CONTESTED: lambda _t, _r: "a second order fits as well: it is not clear which of them is this one",
+    ReasonCode.OVERRULED: lambda _t, r: (
+        f"the order that was found for it is ticket {_fact(r, 'by')}'s, by a human's word; its own is not known"
+    ),
     ReasonCode.FILLED_FIRST: lambda _t, _r: "the order filled before the cancel",
     ReasonCode.CANCEL_SEEN: lambda _t, _r: "the order is gone and did not fill",
     ReasonCode.HUMAN_PLACED: lambda _t, _r: "a human found the order",

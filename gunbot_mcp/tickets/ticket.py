@@ -60,6 +60,7 @@ class ReasonCode(StrEnum):
     TAKEN = "taken"  # Gunbot said success
     FOUND = "found"  # an unknown order was seen; the observation says where
     CONTESTED = "contested"  # a second order fits as well as the one that was found
+    OVERRULED = "overruled"  # by: the ticket for which a human named the order that was found for this one
     FILLED_FIRST = "filled_first"  # a cancel: the order filled before it
     CANCEL_SEEN = "cancel_seen"  # a cancel of unknown fate: the order is gone and did not fill
     HUMAN_PLACED = "human_placed"  # a human found the order

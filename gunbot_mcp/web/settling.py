@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from gunbot_mcp.approval.passkeys import request_options
 from gunbot_mcp.approval.pin import has_pin
 from gunbot_mcp.errors import ConfigInvalid, clean
-from gunbot_mcp.guard.desk import Desk, can_be_settled
+from gunbot_mcp.guard.desk import Desk
+from gunbot_mcp.guard.resolving import can_be_settled
 from gunbot_mcp.tickets.channels import PAGE, PASSKEY
 from gunbot_mcp.tickets.passkey import Deed, parse_touch, settling
 from gunbot_mcp.tickets.seen import candidate_line

@@ -122,6 +122,47 @@ async def test_a_humans_word_overrules_a_match_once(
         assert await desk.ledger.verify() == []
 
 
+@pytest.mark.parametrize(
+    ("post", "expected"), [("lost", "unknown nothing"), ("success", "accepted nothing")], ids=["lost", "success"]
+)
+async def test_an_order_that_a_human_names_is_taken_from_the_ticket_that_was_matched_with_it(
+    post: str, expected: str, tmp_path: Path
+) -> None:
+    """Of two equal orders one never arrived, and the other was taken for its: both tickets cannot have it."""
+    clock = ManualClock(NOON)
+    gunbot = Shown(clock, post=post, after_post=show(resting()))
+    async with open_desk(f"sqlite:///{tmp_path}/l.db", tmp_path, gunbot, clock=clock) as desk:
+        first = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        assert told(first) == OPEN
+        gunbot.post, gunbot.after_post = "lost", None
+        second = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        named = await desk.resolve(second.id, placed=True, order_id="77", by=TERMINAL)
+        assert told(named) == "accepted human human - 77"
+        gunbot.now = show()
+        overruled = await desk.get(first.id, look=True)
+        assert told(overruled) == expected
+        if post == "lost":
+            assert f"ticket {second.id}'s, by a human's word" in " ".join(outcome_of(overruled).lines)
+        # Its own is looked for again, and the order that is spoken for is no candidate.
+        clock.advance(timedelta(seconds=10))
+        gunbot.now = show(resting(), resting("78"), bid=2)
+        assert told(await desk.get(first.id, look=True)) == "accepted match open_orders open 78"
+        assert await desk.ledger.verify() == []
+
+
+async def test_a_human_who_names_one_order_for_two_tickets_is_told_whose_it_is(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    gunbot = Shown(clock)
+    async with open_desk(f"sqlite:///{tmp_path}/l.db", tmp_path, gunbot, clock=clock) as desk:
+        first = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        await desk.resolve(first.id, placed=True, order_id="90", by=TERMINAL)
+        second = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        with pytest.raises(TicketClosed, match=f"order 90 is ticket {first.id}'s"):
+            await desk.resolve(second.id, placed=True, order_id="90", by=TERMINAL)
+        assert told(await desk.get(second.id)) == NOTHING
+        assert told(await desk.resolve(second.id, placed=True, order_id=None, by=TERMINAL)) == "accepted nothing"
+
+
 async def test_an_order_that_a_human_named_is_followed_to_its_end(tmp_path: Path) -> None:
     clock = ManualClock(NOON)
     gunbot = Shown(clock)
