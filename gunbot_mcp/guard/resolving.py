@@ -83,7 +83,7 @@ async def _give_way(write: Transaction, ticket: Ticket, order_id: str, by: Actor
             continue
         if _is_named(other):
             raise TicketClosed(
-                f"order {order_id} is ticket {other.id}'s, by a human's word",
+                f"a human has named order {order_id} for ticket {other.id}",
                 "name another order, or say only that it was placed",
             )
         if was_found(other):

@@ -157,7 +157,7 @@ async def test_a_human_who_names_one_order_for_two_tickets_is_told_whose_it_is(t
         first = await desk.approve((await propose(desk)).id, by=TERMINAL)
         await desk.resolve(first.id, placed=True, order_id="90", by=TERMINAL)
         second = await desk.approve((await propose(desk)).id, by=TERMINAL)
-        with pytest.raises(TicketClosed, match=f"order 90 is ticket {first.id}'s"):
+        with pytest.raises(TicketClosed, match=f"order 90 for ticket {first.id}"):
             await desk.resolve(second.id, placed=True, order_id="90", by=TERMINAL)
         assert told(await desk.get(second.id)) == NOTHING
         assert told(await desk.resolve(second.id, placed=True, order_id=None, by=TERMINAL)) == "accepted nothing"
