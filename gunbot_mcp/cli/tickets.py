@@ -113,6 +113,13 @@ async def _resolve(settings: Settings, desk: Desk, ticket_id: str, *, placed: bo
     if not can_be_settled(ticket):
         raise TicketClosed(f"ticket {ticket.id} is {ticket.state.value}, and settled", "there is nothing to resolve")
     await _show(ticket, desk)
+    for one in await desk.placed(ticket.exchange, ticket.pair, [order_id] if order_id else []):
+        if one.ticket.id != ticket.id and can_be_settled(one.ticket):
+            say(
+                f"Order {order_id} counts as that of ticket {one.ticket.id}; by your word it no longer does, and that "
+                f"one's own is looked for.",
+                fg="yellow",
+            )
     word = "it was placed" if placed else "it was not placed"
     lines = (f"Settle by your word: {word}", ticket.summary, f"its order: {order_id or 'no id given'}")
     said = settling(ticket, placed=placed, order_id=order_id)

@@ -221,6 +221,27 @@ def test_resolving_a_ticket_whose_fate_is_known_changes_nothing(capsys: pytest.C
     assert "nothing to resolve" in terminal.shown
 
 
+def test_who_gives_a_ticket_the_order_of_another_one_is_told_so_first(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = propose(), propose(amount=0.002)
+    for ticket in (first, second):
+        terminal = Terminal("approve", ticket)
+        terminal.answer("Send this PAPER order now?", "y")
+        assert terminal.end() == 0
+    found = re.search(r"Order (\d+) at 50,000 is open", terminal.shown)
+    assert found is not None
+    capsys.readouterr()
+
+    word = Terminal("resolve", first, "--placed", "--order-id", found[1])
+    assert word.end() == 0
+    told = " ".join(word.shown.split())
+    assert f"Order {found[1]} counts as that of ticket {second}; by your word it no longer does" in told
+    assert f"Order {found[1]}, by a human's word" in told
+    again = Terminal("resolve", second, "--placed", "--order-id", found[1])
+    assert again.end() == 1
+    assert "counts as that of" not in again.shown
+    assert f"a human has named order {found[1]} for ticket {first}" in " ".join(again.shown.split())
+
+
 def test_halting_stops_orders_until_a_human_resumes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["halt", "lunch"]) == 0
     assert run(["call", "buy_limit", json.dumps(ORDER)]) == 1
