@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 KEPT_SECONDS = 60.0
 """How long one reading serves: two clocks drift apart by far less than a millisecond in that time."""
-CLOSE_SECONDS = 0.1
-"""A reading that took longer (a first connection, a busy machine) serves orders only until there is a closer one."""
+CLOSE_SECONDS = 0.5
+"""A reading that took longer (a first connection, a busy machine) serves orders only until there is a closer one.
+
+Each order waits as long as the reading took: below this, that costs less than one more request with each order.
+"""
 
 
 def elapsed_seconds() -> float:

@@ -243,8 +243,8 @@ class SlowToTellTheTime(Exchange):
 
 @pytest.mark.parametrize(
     ("takes", "asked"),
-    [((0.02,), 1), ((0.6, 0.02), 2), ((0.3,), 2)],
-    ids=["at once", "the first time slowly, as a machine with much to do", "always slowly, as one far away"],
+    [((0.02,), 1), ((0.3,), 1), ((0.7, 0.02), 2), ((0.7,), 2)],
+    ids=["at once", "not at once", "the first time slowly, as a machine with much to do", "always, as one far away"],
 )
 async def test_a_market_order_is_found_however_long_gunbot_took_to_tell_its_time(
     ledger_url: str, tmp_path: Path, stepped_clock: SteppedClock, takes: tuple[float, ...], asked: int

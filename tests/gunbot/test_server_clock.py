@@ -65,12 +65,12 @@ async def test_it_is_asked_once_a_minute_and_not_known_after_that() -> None:
 
 
 async def test_a_reading_that_took_long_serves_until_a_closer_one_is_there() -> None:
-    machine = Machine(there=0.5, back=0.3)
+    machine = Machine(there=2.0, back=1.0)
     clock = machine.clock()
     await clock.read()
     await clock.read()
     assert machine.asked == 1, "only an order needs it closely"
-    for there, width in ((0.7, 0.8), (0.4, 0.4), (0.05, 0.05), (0.05, 0.05)):
+    for there, width in ((2.9, 2.9), (4.0, 2.9), (0.2, 0.2), (0.05, 0.2)):
         machine.there, machine.back = there, 0.0
         await clock.read(closely=True)
         latest = clock.latest()
