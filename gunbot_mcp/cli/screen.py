@@ -44,7 +44,7 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: a character of Chinese takes two."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - whatever lists tools imports this file, and must not load rich for it
+    from rich.cells import cell_len
 
     return cell_len(text)
 

@@ -115,7 +115,7 @@ def _ask(question: Callable[[_Keyring], _T]) -> _T:
         Unauthorized: there is none, or it cannot be asked.
     """
     try:
-        import keyring  # noqa: PLC0415 - an optional package, asked for only where a config names the keyring
+        import keyring
     except ImportError:
         raise _no("token_keyring needs the package keyring, which is not installed", EXTRA) from None
     try:

@@ -43,7 +43,7 @@ def look(
         HistoryUnavailable: a file of the mirror cannot be read.
         InvalidArguments: nobody of the name in `only.by` is known, or a sum is too large.
     """
-    import duckdb  # noqa: PLC0415 - loaded when the history is first read
+    import duckdb
 
     with reader.connect(memory=MEMORY, orders=False) as connection:
         _require_known(connection, question.only.by)

@@ -85,7 +85,7 @@ def open_nothing_more() -> None:
 
 def engine() -> "DuckDBPyConnection":
     """Return a connection to an empty database in memory."""
-    import duckdb  # noqa: PLC0415 - the parent imports this module for its names
+    import duckdb
 
     settings: dict[str, Any] = {"threads": _THREADS, "memory_limit": f"{ENGINE_MB}MB", "temp_directory": ""}
     return duckdb.connect(":memory:", config=settings)
@@ -167,7 +167,7 @@ def _instant(cell: str | None) -> str | None:
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one request; never raises for what is wrong with its query."""
-    import duckdb  # noqa: PLC0415 - after the limits
+    import duckdb
 
     try:
         gate(engine(), request["sql"])
@@ -190,7 +190,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unbound(connection: "DuckDBPyConnection", sql: str) -> str | None:
     """Return the error of a query that cannot be bound, with its position: only this way of asking tells it."""
-    import duckdb  # noqa: PLC0415 - loaded already
+    import duckdb
 
     try:
         connection.execute(f"EXPLAIN {sql}")

@@ -35,7 +35,7 @@ class Engine:
             Damaged: a file cannot be read.
             HistoryUnavailable: something cannot be written: the disk is full.
         """
-        import duckdb  # noqa: PLC0415 - loaded when the mirror is first written
+        import duckdb
 
         with self._lock:
             if self._connection is None:

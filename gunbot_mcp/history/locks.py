@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import filelock
 
 from gunbot_mcp.files import private_folder
 from gunbot_mcp.history.engine import unwritable
@@ -26,8 +27,6 @@ class Locks:
         Raises:
             HistoryUnavailable: the lock's file cannot be made.
         """
-        import filelock  # noqa: PLC0415 - loaded when the mirror is first written
-
         try:
             private_folder(self._folder)
             # Taken here and let go of in whatever thread the loop then runs in.

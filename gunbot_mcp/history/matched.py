@@ -113,7 +113,7 @@ class Kept:
 
     def _keep(self, connection: DuckDBPyConnection, path: Path) -> Path | None:
         """Write what was computed, whole or not at all; None where it cannot be kept."""
-        import duckdb  # noqa: PLC0415 - loaded when the history is first read
+        import duckdb
 
         draft = path.with_name(f"draft-{secrets.token_hex(8)}")
         try:

@@ -41,7 +41,7 @@ def leftovers(home: Home) -> list[Leftover]:
 
 def unreadable_lots(home: Home) -> int:
     """Remove files of matched lots that cannot be read, and return how many: they are made again when needed."""
-    import duckdb  # noqa: PLC0415 - loaded when the history is first read
+    import duckdb
 
     bad = 0
     for file in sorted((home.path / MATCHED).glob("*.parquet")):

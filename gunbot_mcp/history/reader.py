@@ -70,7 +70,7 @@ class Reader:
         Raises:
             HistoryUnavailable: a file is gone or damaged; `Mirror.ready` sets it aside and fetches it again.
         """
-        import duckdb  # noqa: PLC0415 - loaded when the history is first read
+        import duckdb
 
         # On disk beside the mirror nothing may be written, and a question that needs more memory than this is an error.
         settings: dict[str, str | bool | int | float | list[str]] = {

@@ -121,7 +121,7 @@ def _send(address: str, title: str, body: str) -> str | None:
     """Hand a notice to one address; return what is wrong, in words without the address."""
     _silence()
     try:
-        import apprise  # noqa: PLC0415 - with what it needs, loaded for the first notice only
+        import apprise
 
         _silence()
         target = cast("_Target", apprise.Apprise())

@@ -35,7 +35,7 @@ def render_door(template: str, **shown: str | bool) -> str:
 @cache
 def environment() -> "Environment":
     # A server that shows no page need not load it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - for the first page
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
         loader=PackageLoader("gunbot_mcp.web"),

@@ -20,7 +20,7 @@ def available() -> bool:
 
 def png(chart: Chart) -> bytes:
     """Return a chart as a PNG of 64 colours, about 800 pixels wide: 0.2 s, the first one 2 s."""
-    import vl_convert  # noqa: PLC0415 - 83 MB, when the first picture is made
+    import vl_convert
 
     return with_fewer_colours(vl_convert.vegalite_to_png(spec(chart), scale=_SCALE, allowed_base_urls=[]))
 
@@ -30,7 +30,7 @@ def svg(chart: Chart) -> str:
 
     It has no style of its own; `themed` makes it light or dark with the page.
     """
-    import vl_convert  # noqa: PLC0415 - 83 MB, when the first picture is made
+    import vl_convert
 
     made: str = vl_convert.vegalite_to_svg(spec(chart), allowed_base_urls=[])
     return _plain(made)

@@ -82,23 +82,25 @@ def _names(connection: DuckDBPyConnection, scope: Scope, asset: str | None) -> s
 
 def _pnl(connection: DuckDBPyConnection, scope: Scope) -> Chart:
     asset, note = _asset(connection, scope)
-    sql = f"""
-        WITH closing AS (
-            SELECT *, sum(pnl) OVER (ORDER BY {_ORDER} ROWS UNBOUNDED PRECEDING) AS total,
-                row_number() OVER (ORDER BY {_ORDER}) AS n
-            FROM orders WHERE closes AND pnl IS NOT NULL AND {_RANGE} AND coalesce(paying, '?') = $asset
-        ), falling AS (
-            SELECT *, greatest(0, max(total) OVER (ORDER BY n ROWS UNBOUNDED PRECEDING)) - total AS fallen,
-                n * {_SHARES} // (count(*) OVER () + 1) AS share
-            FROM closing
-        )
-        SELECT time_ms, total, fallen, pnl, key FROM falling
+    closing = select(
+        f"*, sum(pnl) OVER (ORDER BY {_ORDER} ROWS UNBOUNDED PRECEDING) AS total, "
+        f"row_number() OVER (ORDER BY {_ORDER}) AS n",
+        "orders",
+        f"WHERE closes AND pnl IS NOT NULL AND {_RANGE} AND coalesce(paying, '?') = $asset",
+    )
+    falling = select(
+        "*, greatest(0, max(total) OVER (ORDER BY n ROWS UNBOUNDED PRECEDING)) - total AS fallen, "
+        f"n * {_SHARES} // (count(*) OVER () + 1) AS share",
+        f"({closing})",
+    )
+    seen = """
         QUALIFY row_number() OVER (PARTITION BY share ORDER BY n DESC) = 1
             OR row_number() OVER (PARTITION BY share ORDER BY total, n) = 1
             OR row_number() OVER (PARTITION BY share ORDER BY total DESC, n) = 1
             OR row_number() OVER (ORDER BY fallen DESC, n) = 1
         ORDER BY n
-    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    """
+    sql = select("time_ms, total, fallen, pnl, key", f"({falling})", seen)
     rows = _found(connection, sql, scope, asset=asset)
     at, money = scope.zone, _money(asset)
     start = Point(scope.since_ms, Decimal(0), f"{day_text(scope.since_ms, at)}: start")
@@ -152,11 +154,12 @@ def _days(connection: DuckDBPyConnection, scope: Scope) -> Chart:
     days = (scope.until_ms - scope.since_ms) / DAY_MS
     step = "day" if days <= _MOST_DAYS else "week" if days <= _MOST_WEEKS else "month"
     zone = Zone(scope.zone, scope.since_ms, scope.until_ms)
-    sql = f"""
-        SELECT {sql_bucket(step, zone)} AS bucket, coalesce(sum(pnl) FILTER (WHERE closes), 0), coalesce(sum(cost), 0),
-            count(*)
-        FROM orders WHERE {_RANGE} AND coalesce(paying, '?') = $asset GROUP BY 1 ORDER BY 1
-    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    sql = select(
+        f"{sql_bucket(step, zone)} AS bucket, coalesce(sum(pnl) FILTER (WHERE closes), 0), coalesce(sum(cost), 0), "
+        "count(*)",
+        "orders",
+        f"WHERE {_RANGE} AND coalesce(paying, '?') = $asset GROUP BY 1 ORDER BY 1",
+    )
     rows = _found(connection, sql, scope, asset=asset)
     money = _money(asset)
     spans = [bucket_days(step, row[0]) for row in rows]
@@ -198,10 +201,11 @@ def _cut(count: int, step: str) -> list[str]:
 
 
 def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
-    sql = f"""
-        SELECT key, any_value(paying), any_value(traded), count(*) FROM orders
-        WHERE {_RANGE} AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY 4 DESC, 1
-    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    sql = select(
+        "key, any_value(paying), any_value(traded), count(*)",
+        "orders",
+        f"WHERE {_RANGE} AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY 4 DESC, 1",
+    )
     pairs = _found(connection, sql, scope)
     if len(pairs) > 1:
         raise InvalidArguments(
@@ -209,15 +213,14 @@ def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
             f'keys, for example {{"keys": ["{clean(pairs[0][0], 64)}"]}}',
         )
     key, paying, traded, count = pairs[0] if pairs else ("", None, None, 0)
-    sql = f"""
-        WITH numbered AS (
-            SELECT *, row_number() OVER (ORDER BY {_ORDER}) AS n FROM orders WHERE {_RANGE} AND key = $key
-        )
-        SELECT time_ms, price, side, amount, n FROM numbered
+    own = f"WHERE {_RANGE} AND key = $key"
+    numbered = select(f"*, row_number() OVER (ORDER BY {_ORDER}) AS n", "orders", own)
+    drawn = f"""
         WHERE $count <= {_MOST_FILLS} OR n * {_MOST_FILLS} // $count <> (n - 1) * {_MOST_FILLS} // $count
-            OR price = (SELECT max(price) FROM numbered) OR price = (SELECT min(price) FROM numbered)
+            OR price = ({select("max(price)", "orders", own)}) OR price = ({select("min(price)", "orders", own)})
         ORDER BY n
-    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    """
+    sql = select("time_ms, price, side, amount, n", f"({numbered})", drawn)
     rows = _found(connection, sql, scope, key=key, count=count)
     unit = f"{paying} per {traded}" if paying and traded else "price"
     points = [
@@ -235,8 +238,8 @@ def _fills(connection: DuckDBPyConnection, scope: Scope) -> Chart:
         bought = sum(row[2] == "buy" for row in rows)
         most = f"highest {_price(high[1])} on {time_text(high[0], scope.zone)}"
         least = f"lowest {_price(low[1])} on {time_text(low[0], scope.zone)}"
-        drawn = f", {len(rows)} of them drawn" if len(rows) < count else f", {bought} of them buys"
-        facts = [f"{count} fills{drawn}", f"{most}, {least}"]
+        some = f", {len(rows)} of them drawn" if len(rows) < count else f", {bought} of them buys"
+        facts = [f"{count} fills{some}", f"{most}, {least}"]
     return Chart(
         title=f"Fills on the price, {unit}",
         scope=key,
@@ -260,12 +263,13 @@ def _price(price: Decimal) -> str:
 
 
 def _holdings(connection: DuckDBPyConnection, scope: Scope) -> Chart:
-    sql = f"""
-        SELECT key, any_value(traded), any_value(hedge), bool_or(side = 'sell' AND NOT closes AND hedge IS NULL),
-            list(time_ms ORDER BY {_ORDER}), list(side ORDER BY {_ORDER}), list(amount ORDER BY {_ORDER})
-        FROM orders WHERE time_ms < $until AND amount IS NOT NULL AND side IS NOT NULL
-            AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, 1
-    """  # noqa: S608 - of constants; a caller's text is quoted or a parameter
+    sql = select(
+        "key, any_value(traded), any_value(hedge), bool_or(side = 'sell' AND NOT closes AND hedge IS NULL), "
+        f"list(time_ms ORDER BY {_ORDER}), list(side ORDER BY {_ORDER}), list(amount ORDER BY {_ORDER})",
+        "orders",
+        "WHERE time_ms < $until AND amount IS NOT NULL AND side IS NOT NULL "
+        "AND ($asset IS NULL OR paying = $asset) GROUP BY 1 ORDER BY sum(cost) DESC NULLS LAST, 1",
+    )
     pairs = _found(connection, sql, scope)
     panels: list[Panel] = []
     rows: list[list[object]] = []
