@@ -7,9 +7,9 @@ What keeps a query in (each alone lets something through, FACTS of November 2026
    engine may reach nothing (no folder, no file, no network, settings locked), and on POSIX no descriptor can be opened.
 The mirror's files are opened by our own SELECT alone, for reading; the query itself never sees them.
 
-Request: `{"sql", "orders", "fills", "fills_has", "zone", "rows"}`; `orders` is our own SELECT over the files, `fills`
-the ledger's rows, with the columns that `fills_has` names. Answer: `{"columns", "types", "rows", "more"}` with
-decimals as text, or `{"error", "position", "candidates", "hint", "kind"}`.
+Request: `{"sql", "orders", "fills", "zone", "rows"}`; `orders` is our own SELECT over the files, `fills` are the
+ledger's rows. Answer: `{"columns", "types", "rows", "more"}` with decimals as text, or
+`{"error", "position", "candidates", "hint", "kind"}`.
 """
 
 import json
@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gunbot_mcp.history.reader import add_fills
 from gunbot_mcp.history.sql import NotAllowed, check
 
 if sys.platform != "win32":  # no such limits there
@@ -97,13 +98,10 @@ def load(request: Mapping[str, Any]) -> "DuckDBPyConnection":
     Raises:
         duckdb.Error: a file cannot be read, or memory is short.
     """
-    connection, has = engine(), request["fills_has"]
+    connection = engine()
     connection.execute(f"SET TimeZone = '{request['zone']}'")
     connection.execute(f"CREATE TABLE orders AS {request['orders']}")
-    connection.execute(f"CREATE TABLE fills_by_ticket ({', '.join(f'{name} {kind}' for name, kind in has.items())})")
-    if request["fills"]:
-        marks = ", ".join("?" * len(has))
-        connection.executemany(f"INSERT INTO fills_by_ticket VALUES ({marks})", request["fills"])  # noqa: S608 - marks
+    add_fills(connection, request["fills"])
     for lock in LOCKS:
         connection.execute(lock)
     return connection

@@ -21,7 +21,7 @@ import gunbot_mcp
 from gunbot_mcp.domain import MOST_EXACT
 from gunbot_mcp.errors import Hint, HistoryUnavailable, InvalidArguments, clean
 from gunbot_mcp.history.child import DECIMAL, MEMORY_BYTES
-from gunbot_mcp.history.reader import FILL_COLUMNS, Reader, orders_sql
+from gunbot_mcp.history.reader import Reader, orders_sql
 from gunbot_mcp.history.schema_text import COLUMNS_HINT
 from gunbot_mcp.history.sql import MOST_SQL
 
@@ -100,8 +100,7 @@ async def _answer(request: Request) -> dict[str, Any]:
     asked = {
         "sql": request.sql,
         "orders": orders_sql(request.reader.files, shared=request.reader.shared),
-        "fills": [[getattr(fill, name) for name in FILL_COLUMNS] for fill in request.reader.fills],
-        "fills_has": FILL_COLUMNS,
+        "fills": [fill.row() for fill in request.reader.fills],
         "zone": request.zone,
         "rows": request.rows,
     }

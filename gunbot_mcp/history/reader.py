@@ -17,7 +17,7 @@ from gunbot_mcp.errors import Hint, HistoryUnavailable
 from gunbot_mcp.history.record import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -38,6 +38,9 @@ class Fill:
     approved_by: str | None
     approved_at: datetime | None
     summary: str
+
+    def row(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in FILL_COLUMNS}
 
 
 FILL_COLUMNS = {
@@ -88,7 +91,7 @@ class Reader:
             connection.execute("SET parquet_metadata_cache = true")
             if orders:
                 connection.execute(f"CREATE VIEW orders AS {self.orders_sql()}")
-            _add_fills(connection, self.fills)
+            add_fills(connection, [fill.row() for fill in self.fills])
             yield connection
         except (duckdb.IOException, duckdb.InvalidInputException) as exc:
             raise HistoryUnavailable(
@@ -131,10 +134,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _add_fills(connection: DuckDBPyConnection, fills: Sequence[Fill]) -> None:
+def add_fills(connection: DuckDBPyConnection, fills: Sequence[Mapping[str, object]]) -> None:
+    """Make the table `fills_by_ticket` of what `Fill.row` returns: in one statement, since one each takes seconds."""
     columns = ", ".join(f"{name} {kind}" for name, kind in FILL_COLUMNS.items())
     connection.execute(f"CREATE TABLE fills_by_ticket ({columns})")
     if fills:
-        marks = ", ".join("?" * len(FILL_COLUMNS))
-        rows = [[getattr(fill, name) for name in FILL_COLUMNS] for fill in fills]
-        connection.executemany(f"INSERT INTO fills_by_ticket VALUES ({marks})", rows)  # noqa: S608 - question marks
+        insert = "INSERT INTO fills_by_ticket BY NAME SELECT unnest($fills, recursive := true)"
+        connection.execute(insert, {"fills": list(fills)})

@@ -16,7 +16,7 @@ from history.made_orders import BTC, SHORT, sample, written
 from gunbot_mcp.errors import InvalidArguments
 from gunbot_mcp.history import child
 from gunbot_mcp.history.query import Found, Request, ask
-from gunbot_mcp.history.reader import FILL_COLUMNS, Reader, orders_sql
+from gunbot_mcp.history.reader import Reader, orders_sql
 from gunbot_mcp.history.sql import NotAllowed
 
 PASSWORD = "hunter2-in-a-file"
@@ -179,7 +179,6 @@ def test_without_the_gate_nothing_outside_is_reached_either(tmp_path: Path, *, d
     request = {
         "orders": orders_sql(found.reader.files),
         "fills": [],
-        "fills_has": FILL_COLUMNS,
         "zone": "UTC",
         "descriptors": descriptors,
         "ideas": [found.idea(sql) for sql in ideas],
