@@ -86,7 +86,7 @@ def _tell_ledger(where: Whereabouts, reason: str, failed: list[str]) -> list[str
 
 
 async def _halt_ledger(url: str, reason: str, by: Actor) -> None:
-    from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - a halt without a shared ledger works also where no database library does
+    from gunbot_mcp.ledger.ledger import Ledger  # noqa: PLC0415 - the switch must not fail because a database library does
 
     with anyio.fail_after(_LONGEST):
         async with await Ledger.open(url, clock=Clock()) as ledger, ledger.write() as write:

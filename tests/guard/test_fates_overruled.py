@@ -1,5 +1,7 @@
 """Fates that depend on more than one order, or on a human: equal orders of ours, a match taken back, a human's word."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +13,7 @@ from support.shown import Fill, Show, Shown, resting, told
 from gunbot_mcp.clock import ManualClock
 from gunbot_mcp.config import Limits
 from gunbot_mcp.errors import LimitExceeded, PairLocked, TicketClosed
+from gunbot_mcp.guard.desk import Desk
 from gunbot_mcp.tickets.channels import TERMINAL, Actor
 from gunbot_mcp.tickets.outcome import outcome_of
 from gunbot_mcp.tickets.ticket import State, Ticket
@@ -97,6 +100,18 @@ async def test_a_match_that_is_taken_back_locks_its_pair_again_and_both_steps_st
         assert [one.order_ids for one in await desk.candidates(found)] == [("77",), ("78",)]
 
 
+@asynccontextmanager
+async def matched(folder: Path, post: str) -> AsyncGenerator[tuple[Desk, Shown, Ticket]]:
+    """Give a desk one of whose orders, the POST of which ended like that, was found among the open ones."""
+    clock = ManualClock(NOON)
+    gunbot = Shown(clock, post=post, after_post=show(resting()))
+    async with open_desk(f"sqlite:///{folder}/l.db", folder, gunbot, clock=clock) as desk:
+        ticket = await desk.approve((await propose(desk)).id, by=TERMINAL)
+        assert told(ticket) == OPEN
+        yield desk, gunbot, ticket
+        assert await desk.ledger.verify() == []
+
+
 @pytest.mark.parametrize(
     ("post", "placed", "order_id", "expected"),
     [
@@ -109,17 +124,12 @@ async def test_a_match_that_is_taken_back_locks_its_pair_again_and_both_steps_st
 async def test_a_humans_word_overrules_a_match_once(
     post: str, *, placed: bool, order_id: str | None, expected: str, tmp_path: Path
 ) -> None:
-    clock = ManualClock(NOON)
-    gunbot = Shown(clock, post=post, after_post=show(resting()))
-    async with open_desk(f"sqlite:///{tmp_path}/l.db", tmp_path, gunbot, clock=clock) as desk:
-        ticket = await desk.approve((await propose(desk)).id, by=TERMINAL)
-        assert told(ticket) == OPEN
+    async with matched(tmp_path, post) as (desk, _, ticket):
         settled = await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
         assert told(settled) == expected
         assert told(await desk.get(ticket.id, look=True)) == expected
         with pytest.raises(TicketClosed):
             await desk.resolve(ticket.id, placed=placed, order_id=order_id, by=TERMINAL)
-        assert await desk.ledger.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -129,11 +139,7 @@ async def test_an_order_that_a_human_names_is_taken_from_the_ticket_that_was_mat
     post: str, expected: str, tmp_path: Path
 ) -> None:
     """Of two equal orders one never arrived, and the other was taken for its: both tickets cannot have it."""
-    clock = ManualClock(NOON)
-    gunbot = Shown(clock, post=post, after_post=show(resting()))
-    async with open_desk(f"sqlite:///{tmp_path}/l.db", tmp_path, gunbot, clock=clock) as desk:
-        first = await desk.approve((await propose(desk)).id, by=TERMINAL)
-        assert told(first) == OPEN
+    async with matched(tmp_path, post) as (desk, gunbot, first):
         gunbot.post, gunbot.after_post = "lost", None
         second = await desk.approve((await propose(desk)).id, by=TERMINAL)
         named = await desk.resolve(second.id, placed=True, order_id="77", by=TERMINAL)
@@ -144,10 +150,8 @@ async def test_an_order_that_a_human_names_is_taken_from_the_ticket_that_was_mat
         if post == "lost":
             assert f"ticket {second.id}'s, by a human's word" in " ".join(outcome_of(overruled).lines)
         # Its own is looked for again, and the order that is spoken for is no candidate.
-        clock.advance(timedelta(seconds=10))
         gunbot.now = show(resting(), resting("78"), bid=2)
         assert told(await desk.get(first.id, look=True)) == "accepted match open_orders open 78"
-        assert await desk.ledger.verify() == []
 
 
 async def test_a_human_who_names_one_order_for_two_tickets_is_told_whose_it_is(tmp_path: Path) -> None:
