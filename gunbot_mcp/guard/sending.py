@@ -356,7 +356,7 @@ class Sender:
     async def _let_the_clock_pass(self, claimed: Ticket, spare: float) -> None:
         """Wait until Gunbot's clock has passed the baseline's `t0`, an upper bound, so that a fill of ours is after it.
 
-        That is as long as Gunbot took to tell its time, less what the claim took: milliseconds, and never for long.
+        That is as long as Gunbot took to tell its time, less what the claim took: mostly milliseconds.
         """
         t0 = (claimed.baseline or {}).get("t0")
         if isinstance(t0, int) and not claimed.cancels:
